@@ -1,0 +1,41 @@
+"""The errors that the library raises: one line each, naming the value, the allowed range and the remedy."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class VsclibError(ValueError):
+    """Base class of every error that the library raises on purpose."""
+
+
+class ConfigurationError(VsclibError):
+    """An option, a field or a parameter is unknown, mistyped or out of range."""
+
+
+class DataError(VsclibError):
+    """A data set is unknown, missing, damaged, or its images do not fit."""
+
+
+class CheckpointError(VsclibError):
+    """A checkpoint is missing, damaged, or was not written by this library."""
+
+
+class TrainingError(VsclibError):
+    """Training cannot go on: a loss is not a finite number."""
+
+
+def nearest(name: str, choices: Iterable[str]) -> str:
+    """The remedy for a misspelt name: the closest choice, or all of them.
+
+    Args:
+        name: what was asked for.
+        choices: the names that exist.
+
+    Returns:
+        A phrase that ends an error message.
+    """
+    choices = sorted(choices)
+    close = difflib.get_close_matches(name, choices, n=1)
+    if close:
+        return f"did you mean {close[0]!r}? The choices are {', '.join(choices)}"
+    return f"the choices are {', '.join(choices) or '(none)'}"
