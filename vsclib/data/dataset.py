@@ -1,0 +1,156 @@
+"""What a data set is: its arrays, its checksum, and the one scale on which models take images."""
+
+import hashlib
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vsclib.errors import DataError
+
+
+class Split(NamedTuple):
+    """One half of a data set.
+
+    Attributes:
+        images: uint8, shaped (N, C, H, W), 0 is black and 255 is white.
+        labels: int64, shaped (N,): positions in the data set's ``classes``; None where nobody labelled the images.
+        factors: float64, shaped (N, F): what the images were drawn from; None where that is unknown.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray | None
+    factors: np.ndarray | None
+
+
+class DataSet(NamedTuple):
+    """Images to train on, images to test on, and what they are called.
+
+    Attributes:
+        train: the images that a model may see.
+        test: the images that every reported number is computed on.
+        classes: name of each label.
+        name: what ``load`` was asked for.
+        sha256: checksum of the arrays, see ``checksum``.
+    """
+
+    train: Split
+    test: Split
+    classes: tuple[str, ...]
+    name: str
+    sha256: str
+
+
+class Information(NamedTuple):
+    """What a reader wants to know of a data set before loading it.
+
+    Attributes:
+        title: its name in running text.
+        train: number of training images.
+        test: number of test images.
+        image_shape: (C, H, W).
+        classes: name of each label.
+        factors: name of each generating factor; empty where they are unknown.
+        licence: terms of use.
+        source: who made it and where it is published.
+        origin: how ``load`` comes by it.
+        sha256: checksum that ``load(name).sha256`` has.
+    """
+
+    title: str
+    train: int
+    test: int
+    image_shape: tuple[int, int, int]
+    classes: tuple[str, ...]
+    factors: tuple[str, ...]
+    licence: str
+    source: str
+    origin: str
+    sha256: str
+
+
+def checksum(train: Split, test: Split) -> str:
+    """SHA-256 of the images and labels, the same on every machine.
+
+    Hashed are, for ``train`` and then ``test``, the images and then the labels, each as the line
+    ``train/images uint8 (60000, 1, 28, 28)`` in ASCII, a line feed, and the bytes in C order (labels as little-endian
+    int64). Factors stay out of it: they are drawn in floating point, whose last digit may differ between machines
+    while every pixel agrees.
+
+    Args:
+        train, test: the two halves.
+
+    Returns:
+        64 hexadecimal digits.
+    """
+    digest = hashlib.sha256()
+    for name, split in (("train", train), ("test", test)):
+        for field, array, dtype in (
+            ("images", split.images, np.dtype("u1")),
+            ("labels", split.labels, np.dtype("<i8")),
+        ):
+            if array is not None:
+                digest.update(f"{name}/{field} {dtype.name} {array.shape}\n".encode("ascii"))
+                digest.update(np.ascontiguousarray(array, dtype=dtype).data)
+    return digest.hexdigest()
+
+
+def assemble(name: str, train: Split, test: Split, classes: tuple[str, ...]) -> DataSet:
+    """A ``DataSet`` of two halves, with its checksum."""
+    return DataSet(train, test, classes, name, checksum(train, test))
+
+
+def to_tensor(images: np.ndarray, device: torch.device | str = "cpu") -> Tensor:
+    """Images as models take them: ``float32 = uint8 / 255``.
+
+    Args:
+        images: uint8, shaped (N, C, H, W).
+        device: where the tensor shall live.
+
+    Returns:
+        float32, shaped (N, C, H, W), in [0, 1].
+
+    Raises:
+        DataError: the array is not uint8 or has not four dimensions.
+    """
+    if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.ndim != 4:
+        raise DataError(
+            f"to_tensor got {_describe(images)}, but it takes a uint8 array (N, C, H, W): "
+            "pass the images of a Split, or scale your own to 0..255 and add the missing axes"
+        )
+    writeable = images if images.flags.writeable and images.flags.c_contiguous else images.copy()
+    # Moved as bytes: a quarter of what the floats would take.
+    return torch.from_numpy(writeable).to(device).float() / 255  # (N, C, H, W)
+
+
+def check_images(x: Tensor, image_shape: tuple[int, int, int]) -> None:
+    """Refuses a batch that is not float32, shaped (B, C, H, W), in [0, 1].
+
+    The pixels are read once (one pass for the extremes, which also finds a NaN).
+
+    Args:
+        x: the batch.
+        image_shape: (C, H, W) that the model was built for.
+
+    Raises:
+        DataError: wrong type, dtype, shape or scale, or a NaN.
+    """
+    channels, height, width = image_shape
+    wanted = f"models take float32 (B, {channels}, {height}, {width}) in [0, 1]"
+    if not isinstance(x, Tensor) or x.dtype != torch.float32:
+        raise DataError(f"{wanted}, got {_describe(x)}: convert uint8 images with vsclib.data.to_tensor(images)")
+    if x.ndim != 4 or tuple(x.shape[1:]) != (channels, height, width) or x.shape[0] == 0:
+        raise DataError(f"{wanted}, got {_describe(x)}: reshape the images, or create the model with their image_shape")
+    low, high = (bound.item() for bound in torch.aminmax(x.detach()))
+    if low != low:  # not equal to itself: aminmax hands on any NaN
+        raise DataError(f"{wanted}, got a NaN among the pixels: clean the images before you pass them on")
+    if low < 0 or high > 1:
+        raise DataError(f"{wanted}, got pixels from {low:g} to {high:g}: divide 0..255 images by 255")
+
+
+def _describe(images: object) -> str:
+    if isinstance(images, Tensor | np.ndarray):
+        kind = "tensor" if isinstance(images, Tensor) else "array"
+        return f"a {str(images.dtype).removeprefix('torch.')} {kind} {tuple(images.shape)}"
+    return f"a {type(images).__name__}"

@@ -1,0 +1,254 @@
+"""Smiley: faces whose attributes come and go, drawn from 18 known factors.
+
+A face may wear a bowtie, a hat, eyes and a mouth; each is there or not, independently, and each has continuous
+factors of its own (where it sits, how large it is). A factor of an attribute that is not there leaves no trace, so
+the true code of an image is ``present * values``: exactly sparse, with everything known.
+"""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from vsclib.data.dataset import DataSet, Information, Split, assemble
+from vsclib.data.resize import resize
+from vsclib.errors import ConfigurationError, DataError
+
+ATTRIBUTES = ("bowtie", "hat", "eyes", "mouth")
+FACTORS = (
+    *("bowtie x", "bowtie y", "bowtie width", "bowtie height"),
+    *("hat x", "hat y", "brim width", "brim height", "top width", "top height"),
+    *("eyes distance", "eyes y", "eyes radius"),
+    *("mouth width", "mouth height", "mouth x", "mouth y", "mouth corners"),
+)
+#: Attribute that each of the 18 factors belongs to.
+ATTRIBUTE_OF_FACTOR = np.repeat(np.arange(4), (4, 6, 3, 5))
+#: The 16 combinations of attributes; label = bowtie + 2 hat + 4 eyes + 8 mouth.
+CLASSES = tuple(
+    "+".join(attribute for bit, attribute in enumerate(ATTRIBUTES) if label >> bit & 1) or "none" for label in range(16)
+)
+SIZE = 32
+VALUE_SD = 0.5
+VALUE_LIMIT = 10.0
+INFORMATION = Information(
+    title="Smiley",
+    train=10_000,
+    test=2_000,
+    image_shape=(1, SIZE, SIZE),
+    classes=CLASSES,
+    factors=FACTORS,
+    licence="MIT: the images are drawn by this library",
+    source="F. Tonolini, B. S. Jensen, R. Murray-Smith, Variational Sparse Coding (UAI 2019), supplement E, "
+    "https://github.com/ftonolini45/Variational_Sparse_Coding",
+    origin="drawn on the spot, no network needed",
+    sha256="89510be5b85b0c4a91ecd93f3b0bf7674d5aa918feff829de5c5fd749f0ef06f",
+)
+
+# Images drawn at once: few enough for the masks to stay in the processor's cache.
+_CHUNK = 1_000
+_FIRST_FACTOR = (0, 4, 10, 13)
+
+
+class Sample(NamedTuple):
+    """Drawn images and what they were drawn from, in the form of the released file.
+
+    Attributes:
+        images: uint8 in {0, 1}, shaped (N, 32, 32).
+        present: bool, shaped (N, 18): whether the factor's attribute is there.
+        values: float64, shaped (N, 18): drawn for every factor, present or not.
+    """
+
+    images: np.ndarray
+    present: np.ndarray
+    values: np.ndarray
+
+
+def load(train: int = INFORMATION.train, test: int = INFORMATION.test, seed: int = 0) -> DataSet:
+    """Smiley as a data set: images in {0, 255}, labels in 0..15, factors ``present * values``.
+
+    Args:
+        train: number of training images; the released file holds 60,000.
+        test: number of test images; the released file holds 20,000.
+        seed: of the draw; training images come from its first stream, test images from its second.
+
+    Returns:
+        The data set. Its images are uint8 (N, 1, 32, 32), so that ``to_tensor`` gives exactly 0 and 1.
+
+    Raises:
+        ConfigurationError: a size is not positive.
+    """
+    train_stream, test_stream = np.random.default_rng(seed).spawn(2)
+    return assemble("smiley", _split(sample(train, train_stream)), _split(sample(test, test_stream)), CLASSES)
+
+
+def sample(n: int, seed: int | np.random.Generator, presence: float = 0.5) -> Sample:
+    r"""Draws faces at random.
+
+    .. math:: s_a \sim \mathrm{Bernoulli}(\text{presence}),\qquad v_f \sim \mathcal N(0, 0.5^2)
+
+    independently for the 4 attributes and the 18 factors.
+
+    Args:
+        n: number of images, at least 1.
+        seed: seed, or a numpy Generator to draw from.
+        presence: probability of each attribute, in [0, 1].
+
+    Returns:
+        Images, presence bits and values.
+
+    Raises:
+        ConfigurationError: ``n`` or ``presence`` is out of range.
+
+    Source:
+        Tonolini et al. (UAI 2019), supplement E; the released set has presence 0.5.
+    """
+    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+        raise ConfigurationError(f"n = {n!r}, but a sample needs a whole number of images, at least 1")
+    if not 0 <= presence <= 1:
+        raise ConfigurationError(f"presence = {presence!r}, but a probability lies in [0, 1]: the released set has 0.5")
+    generator = np.random.default_rng(seed)
+    attributes = generator.random((n, 4)) < presence
+    values = generator.normal(0.0, VALUE_SD, (n, 18))
+    present = attributes[:, ATTRIBUTE_OF_FACTOR]  # (N, 18)
+    return Sample(render(present, values), present, values)
+
+
+def render(present: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Draws the face that belongs to each row, pixel for pixel as the released set has it.
+
+    Args:
+        present: 0/1 or bool, shaped (N, 18); the factors of one attribute share one bit.
+        values: shaped (N, 18), within +-10 (the set itself stays within +-2.5). An attribute that a value makes
+            smaller than a pixel is not drawn; what leaves the canvas is cut off.
+
+    Returns:
+        uint8 in {0, 1}, shaped (N, 32, 32): row y downwards, column x to the right.
+
+    Raises:
+        DataError: wrong shape, a bit other than 0 and 1, bits of one attribute that disagree, a value out of range.
+
+    Source:
+        Tonolini et al. (UAI 2019), supplement E, and their generating script, which fixes what the text leaves open.
+    """
+    present, values = np.asarray(present), np.asarray(values, dtype=np.float64)
+    attributes = _check_factors(present, values)
+    images = np.empty((len(values), SIZE, SIZE), dtype=np.uint8)
+    for start in range(0, len(values), _CHUNK):
+        chunk = slice(start, start + _CHUNK)
+        images[chunk] = _draw(attributes[chunk], values[chunk])
+    return images
+
+
+def _split(drawn: Sample) -> Split:
+    labels = drawn.present[:, _FIRST_FACTOR] @ (1 << np.arange(4))  # (N,)
+    return Split(drawn.images[:, None] * np.uint8(255), labels.astype(np.int64), drawn.present * drawn.values)
+
+
+def _check_factors(present: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """The four attribute bits of each row, bool (N, 4)."""
+    if present.ndim != 2 or present.shape[1] != 18 or present.shape != values.shape:
+        raise DataError(
+            f"present {present.shape} and values {values.shape}, but render takes both as (N, 18): "
+            "one column per factor in the order of smiley.FACTORS"
+        )
+    if not np.isin(present, (0, 1)).all():
+        raise DataError("present holds something other than 0 and 1: pass presence bits, and values apart from them")
+    if not (np.abs(values) <= VALUE_LIMIT).all():
+        worst = values.flat[np.argmax(np.where(np.isnan(values), np.inf, np.abs(values)))]
+        raise DataError(f"values hold {worst:g}, but each lies within +-{VALUE_LIMIT:g}: the set is drawn with sd 0.5")
+    attributes = present[:, _FIRST_FACTOR].astype(bool)  # (N, 4)
+    if (attributes[:, ATTRIBUTE_OF_FACTOR] != present).any():
+        raise DataError("the bits of one attribute disagree: repeat its bit for each of its factors, as sample does")
+    return attributes
+
+
+# ---- drawing; coordinates are MATLAB's, 1..32, so that its rounding falls on the same pixels ----
+
+_GRID = np.arange(1, SIZE + 1)
+
+
+def _draw(attributes: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """A chunk of faces, bool (B, 32, 32), in the order in which later parts cover earlier ones."""
+    bowtie, hat, eyes, mouth = (attributes[:, i, None, None] for i in range(4))  # (B, 1, 1) each
+    v: list[np.ndarray] = [np.empty(0), *values.T]  # v[1] .. v[18] as the recipe counts
+    faces = np.repeat(_disc()[None], len(values), axis=0)  # (B, 32, 32)
+    _tie(faces, np.flatnonzero(bowtie), values[:, :4])
+    faces &= ~(eyes & _eyes(*v[11:14]))
+    faces &= ~(mouth & _mouth(*v[14:19]))
+    faces |= hat & _hat(*v[5:11])
+    return faces
+
+
+def _disc() -> np.ndarray:
+    return (_GRID[:, None] - 16.5) ** 2 + (_GRID - 16.5) ** 2 <= 10.0**2  # (32, 32)
+
+
+def _eyes(x: np.ndarray, y: np.ndarray, radius: np.ndarray) -> np.ndarray:
+    # A distance to the nearer of two eyes that mirror each other is one of |column - 16.5|.
+    across = np.abs(np.abs(_GRID - 16.5) - np.abs(4 + x)[:, None])  # (B, 32)
+    down = _GRID - (14 + y)[:, None]  # (B, 32)
+    distance = np.sqrt(across[:, None, :] ** 2 + down[:, :, None] ** 2)  # (B, 32, 32)
+    return distance <= (2 + radius)[:, None, None]
+
+
+def _mouth(width: np.ndarray, height: np.ndarray, x: np.ndarray, y: np.ndarray, corners: np.ndarray) -> np.ndarray:
+    x, y, half_width, half_height = 16 + 0.5 * x, 22 + 0.5 * y, (4 + width) / 2, (2 + height) / 2
+    left, right = _round(x - half_width), _round(x + half_width)
+    opening = _box(_round(y - half_height), _round(y + half_height), left, right)
+    inner = _corners(left - 1, right + 1, _round(y + corners))
+    outer = _corners(left - 2, right + 2, _round(y + 1.4 * corners))
+    return opening | inner | outer
+
+
+def _hat(
+    x: np.ndarray, y: np.ndarray, brim_width: np.ndarray, brim_height: np.ndarray, width: np.ndarray, height: np.ndarray
+) -> np.ndarray:
+    x, y, half_brim, half_top = 16.5 + x, 6 + y, (15 + 3 * brim_width) / 2, (10 + 2 * width) / 2
+    brim_top, brim_bottom = _round(y - (2 + 2 * brim_height) / 2), _round(y + (2 + 2 * brim_height) / 2)
+    brim = _box(brim_top, brim_bottom, _round(x - half_brim), _round(x + half_brim))
+    top = _box(_round(brim_top - (2 + height)), brim_top, _round(x - half_top), _round(x + half_top))
+    return brim | top
+
+
+def _tie(faces: np.ndarray, wearers: np.ndarray, values: np.ndarray) -> None:
+    x, y = 16.5 + 0.5 * values[:, 0], 29 + values[:, 1]
+    width, height = 12 + 3 * values[:, 2], 5 + 2 * values[:, 3]
+    left, top = _round(x - width / 2) - 1, _round(y - height / 2) - 1  # 0-based
+    columns, rows = np.ceil(width).astype(int), np.ceil(height).astype(int)
+    for i in wearers:
+        if columns[i] >= 1 and rows[i] >= 1:
+            _paste(faces[i], _bowtie(rows[i], columns[i]), top[i], left[i])
+
+
+def _paste(canvas: np.ndarray, pattern: np.ndarray, top: int, left: int) -> None:
+    """Adds the pattern at a 0-based corner; what lies outside the canvas is lost."""
+    pattern = pattern[max(-top, 0) :, max(-left, 0) :]
+    window = canvas[max(top, 0) :, max(left, 0) :][: pattern.shape[0], : pattern.shape[1]]
+    window |= pattern[: window.shape[0], : window.shape[1]]
+
+
+@lru_cache(maxsize=1024)
+def _bowtie(height: int, width: int) -> np.ndarray:
+    template = np.zeros((11, 17))
+    for row, reach in enumerate((0, 3, 5, 7, 17, 17, 17, 7, 5, 3, 0)):
+        template[row, :reach] = template[row, 17 - reach :] = 1
+    pattern = resize(template, height, width)
+    low, high = pattern.min(), pattern.max()
+    return pattern - low >= 0.5 * (high - low)  # min-max to [0, 1], then round
+
+
+def _box(top: np.ndarray, bottom: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Rows top..bottom and columns left..right, both ends included, empty when they are the wrong way round."""
+    rows = (_GRID >= top[:, None]) & (_GRID <= bottom[:, None])  # (B, 32)
+    columns = (_GRID >= left[:, None]) & (_GRID <= right[:, None])  # (B, 32)
+    return rows[:, :, None] & columns[:, None, :]
+
+
+def _corners(left: np.ndarray, right: np.ndarray, row: np.ndarray) -> np.ndarray:
+    columns = (_GRID == left[:, None]) | (_GRID == right[:, None])  # (B, 32)
+    return (_GRID == row[:, None])[:, :, None] & columns[:, None, :]
+
+
+def _round(x: np.ndarray) -> np.ndarray:
+    """Halves go away from zero, as MATLAB rounds them; numpy would send them to the even neighbour."""
+    return np.trunc(x + np.copysign(0.5, x)).astype(int)
