@@ -1,0 +1,86 @@
+# What you can ask for: make help
+
+PYTHON ?= python3
+VENV ?= .venv
+PORT ?= 8000
+
+# A run of your own: make train MODEL=vsc DATASET=mnist STEPS=3000 SEED=1
+MODEL ?= vsc
+DATASET ?= smiley
+STEPS ?=
+SEED ?= 0
+NAME ?= $(MODEL)-$(DATASET)-seed$(SEED)
+
+UV := $(shell uv --version >/dev/null 2>&1 && echo uv)
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+FIRST_RUN := book/runs/local/vsc-smiley.ipynb
+LIBRARY := $(shell find vsclib -name '*.py' 2>/dev/null)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help book pages serve test train chapters lock clean distclean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+book: $(FIRST_RUN) ## install, train a first sparse model (about a minute), build the book with that run in it
+	@$(MAKE) --no-print-directory pages
+
+pages: $(INSTALLED) ## build the book from the outputs that its notebooks hold
+	$(BIN)/jupyter-book build book
+	@echo
+	@echo "The book is built. Open it in your browser:"
+	@echo "    $(CURDIR)/book/_build/html/index.html"
+	@test ! -f $(FIRST_RUN) || echo "Your own run is on the page $(CURDIR)/book/_build/html/$(FIRST_RUN:book/%.ipynb=%.html)"
+
+serve: ## show the built book at http://localhost:8000 (another port: PORT=...)
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory book/_build/html $(PORT)
+
+test: $(INSTALLED) ## install and run every test, the chapters among them
+	$(BIN)/python -m pytest --nbval
+
+train: $(INSTALLED) ## train a model of your choice: MODEL=vae DATASET=digits STEPS=2000 SEED=1
+	@mkdir -p book/runs/local
+	$(call run_experiment,$(MODEL),$(DATASET),$(SEED),$(if $(STEPS),-p steps $(STEPS)),book/runs/local/$(NAME).ipynb)
+	@echo "Now 'make pages' adds it to the book."
+
+chapters: $(INSTALLED) ## execute every chapter again and store its outputs
+	for chapter in notebooks/[0-9]*.ipynb; do \
+	    $(BIN)/python -m papermill --cwd notebooks "$$chapter" "$$chapter" || exit 1; \
+	done
+
+lock: ## resolve the newest allowed versions into requirements.lock (needs uv)
+	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --upgrade requirements.txt \
+	    | grep -v '^-e' > requirements.lock.new
+	mv requirements.lock.new requirements.lock
+
+clean: ## delete the built book and your local runs, keep the installation
+	rm -rf book/_build book/runs/local build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+distclean: clean ## delete the installation too
+	rm -rf $(VENV) *.egg-info
+
+# How a run is made. The executed notebook gets its final name only when it has succeeded.
+define run_experiment
+	$(BIN)/python -m papermill --cwd notebooks -p model $(1) -p dataset $(2) -p seed $(3) $(4) \
+	    notebooks/experiments/train.ipynb $(5:.ipynb=.part.ipynb)
+	mv $(5:.ipynb=.part.ipynb) $(5)
+endef
+
+$(FIRST_RUN): notebooks/experiments/train.ipynb $(LIBRARY) | $(INSTALLED)
+	@mkdir -p $(@D)
+	@echo "Training variational sparse coding on Smiley images; this takes about a minute."
+	$(call run_experiment,vsc,smiley,0,,$@)
+
+$(INSTALLED): requirements.txt requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.version_info < (3, 11) and sys.exit("Python 3.11 or newer is needed, and %s is %d.%d: name a newer one with make PYTHON=python3.12" % (sys.executable, *sys.version_info[:2]))'
+ifeq ($(UV),uv)
+	test -x $(BIN)/python || uv venv --quiet --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(VENV)
+	uv pip install --python $(BIN)/python -r requirements.txt -c requirements.lock
+else
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip
+	$(BIN)/python -m pip install --progress-bar off -r requirements.txt -c requirements.lock
+endif
+	@touch $@

@@ -1,0 +1,67 @@
+"""Writes the API reference: one section for each public module of `vsclib`, from its docstrings.
+
+The page `api` holds the line ``% api-reference: MODULE ...``. It is replaced by a section for each module, those that
+the line names first and in its order, every other public one after them, so that a new module needs no edit.
+"""
+
+import pkgutil
+import re
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from sphinx.application import Sphinx
+
+PACKAGE = "vsclib"
+MARKER = re.compile(r"^% api-reference:(?P<first>.*)$", re.MULTILINE)
+
+
+def public_modules(package: str = PACKAGE) -> list[str]:
+    """Full names of the package and of every module in it whose path holds no underscore-private part."""
+    found = [package]
+    search = find_spec(package).submodule_search_locations
+    for module in pkgutil.walk_packages(search, prefix=f"{package}."):
+        if not any(part.startswith("_") for part in module.name.split(".")):
+            found.append(module.name)
+    return found
+
+
+def sections(first: list[str]) -> str:
+    """The page's MyST text: a heading and an `automodule` for each public module."""
+    modules = public_modules()
+    named = [f"{PACKAGE}.{name}" for name in first]
+    unknown = sorted(set(named) - set(modules))
+    if unknown:
+        raise ValueError(f"api.md names modules that do not exist: {', '.join(unknown)}")
+    order = [modules[0], *named, *(name for name in modules[1:] if name not in named)]
+    return "\n\n".join(
+        f"## `{name}`\n\n```{{eval-rst}}\n.. automodule:: {name}\n   :members:\n   :show-inheritance:\n```"
+        for name in order
+    )
+
+
+def insert_reference(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Put the sections where the page asks for them."""
+    source[0] = MARKER.sub(lambda match: sections(match["first"].split()), source[0])
+
+
+def skip_noise(app: Sphinx, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:
+    """Leave out what carries no meaning of ours: fields of named tuples without a text, pydantic's and torch's own."""
+    documentation = getattr(obj, "__doc__", None) or ""
+    if documentation.startswith("Alias for field number") or name in {"model_config", "model_post_init"}:
+        return True
+    return None
+
+
+def reread_reference(app: Sphinx, env: Any, added: set, changed: set, removed: set) -> list[str]:
+    """The page depends on the library's sources, which Sphinx does not watch: read it at every build."""
+    import_module(PACKAGE)
+    return [name for name in ("api",) if name in env.found_docs]
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register with Sphinx."""
+    app.connect("source-read", insert_reference)
+    app.connect("autodoc-skip-member", skip_noise)
+    app.connect("env-get-outdated", reread_reference)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
