@@ -1,9 +1,13 @@
 """Shared ground of the tests: what must be there, and where the real images are."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+
+REPOSITORY = Path(__file__).parent.parent
 
 
 def require(condition: bool, reason: str) -> None:
@@ -24,3 +28,14 @@ def mnist_root() -> Path:
         "MNIST is not under VSCLIB_DATA: point it at the folder that holds MNIST/raw",
     )
     return root
+
+
+@pytest.fixture(scope="session")
+def built_book(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The book's HTML, built once from a clean start with every warning an error."""
+    output = tmp_path_factory.mktemp("book")
+    command = ["jupyter_book", "build", "book", "--path-output", str(output), "-W", "--keep-going"]
+    run = subprocess.run([sys.executable, "-m", *command], cwd=REPOSITORY, capture_output=True, text=True)
+    if run.returncode != 0:
+        pytest.fail("the book does not build without a warning:\n" + (run.stdout + run.stderr)[-6000:], pytrace=False)
+    return output / "_build" / "html"
