@@ -1,0 +1,128 @@
+"""Variational Sparse Coding: a VAE whose code is a spike-and-slab, with a fixed prior."""
+
+from typing import Literal
+
+import torch
+from pydantic.dataclasses import dataclass
+from torch import Tensor
+
+from vsclib import spike_slab
+from vsclib.configuration import CONFIGURATION, Finite, OpenUnit, Positive, Steps
+from vsclib.errors import ConfigurationError
+from vsclib.models.contract import Code, Loss
+from vsclib.models.vae import VAE, VAEConfig
+from vsclib.schedules import Linear
+
+SMALLEST_GAMMA = 1e-6
+
+
+@dataclass(config=CONFIGURATION)
+class VSCConfig(VAEConfig):
+    """Options of Variational Sparse Coding. ``None`` takes what suits ``gamma_form``."""
+
+    alpha: OpenUnit = 0.01
+    """Prior probability that a latent is on."""
+    gamma_form: Literal["sigmoid", "relu"] = "sigmoid"
+    """How gamma comes from the encoder: a sigmoid, or log gamma = -relu(-v) as in the ICLR 2019 submission."""
+    gamma_bias: Finite | None = None
+    """Initial bias of gamma's head: -2 for the sigmoid, so that few latents start on; 0 for relu."""
+    gate: Literal["straight_through", "relaxed", "concrete"] | None = None
+    """How a gradient reaches gamma: straight-through for the sigmoid, relaxed for relu."""
+    slope_start: Positive | None = None
+    """Slope c of the gate when training starts: 10 straight-through, 50 relaxed."""
+    slope_end: Positive | None = None
+    """Slope c when training ends: 10 straight-through, 200 relaxed."""
+    temperature: Positive = 0.67
+    """Temperature of the concrete gate."""
+    lam_begin: Steps = 0
+    """Last step at which the slab is pure noise (lam = 0)."""
+    lam_until: Steps = 0
+    """First step at which the slab is the encoder's (lam = 1); 0 leaves the warm-up out."""
+    threshold: OpenUnit = 0.5
+    """A latent is on in the code when gamma exceeds this; 2 alpha reads more out of a fixed prior."""
+
+    def __post_init__(self) -> None:
+        if self.lam_until < self.lam_begin:
+            raise ConfigurationError(
+                f"lam_until = {self.lam_until} comes before lam_begin = {self.lam_begin}: choose lam_until >= lam_begin"
+            )
+
+
+class VSC(VAE):
+    r"""Codes that are exactly zero except where the image needs them.
+
+    .. math:: q(z_j\mid x) = \gamma_j\,\mathcal N(\mu_j,\sigma_j^2) + (1-\gamma_j)\,\delta(z_j), \qquad
+        p(z_j) = \alpha\,\mathcal N(0,1) + (1-\alpha)\,\delta(z_j)
+
+    The code is ``mu`` where the latent is on and zero elsewhere; ``mu`` alone is dense and never reaches the decoder.
+
+    Source:
+        Tonolini, Jensen & Murray-Smith (2019, ICLR submission), Eq. 4, 5 and 11; lambda warm-up from the 2019 supplement.
+    """
+
+    Config = VSCConfig
+    heads = 3
+    lam: Tensor
+
+    def __init__(self, config: VSCConfig, name: str) -> None:
+        super().__init__(config, name)
+        self.gate = config.gate or ("straight_through" if config.gamma_form == "sigmoid" else "relaxed")
+        self.register_buffer("lam", torch.ones(()))
+        bias = config.gamma_bias if config.gamma_bias is not None else (-2.0 if config.gamma_form == "sigmoid" else 0.0)
+        with torch.no_grad():
+            self.encoder.head.bias[2 * self.latents :] = bias
+
+    def plan(self, steps: int, steps_per_epoch: int) -> None:
+        """Slope over the whole training, lambda over its own window."""
+        super().plan(steps, steps_per_epoch)
+        straight = self.config.gate == "straight_through" or (not self.config.gate and self.config.gamma_form == "sigmoid")
+        first, last = (10.0, 10.0) if straight else (50.0, 200.0)
+        self.slope = Linear(self.config.slope_start or first, self.config.slope_end or last, until=max(steps - 1, 0))
+        self.warm_up = Linear(0.0, 1.0, begin=self.config.lam_begin, until=self.config.lam_until)
+
+    def posterior(self, x: Tensor) -> Code:
+        """Parameters of q(z|x) at the present lambda, and mu where gamma exceeds the threshold as the code."""
+        mu, logvar, v = self.encoder(self.check(x))
+        mu, logvar = spike_slab.warm_up(mu, logvar, self.lam)
+        gamma = torch.sigmoid(v) if self.config.gamma_form == "sigmoid" else (-torch.relu(-v)).exp()
+        # At 0 and 1 exactly a gate has no way back: the clamp keeps both ends open, as the released code does.
+        gamma = gamma.clamp(SMALLEST_GAMMA, 1.0 - SMALLEST_GAMMA)
+        active = gamma > self.config.threshold
+        return Code(mu * active, active, mu, logvar, gamma)
+
+    def draw(self, code: Code, generator: torch.Generator) -> Code:
+        """One draw from q(z|x), with spikes that are exactly 0 or 1."""
+        slab, noise = self.draw_slab(code, generator), self.draw_noise(code, generator)
+        gate = spike_slab.hard_gate(noise, code.gamma)
+        return code._replace(z=slab * gate, active=gate.bool())
+
+    def draw_for_training(self, code: Code, generator: torch.Generator) -> Tensor:
+        """A draw (B, J) whose gate has a gradient in gamma."""
+        slab, noise = self.draw_slab(code, generator), self.draw_noise(code, generator)
+        if self.gate == "concrete":
+            return slab * spike_slab.concrete_gate(noise, torch.logit(code.gamma), self.config.temperature)
+        gate = spike_slab.straight_through_gate if self.gate == "straight_through" else spike_slab.relaxed_gate
+        return slab * gate(noise, code.gamma, self.present_slope)
+
+    def draw_noise(self, code: Code, generator: torch.Generator) -> Tensor:
+        """Uniform noise (B, J) in [0, 1) for the gates."""
+        return torch.rand(code.gamma.shape, generator=generator, device=code.gamma.device)
+
+    def divergences(self, code: Code) -> dict[str, Tensor]:
+        """What the value costs when a latent is on, and what being on costs; each (B, J) in nats."""
+        return {
+            "kl_slab": code.gamma * spike_slab.gaussian_kl(code.mu, code.logvar),
+            "kl_spike": spike_slab.bernoulli_kl(code.gamma, self.config.alpha),
+        }
+
+    def loss(self, x: Tensor, step: int, generator: torch.Generator) -> Loss:
+        """The VAE's loss at the step's lambda and slope; lambda stays with the weights for evaluation."""
+        self.lam.fill_(self.warm_up(step))
+        self.present_slope = self.slope(step)
+        return super().loss(x, step, generator)
+
+    def sample_prior(self, n: int, generator: torch.Generator) -> Tensor:
+        """Codes (n, J): each latent is on with probability alpha, then standard normal."""
+        values = super().sample_prior(n, generator)
+        noise = torch.rand(values.shape, generator=generator, device=generator.device)
+        return values * spike_slab.hard_gate(noise, torch.full_like(values, self.config.alpha))

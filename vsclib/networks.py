@@ -1,0 +1,188 @@
+"""Encoders, decoders and the likelihoods that a decoder's outputs stand for.
+
+Shapes: batch B, latents J, image (C, H, W) with D = C * H * W pixels.
+"""
+
+import math
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vsclib.errors import ConfigurationError
+
+Network = Literal["mlp", "conv"]
+LikelihoodName = Literal["bernoulli", "gaussian", "gaussian_learned"]
+
+SMALLEST_VARIANCE = 1e-6
+
+
+class Bernoulli(NamedTuple):
+    r"""Every pixel is the mean of a coin: :math:`\log p(x|z) = \sum_d x_d\log\pi_d + (1-x_d)\log(1-\pi_d)`.
+
+    For grey pixels between 0 and 1 this is the cross-entropy that the field reports in nats; it is no density.
+
+    Attributes:
+        logits: (B, C, H, W), the log-odds of each pixel.
+    """
+
+    logits: Tensor
+
+    @property
+    def mean(self) -> Tensor:
+        """Mean image, (B, C, H, W) in [0, 1]."""
+        return torch.sigmoid(self.logits)
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Log-likelihood of images (B, C, H, W): (B,), nats per image."""
+        return -F.binary_cross_entropy_with_logits(self.logits, x, reduction="none").flatten(1).sum(1)  # (B,)
+
+
+class Gaussian(NamedTuple):
+    r"""Every pixel is a Gaussian: :math:`\log p(x|z) = -\sum_d \frac{(x_d-m_d)^2}{2\sigma_d^2} + \log(\sqrt{2\pi}\sigma_d)`.
+
+    The normaliser counts once for each pixel; Li & Han's Eq. 3 prints it once an image (erratum E10).
+
+    Attributes:
+        mean: (B, C, H, W), the mean image.
+        logvar: log-variance, shaped like ``mean`` or a single number.
+    """
+
+    mean: Tensor
+    logvar: Tensor
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Log-density of images (B, C, H, W): (B,), nats per image."""
+        squares, constant = (x - self.mean).square(), math.log(2.0 * math.pi)
+        if self.logvar.dim() == 0:
+            # Generators evaluate this thirty times an update: one number needs no image-sized arithmetic.
+            sums = squares.flatten(1).sum(1) * (-self.logvar).exp()  # (B,)
+            return -0.5 * (sums + x[0].numel() * (self.logvar + constant))  # (B,)
+        return -0.5 * (squares * (-self.logvar).exp() + self.logvar + constant).flatten(1).sum(1)  # (B,)
+
+
+Likelihood = Bernoulli | Gaussian
+
+
+class Encoder(nn.Module):
+    """From an image to ``heads`` vectors of J numbers each (mean, log-variance, log-odds of a spike, ...).
+
+    Args:
+        image_shape: (C, H, W).
+        latents: J.
+        heads: how many vectors.
+        network: ``mlp`` (hidden layers of ReLU units) or ``conv`` (two strided convolutions before them).
+        hidden: units of a hidden layer.
+        hidden_layers: how many hidden layers.
+
+    Raises:
+        ConfigurationError: a convolutional network whose image sides are no multiples of 4.
+    """
+
+    def __init__(
+        self,
+        image_shape: tuple[int, int, int],
+        latents: int,
+        heads: int,
+        network: Network = "mlp",
+        hidden: int = 400,
+        hidden_layers: int = 1,
+    ) -> None:
+        super().__init__()
+        self.heads = heads
+        if network == "conv":
+            channels, height, width = _quartered(image_shape)
+            layers: list[nn.Module] = [
+                nn.Conv2d(channels, 32, kernel_size=4, stride=2, padding=1),
+                nn.ReLU(),
+                nn.Conv2d(32, 64, kernel_size=4, stride=2, padding=1),
+                nn.ReLU(),
+                nn.Flatten(),
+            ]
+            size = 64 * height * width
+        else:
+            layers, size = [nn.Flatten()], math.prod(image_shape)
+        for _ in range(hidden_layers):
+            layers += [nn.Linear(size, hidden), nn.ReLU()]
+            size = hidden
+        self.layers = nn.Sequential(*layers)
+        self.head = nn.Linear(size, heads * latents)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Images (B, C, H, W) to ``heads`` tensors (B, J)."""
+        return self.head(self.layers(x)).chunk(self.heads, dim=1)
+
+
+class Decoder(nn.Module):
+    """From a code to the likelihood of an image.
+
+    The mean image is always the sigmoid of the first C channels that ``layers`` gives.
+
+    Args:
+        image_shape: (C, H, W).
+        latents: J.
+        likelihood: ``bernoulli``, ``gaussian`` (one fixed ``sigma``) or ``gaussian_learned`` (a log-variance for each
+            pixel, floored at a variance of 1e-6).
+        sigma: standard deviation of the fixed Gaussian likelihood.
+        network: ``mlp`` or ``conv``.
+        hidden: units of a hidden layer.
+        hidden_layers: how many hidden layers.
+
+    Raises:
+        ConfigurationError: a convolutional network whose image sides are no multiples of 4.
+    """
+
+    def __init__(
+        self,
+        image_shape: tuple[int, int, int],
+        latents: int,
+        likelihood: LikelihoodName = "bernoulli",
+        sigma: float = 0.3,
+        network: Network = "mlp",
+        hidden: int = 400,
+        hidden_layers: int = 1,
+    ) -> None:
+        super().__init__()
+        self.image_shape = tuple(image_shape)
+        self.likelihood = likelihood
+        self.register_buffer("logvar", torch.tensor(2.0 * math.log(sigma)), persistent=False)
+        channels = image_shape[0] * (2 if likelihood == "gaussian_learned" else 1)
+        layers: list[nn.Module] = []
+        size = latents
+        for _ in range(hidden_layers):
+            layers += [nn.Linear(size, hidden), nn.ReLU()]
+            size = hidden
+        if network == "conv":
+            _, height, width = _quartered(image_shape)
+            layers += [
+                nn.Linear(size, 64 * height * width),
+                nn.ReLU(),
+                nn.Unflatten(1, (64, height, width)),
+                nn.ConvTranspose2d(64, 32, kernel_size=4, stride=2, padding=1),
+                nn.ReLU(),
+                nn.ConvTranspose2d(32, channels, kernel_size=4, stride=2, padding=1),
+            ]
+        else:
+            layers.append(nn.Linear(size, channels * image_shape[1] * image_shape[2]))
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, z: Tensor) -> Likelihood:
+        """Codes (B, J) to the likelihood of images (B, C, H, W)."""
+        outputs = self.layers(z).reshape(len(z), -1, *self.image_shape[1:])  # (B, C or 2C, H, W)
+        if self.likelihood == "bernoulli":
+            return Bernoulli(outputs)
+        if self.likelihood == "gaussian":
+            return Gaussian(torch.sigmoid(outputs), self.logvar)
+        mean, logvar = outputs.chunk(2, dim=1)
+        return Gaussian(torch.sigmoid(mean), (logvar.exp() + SMALLEST_VARIANCE).log())
+
+
+def _quartered(image_shape: tuple[int, int, int]) -> tuple[int, int, int]:
+    channels, height, width = image_shape
+    if height % 4 or width % 4:
+        raise ConfigurationError(
+            f"network = 'conv' halves an image twice, but {height} x {width} pixels cannot be: "
+            "choose sides that are multiples of 4, or network = 'mlp'"
+        )
+    return channels, height // 4, width // 4

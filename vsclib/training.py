@@ -1,0 +1,250 @@
+"""One short loop that trains every model: the whole data set on the device, checkpoints, exact resume."""
+
+import dataclasses
+import json
+import math
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from vsclib import checkpoints
+from vsclib.configuration import CONFIGURATION, Count, Positive, Steps, configure
+from vsclib.data.dataset import DataSet, Split
+from vsclib.errors import CheckpointError, ConfigurationError, DataError, TrainingError
+from vsclib.models import Loss, Model
+
+RECORDS = 200
+"""How many points a history has at most."""
+
+
+@dataclass(config=CONFIGURATION)
+class TrainingConfig:
+    """How to train."""
+
+    steps: Steps = 1000
+    """Updates of the weights in all."""
+    batch_size: Count = 100
+    """Images in one update."""
+    learning_rate: Positive = 1e-3
+    """Step size of Adam."""
+    seed: int = Field(default=0, ge=0, lt=2**31)
+    """Of the order of the images and of every draw."""
+    device: str = "cpu"
+    """Where to train: ``cpu``, ``cuda``, ``cuda:1``, ``mps``."""
+    checkpoint: str | None = None
+    """File that holds the state of the training; when it exists, training resumes from it."""
+    checkpoint_every: Count = 1000
+    """Steps between two writes of that file."""
+    progress: bool = True
+    """Show a progress bar."""
+
+
+class History(NamedTuple):
+    """What a training looked like.
+
+    Attributes:
+        steps: after how many updates each value was taken.
+        terms: for every term of the loss, and ``total``: means since the point before, nats per image.
+        seconds: how long it took, resumed parts included.
+    """
+
+    steps: list[int]
+    terms: dict[str, list[float]]
+    seconds: float
+
+
+def fit(model: Model, data: DataSet | Split | np.ndarray, config: TrainingConfig | None = None, **options) -> History:
+    """Train a model in place with Adam.
+
+    Args:
+        model: what to train; it ends on the device.
+        data: a data set (its training part is used), a part of one, or its images, uint8 (N, C, H, W).
+        config: how to train; or give its fields as keywords.
+
+    Returns:
+        The history.
+
+    Raises:
+        ConfigurationError: an option is unknown or out of range, or the device is absent.
+        DataError: the images do not fit the model or are fewer than a batch.
+        CheckpointError: the checkpoint belongs to another training.
+        TrainingError: the loss is no finite number; the last checkpoint is left as it was.
+
+    Example:
+        >>> from vsclib import data, models
+        >>> digits = data.load("digits")
+        >>> model = models.create("vae", image_shape=(1, 8, 8), latents=8, hidden=32)
+        >>> history = fit(model, digits, steps=20, batch_size=50, progress=False)
+        >>> sorted(history.terms)
+        ['kl', 'reconstruction', 'total']
+    """
+    if config is not None and options:
+        raise ConfigurationError("fit takes a config or keywords, not both: put everything into the config")
+    config = config or configure(TrainingConfig, "fit", options)
+    images = _on_device(model, _images(data), config)
+    steps_per_epoch = len(images) // config.batch_size
+    run = _Run(model, config, len(images))
+    model.plan(config.steps, steps_per_epoch)
+    model.train()
+    bar = tqdm(total=config.steps, initial=run.step, disable=not config.progress, unit="step", mininterval=1.0)
+    with bar:
+        while run.step < config.steps:
+            batch = images[run.order(steps_per_epoch)].float() / 255.0  # (B, C, H, W)
+            loss = model.loss(batch, run.step, run.generator)
+            run.update(loss)
+            bar.update()
+            if run.due(config.checkpoint_every):
+                run.save()
+            if run.step % run.record_every == 0:
+                bar.set_postfix_str(f"{run.terms['total'][-1]:.1f} nats per image")
+    run.save()
+    model.eval()
+    return run.history()
+
+
+def _images(data: DataSet | Split | np.ndarray) -> np.ndarray:
+    if isinstance(data, DataSet):
+        data = data.train
+    return data.images if isinstance(data, Split) else data
+
+
+def _on_device(model: Model, images: np.ndarray, config: TrainingConfig) -> Tensor:
+    if images.dtype != np.uint8 or images.shape[1:] != model.image_shape:
+        raise DataError(
+            f"the model takes uint8 images shaped {model.image_shape}, these are {images.dtype} {images.shape[1:]}: "
+            f"create the model with image_shape={tuple(images.shape[1:])} and give grey levels from 0 to 255"
+        )
+    if len(images) < config.batch_size:
+        raise DataError(
+            f"batch_size = {config.batch_size} exceeds the {len(images)} images: "
+            f"choose 1 <= batch_size <= {len(images)}"
+        )
+    try:
+        model.to(config.device)
+        return torch.from_numpy(images).to(config.device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigurationError(f"device = {config.device!r} is not to be had here ({reason}): choose 'cpu'") from None
+
+
+class _Run:
+    """The state of a training: everything that a resumed run needs to go on as if it had never stopped."""
+
+    def __init__(self, model: Model, config: TrainingConfig, images: int) -> None:
+        self.model, self.config, self.images = model, config, images
+        device = next(model.parameters()).device
+        self.optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=device.type != "mps")
+        self.generator = torch.Generator(device).manual_seed(config.seed)
+        self.record_every = max(1, math.ceil(config.steps / RECORDS))
+        self.step, self.points, self.seconds = 0, [], 0.0
+        self.terms: dict[str, list[float]] = {}
+        self.pending: list[dict[str, Tensor]] = []
+        self.since = time.perf_counter()
+        self.epoch = -1
+        if config.checkpoint and Path(config.checkpoint).exists():
+            self.resume()
+
+    def order(self, steps_per_epoch: int) -> Tensor:
+        """Indices of the next batch; every epoch has its own order, which depends on seed and epoch alone."""
+        epoch, position = divmod(self.step, steps_per_epoch)
+        if epoch != self.epoch:
+            shuffle = torch.Generator().manual_seed(self.config.seed * 1_000_003 + epoch)
+            self.permutation = torch.randperm(self.images, generator=shuffle).to(self.generator.device)
+            self.epoch = epoch
+        return self.permutation[position * self.config.batch_size : (position + 1) * self.config.batch_size]
+
+    def update(self, loss: Loss) -> None:
+        """One step of Adam, refused when the loss is no number."""
+        # On an accelerator the check waits for the device, so it is made once a record there.
+        if self.generator.device.type == "cpu" and not math.isfinite(loss.total.item()):
+            self.refuse(loss.terms)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.total.backward()
+        self.optimizer.step()
+        self.pending.append({name: value.detach() for name, value in (loss.terms | {"total": loss.total}).items()})
+        self.step += 1
+        if self.step % self.record_every == 0 or self.step == self.config.steps:
+            self.record()
+
+    def record(self) -> None:
+        """Means since the last record."""
+        if not self.pending:
+            return
+        means = {name: torch.stack([terms[name] for terms in self.pending]).mean() for name in self.pending[0]}
+        if not all(torch.isfinite(value) for value in means.values()):
+            self.refuse(means)
+        for name, value in means.items():
+            self.terms.setdefault(name, []).append(value.item())
+        self.points.append(self.step)
+        self.pending = []
+
+    def refuse(self, terms: dict[str, Tensor]) -> None:
+        worst = next((name for name, value in terms.items() if not torch.isfinite(value)), "total")
+        raise TrainingError(
+            f"{worst} = {terms[worst].item() if worst in terms else math.nan:g} at step {self.step}: a loss must be finite; "
+            f"lower learning_rate (now {self.config.learning_rate:g}) or check the images"
+        )
+
+    def due(self, every: int) -> bool:
+        """Whether the state is to be written now."""
+        return self.step % every == 0 and self.step < self.config.steps
+
+    def history(self) -> History:
+        return History(self.points, self.terms, self.seconds + time.perf_counter() - self.since)
+
+    # ----------------------------------------------------------------------------------------------- on disk
+
+    def identity(self) -> dict:
+        """What must be the same for a checkpoint to belong to this training."""
+        shared = {name: getattr(self.config, name) for name in ("steps", "batch_size", "learning_rate", "seed")}
+        return shared | {"model": self.model.name, "images": self.images, **dataclasses.asdict(self.model.config)}
+
+    def save(self) -> None:
+        if not self.config.checkpoint:
+            return
+        self.record()
+        tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
+        for index, state in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"adam.{index}.{name}": value for name, value in state.items()}
+        tensors["generator"] = self.generator.get_state()
+        points, terms, seconds = self.history()
+        progress = {"step": self.step, "points": points, "terms": terms, "seconds": seconds}
+        metadata = {
+            "format": checkpoints.FORMAT,
+            "identity": json.dumps(self.identity()),
+            "progress": json.dumps(progress),
+        }
+        cpu = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+        checkpoints.write_tensors(self.config.checkpoint, cpu, metadata)
+
+    def resume(self) -> None:
+        path = self.config.checkpoint
+        tensors, metadata = checkpoints.read_tensors(path)
+        found, wanted = json.loads(metadata.get("identity", "{}")), json.loads(json.dumps(self.identity()))
+        for name, value in wanted.items():
+            if found.get(name) != value:
+                raise CheckpointError(
+                    f"{path} belongs to another training ({name} = {found.get(name)!r}, wanted {value!r}): "
+                    "choose another checkpoint file, or delete this one to start afresh"
+                )
+        self.model.load_state_dict(_part(tensors, "model."))
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, value in _part(tensors, "adam.").items():
+            index, field = name.split(".")
+            state.setdefault(int(index), {})[field] = value
+        self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": state})
+        self.generator.set_state(tensors["generator"])
+        progress = json.loads(metadata["progress"])
+        self.step, self.points, self.terms = progress["step"], progress["points"], progress["terms"]
+        self.seconds = progress["seconds"]
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
