@@ -8,7 +8,6 @@ import subprocess
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FunctionType, ModuleType
 from typing import Any
 
 import torch
@@ -141,12 +140,15 @@ def _default(field: dataclasses.Field) -> Any:
 
 
 def parameters_of(namespace: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters that a notebook holds: every plain name that is no function, class, module or IPython's own."""
-    hidden = {"In", "Out", "exit", "quit", "get_ipython", "open"}
+    """The parameters that a notebook holds: every public name with a plain value, IPython's own left out.
+
+    Papermill accepts a misspelt name without a word; given to :meth:`Experiment.of`, it is refused.
+    """
+    plain = (type(None), bool, int, float, str, list, dict)
     return {
         name: value
         for name, value in namespace.items()
-        if not name.startswith("_") and name not in hidden and not isinstance(value, ModuleType | FunctionType | type)
+        if type(value) in plain and not name.startswith("_") and name not in ("In", "Out")
     }
 
 

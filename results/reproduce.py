@@ -1,0 +1,75 @@
+"""Repeat the runs behind the book's numbers.
+
+    python results/reproduce.py                     list the runs
+    python results/reproduce.py vae-mnist ...       repeat these, every seed
+    python results/reproduce.py vae-mnist --seed 1  one seed only
+
+A run that was killed goes on from its last checkpoint; one that is finished is not repeated (delete its folder in runs/).
+"""
+
+import argparse
+import json
+import sys
+import tomllib
+from pathlib import Path
+
+from vsclib.errors import ConfigurationError, VsclibError, nearest
+from vsclib.experiment import Experiment, run
+from vsclib.files import write_text
+
+HERE = Path(__file__).parent
+NOTEBOOK = HERE.parent / "notebooks" / "experiments" / "train.ipynb"
+
+
+def listing() -> dict[str, dict]:
+    """Settings of every run by name, defaults filled in."""
+    runs = tomllib.loads((HERE / "runs.toml").read_text(encoding="utf-8"))
+    defaults = runs.pop("defaults")
+    return {name: defaults | settings for name, settings in runs.items()}
+
+
+def reproduce(name: str, settings: dict, seed: int, threads: int | None) -> None:
+    """One seed of one run: its record into results/, for the first seed its page into book/runs/."""
+    parameters = {key: value for key, value in settings.items() if key not in ("seeds", "title")}
+    experiment = Experiment.of(**parameters, name=f"{name}-seed{seed}", seed=seed, threads=threads)
+    page = run(experiment, NOTEBOOK)
+    write_text(HERE / f"{experiment.title}.json", (experiment.path / "record.json").read_text(encoding="utf-8"))
+    if seed == settings["seeds"][0]:
+        publish(page, HERE.parent / "book" / "runs" / f"{name}.ipynb", settings["title"])
+
+
+def publish(page: Path, target: Path, title: str) -> None:
+    """Put an executed notebook among the book's pages, under a title of its own."""
+    notebook = json.loads(page.read_text(encoding="utf-8"))
+    first = notebook["cells"][0]
+    text = "".join(first["source"]).split("\n", 1)
+    first["source"] = "\n".join([f"# {title}", *text[1:]])
+    write_text(target, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
+
+
+def main() -> int:
+    """Read the command line and repeat what it names."""
+    parser = argparse.ArgumentParser(description="Repeat the runs behind the book's numbers.")
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("--seed", type=int, help="only this seed")
+    parser.add_argument("--threads", type=int, help="CPU threads of a run")
+    arguments = parser.parse_args()
+    runs = listing()
+    try:
+        for name in arguments.names:
+            if name not in runs:
+                raise ConfigurationError(f"there is no run {name!r}: {nearest(name, runs)}")
+        for name in arguments.names:
+            seeds = runs[name]["seeds"] if arguments.seed is None else [arguments.seed]
+            for seed in seeds:
+                reproduce(name, runs[name], seed, arguments.threads)
+    except VsclibError as error:
+        print(f"reproduce.py: {error}", file=sys.stderr)
+        return 1
+    if not arguments.names:
+        print("\n".join(f"{name:24} {settings['title']}, seeds {settings['seeds']}" for name, settings in runs.items()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,50 @@
+"""What the tables print, each number by one stated definition.
+
+Every function names its unit (nats per image, dB, shares between 0 and 1) and the code that it looks at:
+
+* the **mean code** is ``model.encode(x).z``: no randomness, hard gate (for a VSC ``mu`` where the latent is on and exactly
+  zero elsewhere; for a generator the inferred code);
+* a **sampled code** is ``model.sample_code(x, generator).z``: one draw from the posterior, spikes drawn by the hard
+  gate.
+
+``DEFINITIONS`` holds one sentence for every number of a run's record, units included.
+
+Example:
+    >>> import torch
+    >>> from vsclib import data, metrics, models
+    >>> digits = data.load("digits")
+    >>> model = models.create("vsc", image_shape=(1, 8, 8), latents=16, hidden=32)
+    >>> code = metrics.codes(model, digits.test.images)
+    >>> reconstructed = metrics.reconstruct(model, code)
+    >>> 0 < metrics.psnr(digits.test.images, reconstructed) < 20
+    True
+"""
+
+from vsclib.metrics.bound import Elbo, elbo
+from vsclib.metrics.encoding import codes, read_out, reconstruct
+from vsclib.metrics.pixels import image_psnr, psnr, psnr_thresholded, ssim, ssim_window
+from vsclib.metrics.probe import PROBE_CODES, linear_accuracy
+from vsclib.metrics.record import DEFINITIONS, evaluate
+from vsclib.metrics.sparsity import Usage, informative_latents, moving_latents, near_zero, usage
+
+__all__ = [
+    "DEFINITIONS",
+    "PROBE_CODES",
+    "Elbo",
+    "Usage",
+    "codes",
+    "elbo",
+    "evaluate",
+    "image_psnr",
+    "informative_latents",
+    "linear_accuracy",
+    "moving_latents",
+    "near_zero",
+    "psnr",
+    "psnr_thresholded",
+    "read_out",
+    "reconstruct",
+    "ssim",
+    "ssim_window",
+    "usage",
+]

@@ -1,0 +1,142 @@
+"""How near an image is to its original: PSNR and SSIM, image by image."""
+
+from torch import Tensor
+from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
+
+from vsclib.errors import ConfigurationError, DataError
+from vsclib.metrics.encoding import Images, as_floats, batches, codes, reconstruct
+from vsclib.models import Code, Model
+
+WINDOW, WINDOW_SIGMA = 11, 1.5
+"""Side and standard deviation, in pixels, of the Gaussian window that SSIM was published with."""
+
+
+def image_psnr(images: Images, reconstructions: Images) -> Tensor:
+    r"""Peak signal-to-noise ratio of every image.
+
+    .. math:: \mathrm{PSNR}_i = 10\log_{10}\frac{1}{\mathrm{MSE}_i}, \qquad
+        \mathrm{MSE}_i = \frac1D\sum_d (x_{id} - \hat x_{id})^2
+
+    Args:
+        images: (N, C, H, W), uint8 array or float tensor in [0, 1].
+        reconstructions: the same.
+
+    Returns:
+        (N,), in dB; infinite for an image that is met exactly.
+
+    Raises:
+        DataError: the shapes differ.
+    """
+    x, y = _pair(images, reconstructions)
+    # Without dim, torchmetrics pools the squared error over all images and gives another number.
+    return peak_signal_noise_ratio(y, x, data_range=1.0, dim=(1, 2, 3), reduction="none")  # (N,)
+
+
+def psnr(images: Images, reconstructions: Images) -> float:
+    r"""Peak signal-to-noise ratio: of every image, then the mean.
+
+    .. math:: \mathrm{PSNR} = \frac1N\sum_i 10\log_{10}\frac{1}{\mathrm{MSE}_i}
+
+    Pooling the error first, :math:`10\log_{10}(1/\overline{\mathrm{MSE}})`, is what torchmetrics does by default; it
+    can only be smaller, by a dB or more where images differ in how well they are met. Twice this number,
+    :math:`20\log_{10}(1/\mathrm{MSE})`, is in print as well.
+
+    Args:
+        images: (N, C, H, W), uint8 array or float tensor in [0, 1].
+        reconstructions: the same; say whether they came from mean or from sampled codes.
+
+    Returns:
+        dB.
+
+    Raises:
+        DataError: the shapes differ.
+    """
+    return image_psnr(images, reconstructions).mean().item()
+
+
+def psnr_thresholded(model: Model, images: Images, threshold: float, code: Code | None = None) -> float:
+    r"""PSNR when every small value of the mean code is set to zero: does the decoder need them?
+
+    .. math:: z_j \leftarrow z_j\,\mathbf 1[\,|z_j| \ge t\,]
+
+    Args:
+        model: any model; the question is put to generators, whose codes have no exact zeros.
+        images: (N, C, H, W), uint8 array or float tensor in [0, 1].
+        threshold: t, not negative; 0 leaves the code as it is.
+        code: the images' mean codes when they are known already, (N, J); generators take a while to infer them.
+
+    Returns:
+        dB, per image and then the mean.
+
+    Raises:
+        ConfigurationError: a negative threshold.
+    """
+    if not threshold >= 0.0:
+        raise ConfigurationError(f"threshold = {threshold!r} is not allowed: choose threshold >= 0")
+    code = code if code is not None else codes(model, images)
+    large = code.z.abs() >= threshold  # (N, J)
+    return psnr(images, reconstruct(model, code._replace(z=code.z * large)))
+
+
+def ssim_window(image_shape: tuple[int, ...]) -> int:
+    """Side of the SSIM window for images of a shape: 11 pixels, or the largest odd number that fits into the image.
+
+    Args:
+        image_shape: (..., H, W).
+
+    Returns:
+        An odd number of pixels.
+    """
+    smaller = min(image_shape[-2:])
+    return min(WINDOW, smaller - 1 + smaller % 2)
+
+
+def ssim(images: Images, reconstructions: Images, window: int | None = None) -> float:
+    r"""Structural similarity: the mean over windows of every image, then over images.
+
+    .. math:: \mathrm{SSIM}(x, y) = \frac{(2\mu_x\mu_y + c_1)(2\sigma_{xy} + c_2)}
+        {(\mu_x^2 + \mu_y^2 + c_1)(\sigma_x^2 + \sigma_y^2 + c_2)}, \qquad c_1 = 0.01^2,\ c_2 = 0.03^2
+
+    for pixels in [0, 1], with means and (co)variances under a Gaussian window of 11 x 11 pixels and a standard deviation
+    of 1.5. Only windows that lie inside the image count. Images smaller than that take a smaller window, whose standard
+    deviation shrinks with it (7 x 7 and 0.95 for the 8 x 8 digits); numbers from different windows do not compare.
+
+    Args:
+        images: (N, C, H, W), uint8 array or float tensor in [0, 1].
+        reconstructions: the same.
+        window: side of the window, odd, 3 to 11 pixels; None takes :func:`ssim_window`.
+
+    Returns:
+        No unit; 1 for equal images, never above.
+
+    Raises:
+        ConfigurationError: the window is even, out of range or larger than the image.
+        DataError: the shapes differ.
+
+    Source:
+        Wang, Bovik, Sheikh & Simoncelli (2004), Eq. 13 and section III-C.
+    """
+    x, y = _pair(images, reconstructions)
+    window = ssim_window(tuple(x.shape)) if window is None else window
+    if window not in range(3, min(WINDOW, *x.shape[-2:]) + 1, 2):
+        raise ConfigurationError(
+            f"window = {window!r} is not allowed for images of {x.shape[-2]} x {x.shape[-1]} pixels: "
+            f"choose an odd number from 3 to {ssim_window(tuple(x.shape))}"
+        )
+    # torchmetrics derives the window's side from sigma; this sigma gives exactly the side asked for, and 1.5 for 11.
+    sigma = WINDOW_SIGMA * window / WINDOW
+    total = 0.0
+    for part in batches(len(x)):
+        similarity = structural_similarity_index_measure(y[part], x[part], sigma=sigma, data_range=1.0, reduction="sum")
+        total += float(similarity)  # type: ignore[arg-type]
+    return total / len(x)
+
+
+def _pair(images: Images, reconstructions: Images) -> tuple[Tensor, Tensor]:
+    x, y = as_floats(images), as_floats(reconstructions)
+    if x.shape != y.shape or x.ndim != 4 or len(x) == 0:
+        raise DataError(
+            f"images are shaped {tuple(x.shape)} and reconstructions {tuple(y.shape)}: "
+            "both must be the same (N, C, H, W)"
+        )
+    return x, y

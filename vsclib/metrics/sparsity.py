@@ -1,0 +1,122 @@
+"""How much of a code is in use: on, ever on, always on, near zero, moving, informative."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from vsclib.errors import ConfigurationError
+from vsclib.metrics.encoding import batches, device_of, rows, to_device
+from vsclib.models import Code, Model
+
+EVER, ALWAYS = 0.001, 0.99
+"""A latent is ever on above this share of the images, and always on above that one."""
+
+
+class Usage(NamedTuple):
+    """How often latents are on, by the hard gate.
+
+    Attributes:
+        on_per_image: mean number of latents that are on for an image.
+        ever_on: number of latents that are on for more than 0.1 % of the images.
+        always_on: number of latents that are on for more than 99 % of the images.
+        sparsity: share of code entries that are off, between 0 and 1.
+    """
+
+    on_per_image: float
+    ever_on: int
+    always_on: int
+    sparsity: float
+
+
+def on(code: Code, threshold: float = 0.5) -> Tensor:
+    """Which latents are on: ``gamma > threshold`` where the code has a gamma, ``active`` otherwise; (N, J) bool."""
+    if not 0.0 <= threshold < 1.0:
+        raise ConfigurationError(f"threshold = {threshold!r} is not allowed: choose 0 <= threshold < 1")
+    return code.active if code.gamma is None else code.gamma > threshold
+
+
+def usage(code: Code, threshold: float = 0.5) -> Usage:
+    r"""Counts the latents that are on.
+
+    With :math:`a_{ij} = \mathbf 1[\gamma_{ij} > t]` for image i and latent j:
+
+    .. math:: \text{on} = \frac1N\sum_{ij} a_{ij}, \qquad \text{sparsity} = 1 - \frac1{NJ}\sum_{ij} a_{ij}
+
+    Args:
+        code: codes (N, J) of a whole set. Gates of a dense model are all open; a sparse generator's ``gamma`` is the
+            probability of the wide component, and its closed latents are small, not zero.
+        threshold: t, in [0, 1): what gamma must exceed. Codes without a gamma are counted by ``active``.
+
+    Returns:
+        The counts, which depend on t and on the images: state both.
+
+    Raises:
+        ConfigurationError: t lies outside [0, 1).
+    """
+    open_gates = on(code, threshold).double()  # (N, J)
+    rates = open_gates.mean(0)  # (J,)
+    return Usage(
+        on_per_image=open_gates.sum(1).mean().item(),
+        ever_on=int((rates > EVER).sum()),
+        always_on=int((rates > ALWAYS).sum()),
+        sparsity=1.0 - open_gates.mean().item(),
+    )
+
+
+def near_zero(code: Code, threshold: float = 0.05) -> float:
+    r"""Share of code entries with :math:`|z| < t`: the sparsity of codes that are small rather than zero.
+
+    Args:
+        code: codes (N, J) of a whole set; ``z`` is what counts.
+        threshold: t, above zero.
+
+    Returns:
+        A share between 0 and 1.
+
+    Raises:
+        ConfigurationError: t is not above zero.
+    """
+    if not threshold > 0.0:
+        raise ConfigurationError(f"threshold = {threshold!r} is not allowed: choose threshold > 0")
+    return (code.z.abs() < threshold).double().mean().item()
+
+
+def moving_latents(code: Code, threshold: float = 0.01) -> int:
+    r"""Number of latents whose mean moves with the image: :math:`\operatorname{Var}_i[\mu_{ij}] > 0.01`.
+
+    A VAE's unused latents have a mean near zero for every image.
+
+    Args:
+        code: codes (N, J) of a whole set; ``mu`` counts, or ``z`` for models without one.
+        threshold: smallest variance over the images.
+
+    Returns:
+        A number of latents.
+
+    Source:
+        Burda, Grosse & Salakhutdinov (2016), section 5.2.
+    """
+    mu = code.z if code.mu is None else code.mu
+    return int((mu.double().var(0, correction=0) > threshold).sum())
+
+
+@torch.no_grad()
+def informative_latents(model: Model, code: Code, threshold: float = 0.01) -> int | None:
+    """Number of latents whose KL, averaged over the images, exceeds a hundredth of a nat.
+
+    Args:
+        model: the model that gave the code.
+        code: codes (N, J) of a whole set.
+        threshold: smallest mean KL, in nats.
+
+    Returns:
+        A number of latents; None for models without an evidence lower bound.
+    """
+    total = torch.zeros(code.z.shape[1], dtype=torch.float64)
+    for part in batches(len(code.z)):
+        divergence = model.kl(to_device(rows(code, part), device_of(model)))
+        if divergence is None:
+            return None
+        total += divergence.cpu().double().sum(0)
+    return int((total / len(code.z) > threshold).sum())
