@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
 
 PACKAGE = "vsclib"
 MARKER = re.compile(r"^% api-reference:(?P<first>.*)$", re.MULTILINE)
@@ -26,17 +27,33 @@ def public_modules(package: str = PACKAGE) -> list[str]:
     return found
 
 
-def sections(first: list[str]) -> str:
-    """The page's MyST text: a heading and an `automodule` for each public module."""
-    modules = public_modules()
-    named = [f"{PACKAGE}.{name}" for name in first]
-    unknown = sorted(set(named) - set(modules))
+def ordered(modules: list[str], first: list[str]) -> list[str]:
+    """The package, then the named modules with what lies in them, then the others."""
+    unknown = sorted({f"{PACKAGE}.{name}" for name in first} - set(modules))
     if unknown:
-        raise ValueError(f"api.md names modules that do not exist: {', '.join(unknown)}")
-    order = [modules[0], *named, *(name for name in modules[1:] if name not in named)]
+        raise ExtensionError(f"api.md names modules that do not exist: {', '.join(unknown)}")
+    rank = {name: position for position, name in enumerate(["", *first])}
+    return sorted(modules, key=lambda module: rank.get(".".join(module.split(".")[1:2]), len(rank)))
+
+
+def reexported(module: str) -> str:
+    """A line that says what a package also offers although a module in it defines it."""
+    package = import_module(module)
+    members = [(name, getattr(package, name)) for name in getattr(package, "__all__", [])]
+    roles = [
+        f"{{py:obj}}`{name} <{member.__module__}.{member.__qualname__}>`"
+        for name, member in members
+        if hasattr(member, "__qualname__") and getattr(member, "__module__", module) not in (module, None)
+    ]
+    return f"Also to be had from here: {', '.join(roles)}." if roles else ""
+
+
+def sections(first: list[str]) -> str:
+    """The page's MyST text: for each public module a heading, its `automodule` and what it passes on."""
+    automodule = ".. automodule:: {}\n   :members:\n   :ignore-module-all:\n   :show-inheritance:"
     return "\n\n".join(
-        f"## `{name}`\n\n```{{eval-rst}}\n.. automodule:: {name}\n   :members:\n   :show-inheritance:\n```"
-        for name in order
+        f"## `{module}`\n\n```{{eval-rst}}\n{automodule.format(module)}\n```\n\n{reexported(module)}"
+        for module in ordered(public_modules(), first)
     )
 
 
@@ -55,7 +72,6 @@ def skip_noise(app: Sphinx, what: str, name: str, obj: Any, skip: bool, options:
 
 def reread_reference(app: Sphinx, env: Any, added: set, changed: set, removed: set) -> list[str]:
     """The page depends on the library's sources, which Sphinx does not watch: read it at every build."""
-    import_module(PACKAGE)
     return [name for name in ("api",) if name in env.found_docs]
 
 
