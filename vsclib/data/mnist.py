@@ -4,6 +4,7 @@ import hashlib
 import os
 import socket
 import tempfile
+from http.client import HTTPException
 from math import prod
 from pathlib import Path
 from typing import NamedTuple
@@ -70,15 +71,30 @@ def load(idx_set: IdxSet, root: str | Path | None = None) -> DataSet:
         DataError: a file is missing, cut short or another one; or there is no copy and no network.
     """
     raw = folders.find(f"{idx_set.folder}/raw", root)
-    train, test = read(idx_set, raw if raw is not None else download(idx_set))
+    if raw is None:
+        raw = download(idx_set)
+    if raw.parent.parent == folders.cache_folder():
+        remedy = f"delete the folder {raw.parent} and load again to download it anew"
+    else:
+        remedy = f"put the published file there, or load without root and {folders.VARIABLE} to download it"
+    train, test = read(idx_set, raw, remedy)
     return assemble(idx_set.name, train, test, idx_set.information.classes)
 
 
-def read(idx_set: IdxSet, raw: Path) -> tuple[Split, Split]:
-    """Both halves from the four files in a folder; raises DataError at the first file that is not the published one."""
+def read(idx_set: IdxSet, raw: Path, remedy: str) -> tuple[Split, Split]:
+    """Both halves from the four files in a folder.
+
+    Args:
+        idx_set: what the files must be.
+        raw: folder that holds them.
+        remedy: what the reader shall do about a wrong file.
+
+    Raises:
+        DataError: a file is not the published one; sizes are compared first, then contents.
+    """
     for file in idx_set.files:
-        _check_size(file, raw)
-    train_images, train_labels, test_images, test_labels = (_read_file(file, raw) for file in idx_set.files)
+        _check_size(file, raw, remedy)
+    train_images, train_labels, test_images, test_labels = (_read_file(file, raw, remedy) for file in idx_set.files)
     return (
         Split(train_images[:, None], train_labels.astype(np.int64), None),
         Split(test_images[:, None], test_labels.astype(np.int64), None),
@@ -95,22 +111,24 @@ def download(idx_set: IdxSet) -> Path:
         DataError: no network, no space, or what arrived is not the published set.
     """
     cache = folders.cache_folder()
+    remedy = (
+        f"put {', '.join(file.name for file in idx_set.files)}, unpacked, into DATA/{idx_set.folder}/raw "
+        f"and set {folders.VARIABLE}=DATA"
+    )
     try:
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{idx_set.folder}-", dir=cache) as temporary:
             _fetch(idx_set, temporary)
             arrived = Path(temporary) / idx_set.folder
-            read(idx_set, arrived / "raw")
+            read(idx_set, arrived / "raw", f"what was downloaded is not what was published, {remedy}")
             for packed in (arrived / "raw").glob("*.gz"):
                 packed.unlink()
             if not (cache / idx_set.folder / "raw").is_dir():  # else another process was faster
                 os.replace(arrived, cache / idx_set.folder)
-    except (OSError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:160]
+    except (OSError, RuntimeError, HTTPException) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
         raise DataError(
-            f"no copy of {idx_set.name} under {folders.VARIABLE} or in {cache}, and no download ({reason}): "
-            f"put {', '.join(file.name for file in idx_set.files)}, unpacked, into DATA/{idx_set.folder}/raw "
-            f"and set {folders.VARIABLE}=DATA"
+            f"no copy of {idx_set.name} under {folders.VARIABLE} or in {cache}, and no download ({reason}): {remedy}"
         ) from None
     return cache / idx_set.folder / "raw"
 
@@ -127,39 +145,33 @@ def _fetch(idx_set: IdxSet, folder: str) -> None:
         socket.setdefaulttimeout(patience)
 
 
-def _check_size(file: IdxFile, raw: Path) -> None:
+def _check_size(file: IdxFile, raw: Path, remedy: str) -> None:
     path = raw / file.name
     if not path.is_file():
         packed = raw / f"{file.name}.gz"
-        remedy = f"unpack {packed}" if packed.is_file() else _remedy(raw)
+        remedy = f"unpack {packed}" if packed.is_file() else remedy
         raise DataError(f"{path} is missing, expected a file of {file.size:,} bytes: {remedy}")
     if path.stat().st_size != file.size:
         raise DataError(
             f"{path} has {path.stat().st_size:,} bytes, expected {file.size:,}, "
-            f"so it is cut short or another file: {_remedy(raw)}"
+            f"so it is cut short or another file: {remedy}"
         )
 
 
-def _read_file(file: IdxFile, raw: Path) -> np.ndarray:
+def _read_file(file: IdxFile, raw: Path, remedy: str) -> np.ndarray:
     path = raw / file.name
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}): make it readable, or {_remedy(raw)}") from None
+        raise DataError(f"{path} cannot be read ({error.strerror}): make it readable, or {remedy}") from None
     header = content[: len(file.header)]
     if header != file.header:
-        raise DataError(f"{path} begins with {header.hex()}, expected {file.header.hex()} (IDX): {_remedy(raw)}")
+        raise DataError(f"{path} begins with {header.hex()}, expected {file.header.hex()} (IDX): {remedy}")
     found = hashlib.sha256(content).hexdigest()
     if found != file.sha256:
-        raise DataError(f"{path} has SHA-256 {found}, expected {file.sha256} as published: {_remedy(raw)}")
+        raise DataError(f"{path} has SHA-256 {found}, expected {file.sha256} as published: {remedy}")
     # A copy, since torch takes no read-only arrays.
     return np.frombuffer(content, dtype=np.uint8, offset=len(header)).reshape(file.shape).copy()
-
-
-def _remedy(raw: Path) -> str:
-    if raw.parent.parent == folders.cache_folder():
-        return f"delete the folder {raw.parent} and load again to download it anew"
-    return f"put the published file there, or load without root and {folders.VARIABLE} to download it"
 
 
 _IMAGES, _LABELS = (60_000, 28, 28), (60_000,)
