@@ -34,12 +34,12 @@ def device_of(model: Model) -> torch.device:
 
 def to_device(code: Code, device: torch.device | str) -> Code:
     """A code with every tensor on the device."""
-    return code._make(None if field is None else field.to(device) for field in code)
+    return Code._make(None if field is None else field.to(device) for field in code)
 
 
 def rows(code: Code, part: slice) -> Code:
     """Some images' part of a code."""
-    return code._make(None if field is None else field[part] for field in code)
+    return Code._make(None if field is None else field[part] for field in code)
 
 
 @torch.no_grad()
