@@ -51,7 +51,9 @@ def load(path: str | Path) -> Model:
         model.load_state_dict({name: value.float() for name, value in tensors.items()})
     except (ConfigurationError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
-        raise CheckpointError(f"{path} does not fit this version of the library ({reason}): train the model again") from None
+        raise CheckpointError(
+            f"{path} does not fit this version of the library ({reason}): train the model again"
+        ) from None
     return model.eval()
 
 
@@ -71,9 +73,11 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
     except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path} is damaged or no safetensors file ({error}): delete it and train again") from None
+        raise CheckpointError(
+            f"{path} is damaged or no safetensors file ({error}): delete it and train again"
+        ) from None
     if metadata.get("format") != FORMAT:
         raise CheckpointError(
             f"{path} holds weights of another program (format {metadata.get('format')!r}, wanted {FORMAT!r}): "

@@ -81,7 +81,9 @@ def _describe(name: str, hint: Any) -> str:
 
 def _bounds(extra: Any) -> list[tuple[str, Any]]:
     metadata = extra.metadata if isinstance(extra, FieldInfo) else [extra]
-    return [(kind, getattr(item, kind)) for item in metadata for kind in ("gt", "ge", "lt", "le") if hasattr(item, kind)]
+    return [
+        (kind, getattr(item, kind)) for item in metadata for kind in ("gt", "ge", "lt", "le") if hasattr(item, kind)
+    ]
 
 
 def _range(name: str, bounds: list[tuple[str, Any]]) -> str:

@@ -76,7 +76,9 @@ class Experiment:
         if isinstance(options.get("image_shape"), list):
             # Papermill passes lists only.
             options["image_shape"] = tuple(options["image_shape"])
-        experiment = configure(cls, "experiment", {k: v for k, v in parameters.items() if k in run} | {"options": options})
+        experiment = configure(
+            cls, "experiment", {k: v for k, v in parameters.items() if k in run} | {"options": options}
+        )
         experiment.check()
         return experiment
 
@@ -180,7 +182,9 @@ def _commit() -> str | None:
     here = Path(__file__).parent
     try:
         commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=True)
-        changes = subprocess.run(["git", "status", "--porcelain", "."], cwd=here, capture_output=True, text=True, check=True)
+        changes = subprocess.run(
+            ["git", "status", "--porcelain", "."], cwd=here, capture_output=True, text=True, check=True
+        )
     except (OSError, subprocess.CalledProcessError):
         return None
     return commit.stdout.strip() + (" with changes" if changes.stdout.strip() else "")

@@ -133,6 +133,8 @@ class Decoder(nn.Module):
         ConfigurationError: a convolutional network whose image sides are no multiples of 4.
     """
 
+    logvar: Tensor
+
     def __init__(
         self,
         image_shape: tuple[int, int, int],

@@ -143,13 +143,14 @@ class _Run:
         self.optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=device.type != "mps")
         self.generator = torch.Generator(device).manual_seed(config.seed)
         self.record_every = max(1, math.ceil(config.steps / RECORDS))
-        self.step, self.points, self.seconds = 0, [], 0.0
+        self.step, self.seconds = 0, 0.0
+        self.points: list[int] = []
         self.terms: dict[str, list[float]] = {}
         self.pending: list[dict[str, Tensor]] = []
         self.since = time.perf_counter()
         self.epoch = -1
         if config.checkpoint and Path(config.checkpoint).exists():
-            self.resume()
+            self.resume(config.checkpoint)
 
     def order(self, steps_per_epoch: int) -> Tensor:
         """Indices of the next batch; every epoch has its own order, which depends on seed and epoch alone."""
@@ -224,8 +225,7 @@ class _Run:
         cpu = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
         checkpoints.write_tensors(self.config.checkpoint, cpu, metadata)
 
-    def resume(self) -> None:
-        path = self.config.checkpoint
+    def resume(self, path: str) -> None:
         tensors, metadata = checkpoints.read_tensors(path)
         found, wanted = json.loads(metadata.get("identity", "{}")), json.loads(json.dumps(self.identity()))
         for name, value in wanted.items():

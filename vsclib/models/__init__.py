@@ -1,6 +1,6 @@
 """All models under one contract: :func:`create` makes one by name, :func:`names` lists them."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 

@@ -28,9 +28,10 @@ class Code(NamedTuple):
 
     z: Tensor
     active: Tensor
-    mu: Tensor | None = None
-    logvar: Tensor | None = None
-    gamma: Tensor | None = None
+    # Typed as tensors all the same: within a family they are always there.
+    mu: Tensor = None  # type: ignore[assignment]
+    logvar: Tensor = None  # type: ignore[assignment]
+    gamma: Tensor = None  # type: ignore[assignment]
 
 
 class Loss(NamedTuple):

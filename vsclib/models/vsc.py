@@ -75,7 +75,9 @@ class VSC(VAE):
     def plan(self, steps: int, steps_per_epoch: int) -> None:
         """Slope over the whole training, lambda over its own window."""
         super().plan(steps, steps_per_epoch)
-        straight = self.config.gate == "straight_through" or (not self.config.gate and self.config.gamma_form == "sigmoid")
+        straight = self.config.gate == "straight_through" or (
+            not self.config.gate and self.config.gamma_form == "sigmoid"
+        )
         first, last = (10.0, 10.0) if straight else (50.0, 200.0)
         self.slope = Linear(self.config.slope_start or first, self.config.slope_end or last, until=max(steps - 1, 0))
         self.warm_up = Linear(0.0, 1.0, begin=self.config.lam_begin, until=self.config.lam_until)

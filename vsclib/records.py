@@ -1,0 +1,110 @@
+"""Records of finished runs, gathered into tables: every number on a page comes from a file that a run wrote."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from vsclib.errors import ConfigurationError, DataError, nearest
+
+
+class Summary(NamedTuple):
+    """One number over several seeds.
+
+    Attributes:
+        mean: mean over the seeds.
+        spread: largest minus smallest value, 0 for one seed.
+        seeds: how many seeds.
+    """
+
+    mean: float
+    spread: float
+    seeds: int
+
+    def __str__(self) -> str:
+        digits = 3 if abs(self.mean) < 1 else 1
+        text = f"{self.mean:.{digits}f}"
+        return text if self.seeds == 1 else f"{text} ± {self.spread / 2:.{digits}f}"
+
+
+Record = dict[str, Any]
+
+
+def read(folder: str | Path) -> dict[str, list[Record]]:
+    """The records of a folder, the seeds of a run together.
+
+    Args:
+        folder: holds ``NAME-seedN.json`` files as :func:`vsclib.experiment.write_record` writes them.
+
+    Returns:
+        Run name to its records, ordered by seed.
+
+    Raises:
+        DataError: there is no such folder, or a file is no record.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise DataError(f"there is no folder {folder}: give the one that holds the records, results/")
+    runs: dict[str, list[Record]] = {}
+    for path in sorted(folder.glob("*-seed*.json")):
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+            record["metrics"], record["provenance"]
+        except (ValueError, KeyError, TypeError):
+            raise DataError(f"{path} is no record of a run: delete it, or repeat the run that wrote it") from None
+        runs.setdefault(re.sub(r"-seed\d+$", "", path.stem), []).append(record)
+    return runs
+
+
+def summarise(records: Sequence[Record], metric: str) -> Summary | None:
+    """One metric over the seeds of a run.
+
+    Args:
+        records: the seeds of one run.
+        metric: a key of ``vsclib.metrics.DEFINITIONS``, or ``seconds``.
+
+    Returns:
+        Mean and spread; None where the model has no such number.
+
+    Raises:
+        ConfigurationError: the records do not hold the metric.
+    """
+    values = []
+    for record in records:
+        numbers = record["metrics"] | {"seconds": record.get("training", {}).get("seconds")}
+        if metric not in numbers:
+            raise ConfigurationError(f"no record holds {metric!r}: {nearest(metric, numbers)}")
+        if numbers[metric] is not None:
+            values.append(float(numbers[metric]))
+    if not values:
+        return None
+    return Summary(float(np.mean(values)), float(np.ptp(values)), len(values))
+
+
+def table(runs: Mapping[str, Sequence[Record]], metrics: Mapping[str, str], names: Iterable[str] | None = None) -> str:
+    """A Markdown table: a row for each run, a column for each metric, mean ± half the spread over seeds.
+
+    Args:
+        runs: what :func:`read` gave.
+        metrics: metric to column heading, unit included.
+        names: which runs, in this order; all by default.
+
+    Returns:
+        Markdown.
+
+    Raises:
+        ConfigurationError: a run or metric is not there.
+    """
+    names = list(names if names is not None else runs)
+    for name in names:
+        if name not in runs:
+            raise ConfigurationError(f"there is no record of {name!r}: {nearest(name, runs)}")
+    lines = ["| run | seeds | " + " | ".join(metrics.values()) + " |", "|---" * (len(metrics) + 2) + "|"]
+    for name in names:
+        cells = [summarise(runs[name], metric) for metric in metrics]
+        shown = " | ".join("none" if cell is None else str(cell) for cell in cells)
+        lines.append(f"| {name} | {len(runs[name])} | {shown} |")
+    return "\n".join(lines)
