@@ -1,0 +1,56 @@
+"""The widget's still picture, for places where nothing can move: print, repository pages, untrusted notebooks."""
+
+import base64
+import io
+
+import numpy as np
+from matplotlib.figure import Figure
+
+# Readable on white and on black: the picture cannot know what lies behind it.
+INK = "#767676"
+SPIKE, DATA, RECONSTRUCTION = "#E69F00", "#808080", "#009E73"
+
+
+def still_picture(image: np.ndarray, code: np.ndarray, active: np.ndarray | None, reconstruction: np.ndarray) -> str:
+    """Data, code and reconstruction side by side.
+
+    Args:
+        image: (C, H, W) in [0, 1].
+        code: (J,).
+        active: (J,) bool, or None for a dense code, which has no spikes to mark.
+        reconstruction: (C, H, W) in [0, 1].
+
+    Returns:
+        A PNG with transparent background, as base64.
+    """
+    figure = Figure(figsize=(7.0, 1.9), layout="constrained")
+    axes = figure.subplots(1, 3, width_ratios=[1, 2.4, 1])
+    _image(axes[0], image, "data", DATA)
+    _code(axes[1], code, active)
+    _image(axes[2], reconstruction, "reconstruction", RECONSTRUCTION)
+    png = io.BytesIO()
+    # No metadata: the same picture is the same bytes under every matplotlib version's name.
+    figure.savefig(png, format="png", dpi=120, transparent=True, metadata={"Software": None})
+    return base64.b64encode(png.getvalue()).decode("ascii")
+
+
+def _image(axis, image: np.ndarray, name: str, frame: str) -> None:
+    axis.imshow(image.transpose(1, 2, 0).squeeze(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    axis.set(xticks=[], yticks=[])
+    axis.set_xlabel(name, color=INK, fontsize=9)
+    for spine in axis.spines.values():
+        spine.set(color=frame, linewidth=2)
+
+
+def _code(axis, code: np.ndarray, active: np.ndarray | None) -> None:
+    place = np.arange(len(code))
+    axis.bar(place, code, color=INK, width=0.8)
+    zeros = place[code == 0]
+    axis.plot(zeros, np.zeros(len(zeros)), "|", color=INK, markersize=4, markeredgewidth=0.5)
+    if active is not None:
+        axis.plot(place[active], code[active], "o", color=SPIKE, markersize=4)
+    axis.axhline(0, color=INK, linewidth=0.5)
+    axis.set_xlabel("code: latent", color=INK, fontsize=9)
+    axis.tick_params(colors=INK, labelsize=8)
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.spines[["left", "bottom"]].set_color(INK)
