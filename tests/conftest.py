@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parent.parent
+JUPYTER_BOOK = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
 
 
 def require(condition: bool, reason: str) -> None:
@@ -34,8 +35,8 @@ def mnist_root() -> Path:
 def built_book(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The book's HTML, built once from a clean start with every warning an error."""
     output = tmp_path_factory.mktemp("book")
-    command = ["jupyter_book", "build", "book", "--path-output", str(output), "-W", "--keep-going"]
-    run = subprocess.run([sys.executable, "-m", *command], cwd=REPOSITORY, capture_output=True, text=True)
+    command = [*JUPYTER_BOOK, "build", "book", "--path-output", str(output), "-W", "--keep-going"]
+    run = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
     if run.returncode != 0:
         pytest.fail("the book does not build without a warning:\n" + (run.stdout + run.stderr)[-6000:], pytrace=False)
     return output / "_build" / "html"

@@ -49,8 +49,9 @@ def _span(notebook: dict[str, Any]) -> tuple[float | None, str | None]:
 
 def _result(notebook: dict[str, Any]) -> str:
     cells = _code_cells(notebook)
-    outputs = [output for cell in cells for output in cell["outputs"]]
-    if notebook["metadata"].get("papermill", {}).get("exception") or any(o["output_type"] == "error" for o in outputs):
+    unplanned = [cell for cell in cells if "raises-exception" not in cell["metadata"].get("tags", [])]
+    errors = [output for cell in unplanned for output in cell["outputs"] if output["output_type"] == "error"]
+    if errors or notebook["metadata"].get("papermill", {}).get("exception"):
         return "failed"
     if any(cell["execution_count"] is None for cell in cells):
         return "not run"
