@@ -4,7 +4,8 @@
     python results/reproduce.py vae-mnist ...       repeat these, every seed
     python results/reproduce.py vae-mnist --seed 1  one seed only
 
-A run that was killed goes on from its last checkpoint; one that is finished is not repeated (delete its folder in runs/).
+A run that was killed goes on from its last checkpoint. One that is finished is measured again, not trained again: to train
+it afresh, delete its folder in runs/.
 """
 
 import argparse

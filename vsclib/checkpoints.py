@@ -43,6 +43,10 @@ def load(path: str | Path) -> Model:
         CheckpointError: the file is missing or damaged, was written by another program, or does not fit its own options.
     """
     tensors, metadata = read_tensors(path)
+    if "config" not in metadata or "model" not in metadata:
+        raise CheckpointError(
+            f"{path} holds the state of a training, not a finished model: give the file that vsclib.save wrote"
+        )
     options = json.loads(metadata["config"])
     # JSON knows no tuples.
     options["image_shape"] = tuple(options["image_shape"])

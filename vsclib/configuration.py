@@ -1,17 +1,16 @@
 """Validated configuration: dataclasses whose mistakes are refused by name, in one line, before anything runs."""
 
+import functools
 import typing
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Annotated, Any, TypeVar
 
 from pydantic import ConfigDict, Field, ValidationError
+from pydantic.dataclasses import dataclass
 from pydantic.fields import FieldInfo
 
 from vsclib.errors import ConfigurationError, nearest
-
-CONFIGURATION = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
-"""How every configuration dataclass is checked: no unknown names, no silent conversion of types."""
 
 OpenUnit = Annotated[float, Field(gt=0, lt=1)]
 """A probability that is neither 0 nor 1."""
@@ -22,15 +21,36 @@ Count = Annotated[int, Field(ge=1)]
 """A whole number of at least one."""
 Steps = Annotated[int, Field(ge=0)]
 """A number of training steps, possibly none."""
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 T = TypeVar("T")
+
+
+@typing.dataclass_transform()
+def configuration(cls: type[T]) -> type[T]:
+    """Make a class a dataclass that is checked when made: no unknown names, no silent conversion of types.
+
+    A mistake raises ConfigurationError in one line, where pydantic alone would take four.
+    """
+    made = dataclass(config=ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True))(cls)
+    check = made.__init__
+
+    @functools.wraps(check)
+    def __init__(self: Any, *values: Any, **options: Any) -> None:
+        try:
+            check(self, *values, **options)
+        except ValidationError as error:
+            raise ConfigurationError(_one_line(made, error.errors()[0])) from None
+
+    made.__init__ = __init__  # type: ignore[method-assign]
+    return made  # type: ignore[return-value]
 
 
 def configure(cls: type[T], owner: str, options: Mapping[str, Any]) -> T:
     """Build a configuration dataclass, or say in one line what is wrong.
 
     Args:
-        cls: a pydantic dataclass made with :data:`CONFIGURATION`.
+        cls: a class made with :func:`configuration`.
         owner: who is configured, for the message ("model 'vsc'").
         options: field names and values.
 
@@ -46,15 +66,17 @@ def configure(cls: type[T], owner: str, options: Mapping[str, Any]) -> T:
             raise ConfigurationError(f"{owner} has no option {name!r}: {nearest(name, known)}")
     try:
         return cls(**options)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise ConfigurationError(f"{owner}: {_one_line(cls, first)}") from None
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{owner}: {error}") from None
 
 
 def _one_line(cls: type, mistake: Any) -> str:
     if not mistake["loc"]:
         return mistake["msg"].removeprefix("Value error, ")
     name = str(mistake["loc"][0])
+    known = [field.name for field in fields(cls)]
+    if name not in known:
+        return f"{cls.__name__} has no field {name!r}: {nearest(name, known)}"
     return f"{name} = {mistake['input']!r} is not allowed: choose {allowed(cls, name)}"
 
 
@@ -87,9 +109,9 @@ def _bounds(extra: Any) -> list[tuple[str, Any]]:
 
 
 def _range(name: str, bounds: list[tuple[str, Any]]) -> str:
-    lower = next((f"{value:g} {'<' if kind == 'gt' else '<='} " for kind, value in bounds if kind in ("gt", "ge")), "")
-    upper = next((f" {'<' if kind == 'lt' else '<='} {value:g}" for kind, value in bounds if kind in ("lt", "le")), "")
+    sign = {"gt": "<", "ge": "<=", "lt": "<", "le": "<="}
+    lower = [(f"{value:.15g}", sign[kind]) for kind, value in bounds if kind in ("gt", "ge")][:1]
+    upper = [(sign[kind], f"{value:.15g}") for kind, value in bounds if kind in ("lt", "le")][:1]
     if lower and not upper:
-        kind, value = next((kind, value) for kind, value in bounds if kind in ("gt", "ge"))
-        return f"{name} {'>' if kind == 'gt' else '>='} {value:g}"
-    return f"{lower}{name}{upper}"
+        return f"{name} {lower[0][1].replace('<', '>')} {lower[0][0]}"
+    return " ".join([*(lower[0] if lower else ()), name, *(upper[0] if upper else ())])

@@ -11,18 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import Field
-from pydantic.dataclasses import dataclass
 
 import vsclib
 from vsclib import data, models
-from vsclib.configuration import CONFIGURATION, Count, Positive, Steps, configure
+from vsclib.configuration import Count, Positive, Seed, Steps, configuration, configure
 from vsclib.errors import ConfigurationError, nearest
 from vsclib.files import write_atomically, write_text
 from vsclib.training import TrainingConfig
 
 
-@dataclass(config=CONFIGURATION)
+@configuration
 class Experiment:
     """Everything that decides what a run does. Make one with :meth:`of`."""
 
@@ -40,7 +38,7 @@ class Experiment:
     """Images in one update."""
     learning_rate: Positive | None = None
     """Step size of Adam; by default the family's own (1e-3, generators 1e-4)."""
-    seed: int = Field(default=0, ge=0, lt=2**31)
+    seed: Seed = 0
     """Of the weights, the order of the images and every draw."""
     device: str = "auto"
     """``auto`` takes a GPU when there is one; ``cpu``, ``cuda``, ``mps``."""
@@ -85,7 +83,6 @@ class Experiment:
     def check(self) -> None:
         """Refuse what could only fail later, after work is done."""
         data.about(self.dataset)
-        # Building the model checks every option; a fresh one costs less than a batch of training.
         configure(models.family(self.model).Config, f"model {self.model!r}", self.model_options())
 
     @property
@@ -127,18 +124,13 @@ class Experiment:
 
 def run_parameters() -> dict[str, Any]:
     """The parameters that every run has, with their defaults."""
-    return {f.name: _default(f) for f in dataclasses.fields(Experiment) if f.name != "options"}  # type: ignore[arg-type]
+    return {f.name: f.default for f in dataclasses.fields(Experiment) if f.name != "options"}  # type: ignore[arg-type]
 
 
 def model_parameters() -> list[str]:
     """The options of all models together."""
     configs = [models.family(name).Config for name in models.names()]
     return sorted({field.name for config in configs for field in dataclasses.fields(config)})
-
-
-def _default(field: dataclasses.Field) -> Any:
-    # Pydantic's Field object stands where the plain default would.
-    return getattr(field.default, "default", field.default)
 
 
 def parameters_of(namespace: Mapping[str, Any]) -> dict[str, Any]:
@@ -181,6 +173,8 @@ def provenance(where: str) -> dict[str, Any]:
 def _commit() -> str | None:
     here = Path(__file__).parent
     try:
+        # An installed copy may lie inside a repository that is not the library's own.
+        subprocess.run(["git", "ls-files", "--error-unmatch", __file__], cwd=here, capture_output=True, check=True)
         commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=True)
         changes = subprocess.run(
             ["git", "status", "--porcelain", "."], cwd=here, capture_output=True, text=True, check=True
@@ -240,15 +234,20 @@ def run(
     if not notebook.is_file():
         raise ConfigurationError(f"there is no notebook {notebook}: give the path of notebooks/experiments/train.ipynb")
     parameters = {k: v for k, v in dataclasses.asdict(experiment).items() if k != "options"} | experiment.options  # type: ignore[call-overload]
-    parameters |= {"folder": str(folder)}
+    # The notebook runs in its own folder, and its page shall not tell where this machine keeps things.
+    for name, place in (("folder", folder), ("data_root", experiment.data_root)):
+        parameters[name] = place and os.path.relpath(place, notebook.parent)
+    # Papermill knows no tuples.
+    parameters = {name: list(value) if isinstance(value, tuple) else value for name, value in parameters.items()}
     accepted = papermill.inspect_notebook(str(notebook))
     for name in parameters:
         if name not in accepted:
             raise ConfigurationError(f"{notebook.name} takes no parameter {name!r}: {nearest(name, accepted)}")
     page = Path(page) if page else folder / "run.ipynb"
     done = folder / "done.json"
-    done.unlink(missing_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
+    for leftover in (done, folder / "failed.ipynb"):
+        leftover.unlink(missing_ok=True)
 
     def execute(temporary: Path) -> None:
         try:

@@ -3,7 +3,6 @@
 Every schedule starts exactly at ``start``, ends exactly at ``end`` and never leaves the range between them.
 """
 
-import math
 from dataclasses import dataclass
 
 from vsclib.errors import ConfigurationError
@@ -49,7 +48,9 @@ class Linear:
         if step <= self.begin:
             return self.start
         share = (step - self.begin) / (self.until - self.begin)
-        return self.start + share * (self.end - self.start)
+        low, high = sorted((self.start, self.end))
+        # Rounding must not carry the value past an end.
+        return min(max(self.start + share * (self.end - self.start), low), high)
 
 
 @dataclass(frozen=True)
@@ -95,9 +96,9 @@ class Staircase:
         """Value at a training step, counted from 0."""
         stair = step // self.every
         # Rounding must not add a stair whose value differs from the end in the 17th digit.
-        if stair >= math.ceil((self.start - self.end) / self.drop - 1e-9):
+        if stair and stair >= (self.start - self.end) / self.drop - 1e-9:
             return self.end
-        return self.start - self.drop * stair
+        return max(self.start - self.drop * stair, self.end)
 
 
 Schedule = Linear | Staircase

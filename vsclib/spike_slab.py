@@ -37,7 +37,7 @@ def bernoulli_kl(gamma: Tensor, alpha: Tensor | float) -> Tensor:
         alpha: the same under the prior, in [0, 1], broadcastable to (B, J).
 
     Returns:
-        (B, J), in nats, never negative.
+        (B, J), in nats, never negative beyond rounding.
 
     Raises:
         ConfigurationError: ``gamma`` or ``alpha`` lies outside [0, 1].
@@ -76,7 +76,7 @@ def gaussian_kl(mu: Tensor, logvar: Tensor, mu_p: Tensor | float = 0.0, logvar_p
         logvar_p: log-variance of the prior, broadcastable to (B, J).
 
     Returns:
-        (B, J), in nats, never negative.
+        (B, J), in nats, never negative beyond rounding.
 
     Source:
         Kingma & Welling (2014), appendix B. The 2019 supplement prints sigma for sigma^2 (its Eq. 9, erratum E34), which
@@ -116,7 +116,7 @@ def kl(
         logvar_p: log-variance of the prior's slab.
 
     Returns:
-        (B, J), in nats, never negative.
+        (B, J), in nats, never negative beyond rounding.
 
     Raises:
         ConfigurationError: ``gamma`` or ``alpha`` lies outside [0, 1].
@@ -156,7 +156,8 @@ def warm_up(mu: Tensor, logvar: Tensor, lam: Tensor | float) -> tuple[Tensor, Te
     """
     lam = torch.as_tensor(lam, dtype=mu.dtype, device=mu.device)
     _require_probability("lam", lam)
-    return lam * mu, (lam * logvar.exp() + 1.0 - lam).log()  # (B, J), (B, J)
+    # As a logarithm of a sum of exponentials, so that lam = 1 gives back even a log-variance whose exponential is no float.
+    return lam * mu, torch.logaddexp(lam.log() + logvar, torch.log1p(-lam))  # (B, J), (B, J)
 
 
 # ------------------------------------------------------------------------------------------- gates: how a spike is drawn
@@ -187,7 +188,7 @@ def relaxed_gate(noise: Tensor, gamma: Tensor, slope: float) -> Tensor:
 
     .. math:: w = S\bigl(c\,(\eta - 1 + \gamma)\bigr)
 
-    It leaks: at ``gamma = 0`` its mean is :math:`\ln 2/c` and not 0, and it never gives an exact zero.
+    It leaks: at ``gamma = 0`` its mean is about :math:`\ln 2/c` and not 0, and where it is small it is still no exact zero.
 
     Args:
         noise: uniform in [0, 1), shaped (B, J).

@@ -4,18 +4,17 @@ import dataclasses
 import json
 import math
 import time
+import zlib
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from pydantic import Field
-from pydantic.dataclasses import dataclass
 from torch import Tensor
 from tqdm.auto import tqdm
 
 from vsclib import checkpoints
-from vsclib.configuration import CONFIGURATION, Count, Positive, Steps, configure
+from vsclib.configuration import Count, Positive, Seed, Steps, configuration, configure
 from vsclib.data.dataset import DataSet, Split
 from vsclib.errors import CheckpointError, ConfigurationError, DataError, TrainingError
 from vsclib.models import Loss, Model
@@ -24,7 +23,7 @@ RECORDS = 200
 """How many points a history has at most."""
 
 
-@dataclass(config=CONFIGURATION)
+@configuration
 class TrainingConfig:
     """How to train."""
 
@@ -34,11 +33,11 @@ class TrainingConfig:
     """Images in one update."""
     learning_rate: Positive = 1e-3
     """Step size of Adam."""
-    seed: int = Field(default=0, ge=0, lt=2**31)
+    seed: Seed = 0
     """Of the order of the images and of every draw."""
     device: str = "cpu"
     """Where to train: ``cpu``, ``cuda``, ``cuda:1``, ``mps``."""
-    checkpoint: str | None = None
+    checkpoint: str | Path | None = None
     """File that holds the state of the training; when it exists, training resumes from it."""
     checkpoint_every: Count = 1000
     """Steps between two writes of that file."""
@@ -88,9 +87,10 @@ def fit(model: Model, data: DataSet | Split | np.ndarray, config: TrainingConfig
     if config is not None and options:
         raise ConfigurationError("fit takes a config or keywords, not both: put everything into the config")
     config = config or configure(TrainingConfig, "fit", options)
-    images = _on_device(model, _images(data), config)
+    pixels = _images(data)
+    images = _on_device(model, pixels, config)
     steps_per_epoch = len(images) // config.batch_size
-    run = _Run(model, config, len(images))
+    run = _Run(model, config, pixels)
     model.plan(config.steps, steps_per_epoch)
     model.train()
     bar = tqdm(total=config.steps, initial=run.step, disable=not config.progress, unit="step", mininterval=1.0)
@@ -112,7 +112,14 @@ def fit(model: Model, data: DataSet | Split | np.ndarray, config: TrainingConfig
 def _images(data: DataSet | Split | np.ndarray) -> np.ndarray:
     if isinstance(data, DataSet):
         data = data.train
-    return data.images if isinstance(data, Split) else data
+    if isinstance(data, Split):
+        data = data.images
+    if not isinstance(data, np.ndarray):
+        raise DataError(
+            f"fit got a {type(data).__name__}, but it takes a data set, a part of one or a uint8 array (N, C, H, W): "
+            "load one with vsclib.data.load(name)"
+        )
+    return data
 
 
 def _on_device(model: Model, images: np.ndarray, config: TrainingConfig) -> Tensor:
@@ -128,7 +135,8 @@ def _on_device(model: Model, images: np.ndarray, config: TrainingConfig) -> Tens
         )
     try:
         model.to(config.device)
-        return torch.from_numpy(images).to(config.device)
+        # PyTorch warns of arrays that it could not write to.
+        return torch.from_numpy(np.require(images, requirements=["C", "W"])).to(config.device)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise ConfigurationError(f"device = {config.device!r} is not to be had here ({reason}): choose 'cpu'") from None
@@ -137,8 +145,9 @@ def _on_device(model: Model, images: np.ndarray, config: TrainingConfig) -> Tens
 class _Run:
     """The state of a training: everything that a resumed run needs to go on as if it had never stopped."""
 
-    def __init__(self, model: Model, config: TrainingConfig, images: int) -> None:
-        self.model, self.config, self.images = model, config, images
+    def __init__(self, model: Model, config: TrainingConfig, pixels: np.ndarray) -> None:
+        self.model, self.config, self.images = model, config, len(pixels)
+        self.pixels = f"{len(pixels)} with checksum {zlib.crc32(np.ascontiguousarray(pixels).data):08x}"
         device = next(model.parameters()).device
         self.optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=device.type != "mps")
         self.generator = torch.Generator(device).manual_seed(config.seed)
@@ -193,6 +202,15 @@ class _Run:
             f"lower learning_rate (now {self.config.learning_rate:g}) or check the images"
         )
 
+    def refuse_broken_weights(self) -> None:
+        """A finite loss may have had a gradient that was none; such weights must not replace a good checkpoint."""
+        for name, weight in self.model.named_parameters():
+            if not torch.isfinite(weight).all():
+                raise TrainingError(
+                    f"{name} holds NaN or infinity after step {self.step - 1}: weights must be finite; "
+                    f"lower learning_rate (now {self.config.learning_rate:g}) or check the images"
+                )
+
     def due(self, every: int) -> bool:
         """Whether the state is to be written now."""
         return self.step % every == 0 and self.step < self.config.steps
@@ -205,9 +223,12 @@ class _Run:
     def identity(self) -> dict:
         """What must be the same for a checkpoint to belong to this training."""
         shared = {name: getattr(self.config, name) for name in ("steps", "batch_size", "learning_rate", "seed")}
-        return shared | {"model": self.model.name, "images": self.images, **dataclasses.asdict(self.model.config)}
+        # The state of a generator means nothing to a generator of another device.
+        shared |= {"device": self.generator.device.type, "images": self.pixels, "model": self.model.name}
+        return shared | dataclasses.asdict(self.model.config)
 
     def save(self) -> None:
+        self.refuse_broken_weights()
         if not self.config.checkpoint:
             return
         self.record()
@@ -225,7 +246,7 @@ class _Run:
         cpu = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
         checkpoints.write_tensors(self.config.checkpoint, cpu, metadata)
 
-    def resume(self, path: str) -> None:
+    def resume(self, path: str | Path) -> None:
         tensors, metadata = checkpoints.read_tensors(path)
         found, wanted = json.loads(metadata.get("identity", "{}")), json.loads(json.dumps(self.identity()))
         for name, value in wanted.items():

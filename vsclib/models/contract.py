@@ -7,10 +7,9 @@ from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
 import torch
 from pydantic import Field
-from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
-from vsclib.configuration import CONFIGURATION, Count, Positive, configure
+from vsclib.configuration import Count, Positive, configuration, configure
 from vsclib.data.dataset import check_images
 from vsclib.networks import Decoder, Encoder, Likelihood, LikelihoodName, Network
 
@@ -51,7 +50,7 @@ class Loss(NamedTuple):
         return cls(sum(terms.values(), start=torch.zeros(())), terms)  # type: ignore[arg-type]
 
 
-@dataclass(config=CONFIGURATION)
+@configuration
 class ModelConfig:
     """The options that every model shares."""
 

@@ -1,21 +1,20 @@
 """Generators without an encoder: codes are found by gradient, under a dense or a sparse prior."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
-from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from vsclib import inference, spike_slab
-from vsclib.configuration import CONFIGURATION, OpenUnit, Positive, Steps
+from vsclib.configuration import OpenUnit, Positive, Steps, configuration
 from vsclib.errors import ConfigurationError
 from vsclib.models.contract import Code, Loss, Model, ModelConfig
 from vsclib.networks import LikelihoodName
 from vsclib.schedules import Staircase
 
 
-@dataclass(config=CONFIGURATION)
+@configuration
 class GeneratorConfig(ModelConfig):
     """Options of the short-run generator."""
 
@@ -29,13 +28,13 @@ class GeneratorConfig(ModelConfig):
     """Precision of the decoder's products inside the inference; bfloat16 is faster and moves codes by about 0.2 %."""
 
 
-@dataclass(config=CONFIGURATION)
+@configuration
 class SparseGeneratorConfig(GeneratorConfig):
     """Options of the sparse generator. ``alpha`` weighs the wide component of the prior."""
 
     alpha: OpenUnit = 0.01
     """Weight of the wide component when the decay has ended."""
-    alpha_start: float = Field(default=1.0, gt=0, le=1)
+    alpha_start: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Weight of the wide component in the first epoch; 1 is the dense prior."""
     alpha_decay: Positive = 0.033
     """What every epoch takes off alpha."""

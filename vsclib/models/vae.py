@@ -1,16 +1,15 @@
 """The variational autoencoder and the beta-VAE."""
 
 import torch
-from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from vsclib import spike_slab
-from vsclib.configuration import CONFIGURATION, NonNegative, Steps
+from vsclib.configuration import NonNegative, Steps, configuration
 from vsclib.models.contract import Code, Loss, Model, ModelConfig
 from vsclib.schedules import Linear
 
 
-@dataclass(config=CONFIGURATION)
+@configuration
 class VAEConfig(ModelConfig):
     """Options of the VAE."""
 
@@ -20,7 +19,7 @@ class VAEConfig(ModelConfig):
     """Steps over which the KL's weight rises from 0 to beta."""
 
 
-@dataclass(config=CONFIGURATION)
+@configuration
 class BetaVAEConfig(VAEConfig):
     """Options of the beta-VAE: the VAE's, with a KL that weighs more."""
 

@@ -3,11 +3,10 @@
 from typing import Literal
 
 import torch
-from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from vsclib import spike_slab
-from vsclib.configuration import CONFIGURATION, Finite, OpenUnit, Positive, Steps
+from vsclib.configuration import Finite, OpenUnit, Positive, Steps, configuration
 from vsclib.errors import ConfigurationError
 from vsclib.models.contract import Code, Loss
 from vsclib.models.vae import VAE, VAEConfig
@@ -16,7 +15,7 @@ from vsclib.schedules import Linear
 SMALLEST_GAMMA = 1e-6
 
 
-@dataclass(config=CONFIGURATION)
+@configuration
 class VSCConfig(VAEConfig):
     """Options of Variational Sparse Coding. ``None`` takes what suits ``gamma_form``."""
 
