@@ -4,11 +4,12 @@ PYTHON ?= python3
 VENV ?= .venv
 PORT ?= 8000
 
-# A run of your own: make train MODEL=vsc DATASET=mnist STEPS=3000 SEED=1
+# A run of your own: make train MODEL=vsc DATASET=mnist STEPS=3000 SEED=1 PARAMETERS="-p alpha 0.05"
 MODEL ?= vsc
 DATASET ?= smiley
 STEPS ?=
 SEED ?= 0
+PARAMETERS ?=
 NAME ?= $(MODEL)-$(DATASET)-seed$(SEED)
 
 UV := $(shell uv --version >/dev/null 2>&1 && echo uv)
@@ -41,8 +42,8 @@ test: $(INSTALLED) ## install and run every test, the chapters among them
 	$(BIN)/python -m pytest --nbval
 
 train: $(INSTALLED) ## train a model of your choice: MODEL=vae DATASET=digits STEPS=2000 SEED=1
-	@mkdir -p book/runs/local
-	$(call run_experiment,$(MODEL),$(DATASET),$(SEED),$(if $(STEPS),-p steps $(STEPS)),book/runs/local/$(NAME).ipynb)
+	$(call run_experiment,book/runs/local/$(NAME).ipynb,-p model $(MODEL) -p dataset $(DATASET) -p seed $(SEED) \
+	    -p name $(NAME) $(if $(STEPS),-p steps $(STEPS)) $(PARAMETERS))
 	@echo "Now 'make pages' adds it to the book."
 
 chapters: $(INSTALLED) ## execute every chapter again and store its outputs
@@ -55,23 +56,26 @@ lock: ## resolve the newest allowed versions into requirements.lock (needs uv)
 	    | grep -v '^-e' > requirements.lock.new
 	mv requirements.lock.new requirements.lock
 
-clean: ## delete the built book and your local runs, keep the installation
-	rm -rf book/_build book/runs/local build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+clean: ## delete the built book and your own runs, keep the installation
+	rm -rf book/_build book/runs/local runs build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 distclean: clean ## delete the installation too
 	rm -rf $(VENV) *.egg-info
 
-# How a run is made. The executed notebook gets its final name only when it has succeeded.
+# How a run is made: papermill fills in the parameters, and the page gets its final name only when the run has succeeded.
+# Arguments: page, parameters.
 define run_experiment
-	$(BIN)/python -m papermill --cwd notebooks -p model $(1) -p dataset $(2) -p seed $(3) $(4) \
-	    notebooks/experiments/train.ipynb $(5:.ipynb=.part.ipynb)
-	mv $(5:.ipynb=.part.ipynb) $(5)
+	@mkdir -p runs/pages $(dir $(1))
+	$(BIN)/python -m papermill --log-output notebooks/experiments/train.ipynb runs/pages/$(notdir $(1)) $(2)
+	mv runs/pages/$(notdir $(1)) $(1)
 endef
 
+# FIRST RUN: the one line to change when the first run of `make book` should be another.
+$(FIRST_RUN): FIRST_PARAMETERS = -p model vsc -p dataset smiley -p alpha 0.05 -p steps 2000 -p name vsc-smiley
 $(FIRST_RUN): notebooks/experiments/train.ipynb $(LIBRARY) | $(INSTALLED)
-	@mkdir -p $(@D)
 	@echo "Training variational sparse coding on Smiley images; this takes about a minute."
-	$(call run_experiment,vsc,smiley,0,,$@)
+	@rm -rf runs/vsc-smiley
+	$(call run_experiment,$@,$(FIRST_PARAMETERS))
 
 $(INSTALLED): requirements.txt requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info < (3, 11) and sys.exit("Python 3.11 or newer is needed, and %s is %d.%d: name a newer one with make PYTHON=python3.12" % (sys.executable, *sys.version_info[:2]))'

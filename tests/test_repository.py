@@ -1,0 +1,191 @@
+"""The front door and the house rules: what README promises works, files stay small, code is linted, typed and safe."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import papermill
+import pytest
+import yaml
+from conftest import REPOSITORY, require
+
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+MEGABYTE = 2**20
+
+
+def blocks(language: str) -> list[str]:
+    """README's code blocks in a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+def run(*command: str, cwd: Path = REPOSITORY) -> subprocess.CompletedProcess:
+    """A command's outcome, output captured."""
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True)
+
+
+def tracked() -> list[Path]:
+    """Every file of the repository that git knows, links left out."""
+    require((REPOSITORY / ".git").exists() and shutil.which("git") is not None, "this is no git clone")
+    names = run("git", "ls-files", "-z").stdout.split("\0")
+    paths = [REPOSITORY / name for name in names if name]
+    return [path for path in paths if path.is_file() and not path.is_symlink()]
+
+
+# ---------------------------------------------------------------------------------------------------------- README
+
+
+def test_readme_example_is_ten_lines_and_runs(tmp_path: Path) -> None:
+    (example,) = blocks("python")
+    assert len([line for line in example.splitlines() if line.strip()]) <= 10
+    outcome = run(sys.executable, "-c", example, cwd=tmp_path)
+    assert outcome.returncode == 0, outcome.stderr
+    on, zeros = re.search(r"([\d.]+) of 50 units on, (\d+)% exact zeros", outcome.stdout).groups()
+    assert 1 <= float(on) <= 10 and int(zeros) >= 80
+    assert (tmp_path / "smiley.safetensors").is_file()
+
+
+def test_make_knows_every_target_that_the_texts_name() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (REPOSITORY / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    named: set[str] = set()
+    for path in [
+        REPOSITORY / "README.md",
+        *(REPOSITORY / "book").glob("*.md"),
+        *(REPOSITORY / "book/runs").glob("*.md"),
+    ]:
+        named |= set(re.findall(r"(?:^|`)(?:\w+=\S+ )*make ([a-z]+)", path.read_text(encoding="utf-8"), re.MULTILINE))
+    assert {"book", "test", "train"} <= named <= targets
+
+
+@pytest.mark.parametrize("target", ["book", "test", "train", "clean", "help", "pages"])
+def test_make_can_plan_its_targets(target: str) -> None:
+    require(shutil.which("make") is not None, "make is not installed")
+    outcome = run("make", "--dry-run", target)
+    assert outcome.returncode == 0, outcome.stderr
+
+
+def test_make_refuses_an_old_python(tmp_path: Path) -> None:
+    require(shutil.which("make") is not None, "make is not installed")
+    old = tmp_path / "python"
+    old.write_text(f'#!/bin/sh\nshift\nexec {sys.executable} -c "import sys; sys.version_info = (3, 10, 4); $1"\n')
+    old.chmod(0o755)
+    outcome = run("make", f"PYTHON={old}", f"VENV={tmp_path / 'venv'}", "test")
+    assert outcome.returncode != 0
+    assert "Python 3.11 or newer is needed" in outcome.stderr and "is 3.10" in outcome.stderr
+    assert not (tmp_path / "venv").exists()
+
+
+def test_papermill_commands_name_parameters_that_the_notebook_takes() -> None:
+    texts = README + (REPOSITORY / "book" / "runs" / "index.md").read_text(encoding="utf-8")
+    commands = re.findall(r"papermill (?:.*\\\n)*.*", texts)
+    commands = [command for command in commands if "train.ipynb" in command]
+    named = {name for command in commands for name in re.findall(r"-p (\w+) ", command)}
+    notebook = REPOSITORY / "notebooks" / "experiments" / "train.ipynb"
+    assert {"model", "dataset"} <= named <= set(papermill.inspect_notebook(str(notebook)))
+
+
+def test_readme_restores_links_that_arrived_as_text(tmp_path: Path) -> None:
+    require((REPOSITORY / ".git").exists() and shutil.which("git") is not None, "this is no git clone")
+    (command,) = [block for block in blocks("bash") if "core.symlinks" in block]
+    clone = tmp_path / "clone"
+    assert run("git", "clone", "-q", "-c", "core.symlinks=false", str(REPOSITORY), str(clone)).returncode == 0
+    links = [clone / "book" / name for name in ("_config.yml", "_toc.yml", "notebooks")]
+    assert not any(link.is_symlink() for link in links)
+    assert run(*command.split(), cwd=clone).returncode == 0
+    assert all(link.is_symlink() and link.exists() for link in links)
+
+
+def test_files_that_readme_links_to_exist() -> None:
+    for address in re.findall(r"\]\(([^)#]+)\)", README):
+        if "://" not in address:
+            assert (REPOSITORY / address).exists(), address
+
+
+def test_citation_file_is_complete_and_agrees_with_the_package() -> None:
+    citation = yaml.safe_load((REPOSITORY / "CITATION.cff").read_text(encoding="utf-8"))
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert {"cff-version", "message", "title", "authors", "version", "license"} <= set(citation)
+    assert citation["cff-version"] == "1.2.0"
+    assert all("name" in author or {"family-names", "given-names"} <= set(author) for author in citation["authors"])
+    assert (citation["version"], citation["license"]) == (project["version"], project["license"])
+    assert f"## {project['version']}" in (REPOSITORY / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+# ----------------------------------------------------------------------------------------------------- requirements
+
+
+def test_lock_holds_every_requirement_at_an_exact_version() -> None:
+    name = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*")
+    lock = (REPOSITORY / "requirements.lock").read_text(encoding="utf-8").splitlines()
+    assert all(re.match(r"^[\w.-]+(\[[\w,-]+\])?==\S+", line) for line in lock if line and not line.startswith("#"))
+    locked = {name.match(line)[0].lower().replace("_", "-") for line in lock if name.match(line)}
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = (REPOSITORY / "requirements.txt").read_text(encoding="utf-8").splitlines() + project["dependencies"]
+    names = {found[0].lower().replace("_", "-") for line in wanted if (found := name.match(line))}
+    assert "-e ." in wanted and names <= locked
+
+
+# ------------------------------------------------------------------------------------------------------ house rules
+
+
+def test_files_are_small() -> None:
+    limits = {".ipynb": 2 * MEGABYTE}
+    assert [path.name for path in tracked() if path.stat().st_size > limits.get(path.suffix, 4 * MEGABYTE)] == []
+
+
+FORBIDDEN = {
+    "torch" + ".load(": "checkpoints are safetensors, which cannot run code",
+    "pick" + "le": "reading it runs code that a file brings along",
+}
+
+
+@pytest.mark.parametrize("word", FORBIDDEN)
+def test_nothing_is_loaded_that_could_run_code(word: str) -> None:
+    kinds = {".py", ".ipynb", ".md", ".toml", ".yml"}
+    texts = {path: path.read_text(encoding="utf-8") for path in tracked() if path.suffix in kinds}
+    assert [path.name for path, text in texts.items() if word in text] == [], FORBIDDEN[word]
+
+
+def test_notebooks_are_valid_and_their_widgets_complete() -> None:
+    for path in (path for path in tracked() if path.suffix == ".ipynb"):
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        states = notebook["metadata"].get("widgets", {}).get("application/vnd.jupyter.widget-state+json", {})
+        views = [
+            output["data"]["application/vnd.jupyter.widget-view+json"]["model_id"]
+            for cell in notebook["cells"]
+            for output in cell.get("outputs", [])
+            if "application/vnd.jupyter.widget-view+json" in output.get("data", {})
+        ]
+        assert set(views) <= set(states.get("state", {})), f"{path.name} shows a widget whose state is not stored"
+
+
+def test_lint() -> None:
+    outcome = run(sys.executable, "-m", "ruff", "check", ".")
+    assert outcome.returncode == 0, outcome.stdout
+
+
+def test_format() -> None:
+    outcome = run(sys.executable, "-m", "ruff", "format", "--check", ".")
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+
+
+@pytest.mark.slow
+def test_types() -> None:
+    outcome = run(sys.executable, "-m", "mypy", "vsclib")
+    assert outcome.returncode == 0, outcome.stdout
+
+
+def test_examples_in_docstrings_are_collected() -> None:
+    settings = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["pytest"][
+        "ini_options"
+    ]
+    assert "--doctest-modules" in settings["addopts"] and "vsclib" in settings["testpaths"]
+
+
+@pytest.mark.parametrize("script", [".ci/run"])
+def test_shell_scripts_parse(script: str) -> None:
+    require(shutil.which("bash") is not None, "bash is not installed")
+    assert run("bash", "-n", script).returncode == 0
