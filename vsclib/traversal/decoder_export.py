@@ -71,7 +71,7 @@ def _describe(position: int, layer: nn.Module, shape: tuple[int, ...]) -> tuple[
         _check_input(position, layer, layer.in_channels, shape[0] if len(shape) == 3 else None)
         return _describe_convolution(layer, shape)
     raise ConfigurationError(
-        f"decoder layer {position} is {layer}, which the browser cannot compute; "
+        f"decoder layer {position} is {_words(layer)}, which the browser cannot compute; "
         "it can compute Linear, ReLU, Unflatten and ConvTranspose2d (groups=1, dilation=1)"
     )
 
@@ -96,10 +96,15 @@ def _describe_convolution(layer: nn.ConvTranspose2d, shape: tuple[int, ...]) -> 
     return entry, output
 
 
+def _words(layer: nn.Module) -> str:
+    """A layer's own description on one line."""
+    return " ".join(str(layer).split())
+
+
 def _check_input(position: int, layer: nn.Module, expected: int, given: int | None) -> None:
     if given != expected:
         raise ConfigurationError(
-            f"decoder layer {position}, {layer}, takes {expected} values or channels and gets {given or 'another shape'}; "
+            f"decoder layer {position}, {_words(layer)}, takes {expected} values or channels and gets {given or 'another shape'}; "
             "the layers must fit the code and each other"
         )
 

@@ -1,0 +1,301 @@
+import hashlib
+import importlib.metadata
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import anywidget
+import numpy as np
+import pytest
+import torch
+from conftest import require
+from playwright.sync_api import Browser, sync_playwright
+from published_page import REPOSITORY, build_small_book, executed_notebook, launch, served, visited
+from test_traversal import a_model, random_images, sparse_widget
+from traversal_page import canvas_pixels, check_traversals, next_frame
+
+from vsclib.traversal import FOLDER, Traversal
+
+VENDOR = REPOSITORY / "book" / "_assets" / "vendor"
+MANIFEST = json.loads((VENDOR / "MANIFEST.json").read_text("utf-8"))
+
+# A page without Jupyter: it runs the widget on a model that writes down what it is told.
+WORKBENCH = """<!DOCTYPE html><meta charset="utf-8"><link rel="icon" href="data:,"><div id="one"></div><div id="two"></div>
+<script type="module">
+  import widget from "./widget.js";
+  const state = await (await fetch("state.json")).json();
+  const style = document.createElement("style");
+  style.textContent = state._css;
+  document.head.append(style);
+  const listeners = {};
+  window.saved = [];
+  window.model = {
+    get: (name) => state[name],
+    set: (name, value) => { state[name] = value; },
+    save_changes: () => { window.saved.push(structuredClone({ z: state.z, image: state.image })); },
+    on: (event, f) => (listeners[event] ??= []).push(f),
+    off: (event, f) => { listeners[event] = (listeners[event] ?? []).filter((other) => other !== f); },
+  };
+  window.fromPython = (name, value) => { state[name] = value; listeners[`change:${name}`].forEach((f) => f()); };
+  window.listening = () => Object.values(listeners).flat().length;
+  window.leave = widget.render({ model: window.model, el: document.getElementById("one") });
+</script>"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = launch(playwright)
+        require(chromium is not None, "there is no Chromium: install one, or run `playwright install chromium`")
+        yield chromium
+        chromium.close()
+
+
+def workbench(folder: Path, widget: Traversal) -> Path:
+    (folder / "index.html").write_text(WORKBENCH, "utf-8")
+    (folder / "widget.js").write_text(str(Traversal._esm), "utf-8")
+    shutil.copy(FOLDER / "decoder.js", folder)
+    state = {**widget.get_state(), "_css": str(Traversal._css)}
+    (folder / "state.json").write_text(json.dumps(state), "utf-8")
+    return folder
+
+
+@pytest.fixture
+def bench(tmp_path, browser):
+    """An open workbench with the sparse widget of the tests: codes [0, 2, 0, -3, 0, 0.5] and all zeros."""
+    with served(workbench(tmp_path, sparse_widget())) as address, visited(browser, address, "index.html") as visit:
+        visit.page.locator("canvas.reconstruction").wait_for()
+        next_frame(visit.page)
+        yield visit.page
+        assert visit.errors == [] and visit.foreign == [] and visit.missing == []
+
+
+@pytest.mark.parametrize("network", ["mlp", "conv"])
+@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 16, 16)])
+def test_the_browsers_numbers_are_torchs(browser, tmp_path, network, shape):
+    model = a_model("vsc", network=network, shape=shape)
+    widget = Traversal(model, random_images(shape=shape))
+    z = torch.randn(3, 12, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        expected = model.decode(z).mean.numpy()
+    with served(workbench(tmp_path, widget)) as address, visited(browser, address, "index.html") as visit:
+        decoded = visit.page.evaluate(
+            """async (codes) => {
+              const { readDecoder, decode } = await import("./decoder.js");
+              const state = await (await fetch("state.json")).json();
+              const size = state.shape.reduce((a, b) => a * b);
+              const decoder = readDecoder(state.layers, state.weights);
+              return codes.map((z) => Array.from(decode(decoder, z, size)));
+            }""",
+            z.tolist(),
+        )
+        visit.page.evaluate("z => fromPython('z', z)", z[0].tolist())
+        next_frame(visit.page)
+        canvas = canvas_pixels(visit.page.locator("canvas.reconstruction"))
+    assert expected.std() > 0.05, "a picture without contrast proves nothing"
+    np.testing.assert_allclose(np.array(decoded).reshape(expected.shape), expected, atol=5e-3)
+    np.testing.assert_allclose(canvas, np.broadcast_to(255 * expected[0], canvas.shape), atol=2)
+
+
+def test_half_floats_are_widened_exactly(browser, tmp_path):
+    every = np.arange(2**16, dtype="<u2")
+    expected = every.view("<f2").astype(np.float64)
+    finite = np.isfinite(expected)
+    with served(workbench(tmp_path, sparse_widget())) as address, visited(browser, address, "index.html") as visit:
+        widened = visit.page.evaluate(
+            "async (halves) => { const { halfToFloat } = await import('./decoder.js'); return halves.map(halfToFloat); }",
+            every[finite].tolist(),
+        )
+    np.testing.assert_array_equal(np.array(widened, dtype=float), expected[finite])
+
+
+def test_a_move_is_drawn_at_once_and_saved_when_it_ends(bench):
+    slider = bench.locator("input[type=range][data-latent='1']")
+    before = canvas_pixels(bench.locator("canvas.reconstruction"))
+    slider.evaluate("s => { s.value = -1.6; s.dispatchEvent(new Event('input', { bubbles: true })); }")
+    next_frame(bench)
+    assert np.abs(canvas_pixels(bench.locator("canvas.reconstruction")) - before).max() > 2
+    assert bench.evaluate("saved.length") == 0, "the kernel hears of every frame"
+    slider.evaluate("s => s.dispatchEvent(new Event('change', { bubbles: true }))")
+    assert bench.evaluate("saved.at(-1).z") == pytest.approx([0, -1.6, 0, -3, 0, 0.5])
+
+
+def test_a_closed_gate_is_an_exact_zero_and_keeps_its_slab(bench):
+    gate = bench.get_by_role("switch", name="spike of latent 3")
+    gate.press("Space")
+    assert bench.evaluate("saved.at(-1).z[3]") == 0
+    gate.press("Space")
+    assert bench.evaluate("saved.at(-1).z[3]") == -3
+
+
+def test_moving_the_slab_of_a_silent_latent_opens_its_gate(bench):
+    bench.get_by_role("spinbutton", name="Latent").fill("4")
+    bench.get_by_role("button", name="Add").click()
+    slider = bench.get_by_role("slider", name="slab of latent 4")
+    gate = bench.get_by_role("switch", name="spike of latent 4")
+    assert not gate.is_checked()
+    slider.press("ArrowRight")
+    assert gate.is_checked()
+    assert bench.evaluate("saved.at(-1).z[4]") != 0
+
+
+def test_a_click_on_a_bar_gives_its_latent_a_slider(bench):
+    box = bench.locator(".chart svg").bounding_box()
+    bench.mouse.click(box["x"] + box["width"] * 2.5 / 6, box["y"] + 20)
+    assert bench.get_by_role("slider", name="slab of latent 2").is_visible()
+
+
+def test_an_unknown_latent_is_answered_in_words(bench):
+    bench.get_by_role("spinbutton", name="Latent").fill("6")
+    bench.get_by_role("button", name="Add").click()
+    assert "0 to 5" in bench.locator(".summary").inner_text()
+
+
+def test_show_all_gives_every_latent_a_slider(bench):
+    assert bench.get_by_role("slider").count() == 3
+    bench.get_by_role("button", name="Show all").click()
+    assert bench.get_by_role("slider").count() == 6
+    bench.get_by_role("button", name="Show all").click()
+    assert bench.get_by_role("slider").count() == 3
+
+
+def test_images_are_chosen_by_keyboard_and_reset_brings_the_code_back(bench):
+    bench.get_by_role("radio", name="image 0").focus()
+    bench.keyboard.press("ArrowRight")
+    assert bench.evaluate("saved.at(-1)") == {"z": [0] * 6, "image": 1}
+    assert "0 of 6 latents on" in bench.locator(".summary").inner_text()
+    bench.get_by_role("slider").first.press("ArrowRight")
+    assert "1 of 6 latents on" in bench.locator(".summary").inner_text()
+    bench.get_by_role("button", name="Reset").press("Enter")
+    assert bench.evaluate("saved.at(-1).z") == [0] * 6
+    assert "0 of 6 latents on" in bench.locator(".summary").inner_text()
+
+
+def test_the_page_follows_python(bench):
+    bench.evaluate("fromPython('z', [0, 0, 1.25, -3, 0, 0.5])")
+    assert bench.get_by_role("switch", name="spike of latent 2").is_checked()
+    assert not bench.get_by_role("switch", name="spike of latent 1").is_checked()
+    bench.evaluate("fromPython('image', 1)")
+    assert bench.get_by_role("radio", name="image 1").is_checked()
+    assert bench.get_by_role("switch", checked=True).count() == 0
+    assert bench.evaluate("saved.length") == 0
+
+
+def test_a_view_that_is_gone_no_longer_listens(bench):
+    assert bench.evaluate("listening()") == 2
+    bench.evaluate("leave()")
+    assert bench.evaluate("listening()") == 0
+
+
+def test_bars_show_exact_zeros_as_ticks_and_open_gates_as_dots(bench):
+    classes = bench.locator(".bar").evaluate_all("bars => bars.map(bar => bar.classList.contains('zero'))")
+    assert classes == [True, False, True, False, True, False]
+    dots = bench.locator(".dot").evaluate_all("dots => dots.map(dot => dot.getAttribute('d') !== '')")
+    assert dots == [False, True, False, True, False, True]
+
+
+def test_every_control_can_be_hit_and_has_a_name(bench):
+    for control in bench.locator(".vsclib-traversal").locator("button, input").all():
+        box = control.bounding_box()
+        assert box["width"] >= 24 and box["height"] >= 24, control.evaluate("c => c.outerHTML")
+        name = control.evaluate("c => c.getAttribute('aria-label') || c.textContent || c.labels?.[0]?.textContent")
+        assert name, control.evaluate("c => c.outerHTML")
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+def test_what_moves_is_right_of_the_sliders_or_under_them(browser, tmp_path, width):
+    with (
+        served(workbench(tmp_path, sparse_widget())) as address,
+        visited(browser, address, "index.html", width=width) as visit,
+    ):
+        result = visit.page.locator("canvas.reconstruction")
+        result.wait_for()
+        picture, sliders = result.bounding_box(), visit.page.locator(".sliders").bounding_box()
+        if width > 600:
+            assert picture["x"] >= sliders["x"] + sliders["width"]
+        else:
+            assert picture["y"] >= sliders["y"] + sliders["height"]
+        assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def contrast(first: list[float], second: list[float]) -> float:
+    """Contrast of two sRGB colours by WCAG 2."""
+
+    def luminance(colour: list[float]) -> float:
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (v / 255 for v in colour)]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    light, dark = sorted((luminance(first), luminance(second)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("theme", ["", "light", "dark"])
+def test_text_and_lines_stand_out_in_light_and_dark(browser, tmp_path, scheme, theme):
+    with (
+        served(workbench(tmp_path, sparse_widget())) as address,
+        visited(browser, address, "index.html", color_scheme=scheme) as visit,
+    ):
+        visit.page.locator("canvas.reconstruction").wait_for()
+        if theme:
+            visit.page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
+
+        def colour(selector: str, name: str) -> list[float]:
+            text = visit.page.locator(selector).first.evaluate(f"node => getComputedStyle(node).{name}")
+            return [float(part) for part in text[text.index("(") + 1 : -1].split(",")[:3]]
+
+        ground = colour(".vsclib-traversal", "backgroundColor")
+        assert (sum(ground) < 200) == ((theme or scheme) == "dark")
+        for text in (".heading", ".summary", ".quality", ".value", "button"):
+            assert contrast(colour(text, "color"), ground) >= 4.5, text
+        for line in (".axis", ".bar"):
+            assert contrast(colour(line, "stroke"), ground) >= 3, line
+        assert contrast(colour("button", "borderTopColor"), ground) >= 3
+        assert contrast(colour(".reconstruction", "borderTopColor"), ground) >= 3
+        assert contrast(colour(".data", "borderTopColor"), ground) >= 3
+
+
+@pytest.mark.slow
+def test_a_published_page_moves_without_a_kernel_and_asks_nobody_else(browser, tmp_path):
+    cells = [
+        f"import sys; sys.path.insert(0, {str(REPOSITORY / 'tests')!r})\n"
+        "from test_traversal import Traversal, a_model, random_images, sparse_widget",
+        "sparse_widget()",
+        "Traversal(a_model(network='conv', shape=(3, 16, 16)), random_images(shape=(3, 16, 16)), limit=3.0)",
+    ]
+    executed_notebook(tmp_path / "page.ipynb", cells)
+    html = build_small_book(tmp_path, ["page"])
+    with served(html) as address:
+        assert check_traversals(browser, html, address, "page.html") == 2
+        with visited(browser, address, "page.html") as visit:
+            visit.page.locator(".vsclib-traversal canvas.reconstruction").nth(1).wait_for()
+            assert visit.page.locator("input[type=radio]:checked").count() == 2, "two widgets share their choices"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", ["notebooks/03-vsc.html", "notebooks/04-sparse-generator.html"])
+def test_the_books_traversals_move_without_a_kernel_and_ask_nobody_else(browser, built_book, path):
+    with served(built_book) as address:
+        assert check_traversals(browser, built_book, address, path) >= 1
+
+
+def test_what_the_book_serves_is_what_its_manifest_says():
+    listed = {"MANIFEST.json", *MANIFEST["own"]}
+    for package in MANIFEST["packages"]:
+        assert package["version"] and package["licence"]
+        licences = {package["licence_file"], *package.get("also", {}).values()}
+        assert all((VENDOR / licence).stat().st_size > 500 for licence in licences)
+        listed |= licences | set(package["files"])
+        for name, file in package["files"].items():
+            assert hashlib.sha256((VENDOR / name).read_bytes()).hexdigest() == file["sha256"], name
+    present = {path.relative_to(VENDOR).as_posix() for path in VENDOR.rglob("*") if path.is_file()}
+    assert present == listed
+    assert max((VENDOR / name).stat().st_size for name in present) < 4_000_000
+
+
+def test_the_served_widget_runtime_is_the_installed_one():
+    served_version = next(p["version"] for p in MANIFEST["packages"] if p["name"] == "anywidget")
+    assert served_version == importlib.metadata.version("anywidget")
+    installed = Path(anywidget.__file__).parent / "nbextension" / "index.js"
+    assert (VENDOR / "anywidget.js").read_bytes() == installed.read_bytes()
