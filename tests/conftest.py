@@ -5,10 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 REPOSITORY = Path(__file__).parent.parent
 JUPYTER_BOOK = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
+
+# The same examples on every machine, and no failure because a machine is busy.
+hypothesis.settings.register_profile("vsclib", deadline=None, derandomize=True, database=None)
+hypothesis.settings.load_profile("vsclib")
 
 
 def require(condition: bool, reason: str) -> None:

@@ -422,7 +422,7 @@ def _mixture_weights(z: Tensor, alpha: Tensor | float, sigma1: float, sigma2: fl
     if not torch.compiler.is_compiling() and bool((alpha <= 0).any()):
         raise ConfigurationError(f"alpha = {float(alpha.min()):g} leaves no wide component: choose 0 < alpha <= 1")
     _require_positive("sigma2", sigma2)
-    if sigma2 > sigma1:
+    if not sigma2 <= sigma1:
         raise ConfigurationError(f"sigma2 = {sigma2:g} exceeds sigma1 = {sigma1:g}: choose 0 < sigma2 <= sigma1")
     return alpha
 
