@@ -111,6 +111,12 @@ def test_halves_are_rounded_away_from_zero():
     assert opening == [14, 15, 16, 17, 18, 19]
 
 
+def test_eyes_that_change_sides_are_drawn_where_the_recipe_puts_them():
+    values = np.zeros((1, 18))
+    values[0, 10] = -6
+    assert (smiley.render(bits("eyes"), values)[0] == recipe(["eyes"], values[0])).all()
+
+
 def test_an_absent_attribute_leaves_no_trace():
     generator = np.random.default_rng(1)
     present = bits("eyes", "hat").repeat(50, axis=0)
@@ -157,6 +163,31 @@ def test_growing_reproduces_a_parabola_away_from_the_border():
     inputs, outputs = np.arange(12) + 0.5, (np.arange(36) + 0.5) / 3
     grown = resize.resize(np.outer(np.ones(5), inputs**2 - 3 * inputs), 5, 36)
     assert np.abs(grown - (outputs**2 - 3 * outputs))[:, 6:-6].max() < 1e-12
+
+
+def bowtie_recipe(values):
+    """The bowtie pasted on a canvas large enough for anything, with Pillow's resize for the library's."""
+    template = np.zeros((11, 17))
+    template[4:7] = 1
+    for reach, rows in ((3, (1, 9)), (5, (2, 8)), (7, (3, 7))):
+        for row in rows:
+            template[row, :reach] = template[row, -reach:] = 1
+    x, y, w, h = 16.5 + 0.5 * values[0], 29 + values[1], 12 + 3 * values[2], 5 + 2 * values[3]
+    pattern = pillow_resize(template, math.ceil(h), math.ceil(w))
+    pattern = (pattern - pattern.min()) / np.ptp(pattern) > 0.5
+    canvas = np.zeros((132, 132), dtype=bool)
+    canvas[50:82, 50:82] = recipe((), [0] * 18)
+    left, top = (50 + math.floor(corner + 0.5) - 1 for corner in (x - w / 2, y - h / 2))
+    canvas[top : top + pattern.shape[0], left : left + pattern.shape[1]] |= pattern
+    return canvas[50:82, 50:82]
+
+
+def test_bowties_agree_with_the_recipe_drawn_with_pillow():
+    values = np.random.default_rng(11).normal(0, 0.5, (60, 18))
+    values[0, :4] = -9.8, 0, 10, 0  # leaves the canvas on the left
+    values[1, :4] = 9.8, 0, 10, 0  # on the right
+    for image, v in zip(smiley.render(bits("bowtie").repeat(60, axis=0), values), values, strict=True):
+        assert (image == bowtie_recipe(v)).all(), v[:4]
 
 
 # ---- statistics of the released 20,000 images ----
