@@ -46,18 +46,16 @@ train: $(INSTALLED) ## train a model of your choice: MODEL=vae DATASET=digits ST
 	    -p name $(NAME) $(if $(STEPS),-p steps $(STEPS)) $(PARAMETERS))
 	@echo "Now 'make pages' adds it to the book."
 
-chapters: $(INSTALLED) ## execute every chapter again and store its outputs
-	for chapter in notebooks/[0-9]*.ipynb; do \
-	    $(BIN)/python -m papermill --cwd notebooks "$$chapter" "$$chapter" || exit 1; \
-	done
+chapters: $(INSTALLED) ## execute chapters again and store their outputs: all, or ONLY="02-vae 03-vsc"
+	$(BIN)/python notebooks/execute.py $(ONLY)
 
 lock: ## resolve the newest allowed versions into requirements.lock (needs uv)
 	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --upgrade requirements.txt \
 	    | grep -v '^-e' > requirements.lock.new
 	mv requirements.lock.new requirements.lock
 
-clean: ## delete the built book and your own runs, keep the installation
-	rm -rf book/_build book/runs/local runs build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+clean: ## delete the built book and caches; your runs and the installation stay
+	rm -rf book/_build build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 distclean: clean ## delete the installation too
 	rm -rf $(VENV) *.egg-info

@@ -4,6 +4,7 @@ The page `api` holds the line ``% api-reference: MODULE ...``. It is replaced by
 the line names first and in its order, every other public one after them, so that a new module needs no edit.
 """
 
+import inspect
 import pkgutil
 import re
 from importlib import import_module
@@ -63,11 +64,10 @@ def insert_reference(app: Sphinx, docname: str, source: list[str]) -> None:
 
 
 def skip_noise(app: Sphinx, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:
-    """Leave out what carries no meaning of ours: fields of named tuples without a text, pydantic's and torch's own."""
-    documentation = getattr(obj, "__doc__", None) or ""
-    if documentation.startswith("Alias for field number") or name in {"model_config", "model_post_init"}:
-        return True
-    return None
+    """Leave out what carries no meaning of ours: untold fields of named tuples, members that other packages put in."""
+    told = not (getattr(obj, "__doc__", None) or "").startswith("Alias for field number")
+    ours = not inspect.isroutine(obj) or (getattr(obj, "__module__", None) or PACKAGE).split(".")[0] == PACKAGE
+    return None if told and ours and name != "model_config" else True
 
 
 def reread_reference(app: Sphinx, env: Any, added: set, changed: set, removed: set) -> list[str]:

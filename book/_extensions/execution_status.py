@@ -58,12 +58,23 @@ def _result(notebook: dict[str, Any]) -> str:
     return "ok"
 
 
+def _printed_versions(notebook: dict[str, Any]) -> dict[str, str]:
+    """Versions and device from the record that a run prints."""
+    for cell in _code_cells(notebook):
+        for output in cell["outputs"]:
+            text = "".join(output.get("text", ""))
+            if text.startswith("{") and '"provenance"' in text:
+                origin = json.loads(text)["provenance"]
+                return {"PyTorch": origin["torch"], "vsclib": origin["vsclib"], "on": origin["device"]}
+    return {}
+
+
 def read_execution(path: Path) -> Execution:
     """Read one notebook's record of its last execution."""
     notebook = json.loads(path.read_text(encoding="utf-8"))
     metadata = notebook["metadata"]
     versions = {"Python": metadata.get("language_info", {}).get("version", "")}
-    versions |= metadata.get("vsclib", {}).get("versions", {})
+    versions |= metadata.get("vsclib", {}).get("versions", {}) | _printed_versions(notebook)
     seconds, day = _span(notebook)
     return Execution(_result(notebook), seconds, day, {name: text for name, text in versions.items() if text})
 
@@ -107,6 +118,17 @@ def insert_tables(app: Sphinx, docname: str, source: list[str]) -> None:
     source[0] = MARKER.sub(one_table, source[0])
 
 
+def name_own_run(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Call a local run by the name of its file: all of them come from one notebook, with one title."""
+    if not docname.startswith("runs/local/"):
+        return
+    notebook = json.loads(source[0])
+    first = notebook["cells"][0]
+    text = "".join(first["source"])
+    first["source"] = re.sub(r"^# .*", f"# {docname.rsplit('/', 1)[1]}", text, count=1)
+    source[0] = json.dumps(notebook)
+
+
 def reread_tables(app: Sphinx, env: Any, added: set, changed: set, removed: set) -> list[str]:
     """The tables depend on other pages' files: read their pages at every build."""
     return [name for name in ("status", "runs/index") if name in env.found_docs]
@@ -115,5 +137,6 @@ def reread_tables(app: Sphinx, env: Any, added: set, changed: set, removed: set)
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
     app.connect("source-read", insert_tables)
+    app.connect("source-read", name_own_run)
     app.connect("env-get-outdated", reread_tables)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,54 @@
+"""Execute chapters in place and store what they were made with.
+
+    python notebooks/execute.py                   every chapter
+    python notebooks/execute.py 03-vsc 02-vae     these
+
+A chapter that fails keeps its old outputs; the error is shown and the exit code is 1.
+"""
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+import papermill
+
+from vsclib.experiment import provenance
+from vsclib.files import write_text
+
+HERE = Path(__file__).parent
+
+
+def execute(chapter: Path) -> None:
+    """Run one chapter from its folder and put outputs, timings and versions into it."""
+    with tempfile.TemporaryDirectory() as folder:
+        executed = Path(folder) / chapter.name
+        papermill.execute_notebook(str(chapter), str(executed), cwd=str(chapter.parent), progress_bar=True)
+        notebook = json.loads(executed.read_text(encoding="utf-8"))
+    origin = provenance("cpu")
+    notebook["metadata"]["vsclib"] = {"versions": {"PyTorch": origin["torch"], "vsclib": origin["vsclib"]}}
+    # Where the file lay on this machine is nobody's business.
+    for name in ("input_path", "output_path", "environment_variables", "parameters", "default_parameters"):
+        notebook["metadata"]["papermill"].pop(name, None)
+    write_text(chapter, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
+
+
+def main(names: list[str]) -> int:
+    """Execute the chapters that are named, or all."""
+    chapters = sorted(HERE.glob("[0-9]*.ipynb"))
+    unknown = set(names) - {chapter.stem for chapter in chapters}
+    if unknown:
+        print(f"execute.py: there is no chapter {', '.join(sorted(unknown))}", file=sys.stderr)
+        return 1
+    for chapter in chapters:
+        if not names or chapter.stem in names:
+            try:
+                execute(chapter)
+            except papermill.PapermillExecutionError as error:
+                print(f"{chapter.name}: {error}", file=sys.stderr)
+                return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
