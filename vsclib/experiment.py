@@ -156,7 +156,7 @@ def device(name: str) -> str:
 
 
 def provenance(where: str) -> dict[str, Any]:
-    """Where a result comes from: commit, versions, machine, time."""
+    """Where a result comes from: commit, versions, machine, time. Take it when a run starts: the code may change under it."""
     gpu = torch.cuda.get_device_name(where) if where.startswith("cuda") else None
     return {
         "commit": _commit(),
@@ -166,8 +166,12 @@ def provenance(where: str) -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "device": gpu or where,
         "threads": torch.get_num_threads(),
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "started": _now(),
     }
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _commit() -> str | None:
@@ -199,7 +203,13 @@ def write_record(experiment: Experiment, metrics: Mapping[str, Any], **more: Any
     # Folders are this machine's own business.
     for name in ("folder", "data_root"):
         configuration.pop(name)
-    record = {"name": experiment.title, "experiment": configuration, "metrics": dict(metrics), **more}
+    record = {
+        "name": experiment.title,
+        "experiment": configuration,
+        "metrics": dict(metrics),
+        **more,
+        "finished": _now(),
+    }
     path = experiment.path / "record.json"
     write_text(path, json.dumps(record, indent=1) + "\n")
     return path
