@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class VsclibError(ValueError):
@@ -22,6 +23,18 @@ class CheckpointError(VsclibError):
 
 class TrainingError(VsclibError):
     """Training cannot go on: a loss is not a finite number."""
+
+
+class CheckRefused(VsclibError):
+    """A check was given something from which nothing follows: neither passed nor failed."""
+
+
+class CheckFailed(VsclibError):
+    """A check measured a disagreement beyond its tolerance; ``verdict`` holds it."""
+
+    def __init__(self, verdict: Any):
+        super().__init__(str(verdict))
+        self.verdict = verdict
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:

@@ -1,0 +1,47 @@
+"""Checks: every equation of the book is held against something that knows nothing of it.
+
+Each check returns a :class:`Verdict` that prints as one line, and raises :class:`~vsclib.errors.CheckFailed` when it
+measured a disagreement. What cannot be decided (shapes that do not fit, a kink, an expression that SymPy leaves open and
+that has no value) raises :class:`~vsclib.errors.CheckRefused`: it never passes silently, and it refutes nothing.
+"""
+
+from vsclib.checks.differences import finite_differences
+from vsclib.checks.failing import Correction, correction, fails
+from vsclib.checks.gradients import gradient
+from vsclib.checks.integrals import integral, quadrature
+from vsclib.checks.limits import limit
+from vsclib.checks.monte_carlo import monte_carlo
+from vsclib.checks.numbers import close
+from vsclib.checks.overflow import Breakdown, Sweep, overflow
+from vsclib.checks.registry import Outcome, claim, named, names, run
+from vsclib.checks.slips import catches, slips
+from vsclib.checks.symbolic import symbolic
+from vsclib.checks.verdict import Verdict
+from vsclib.errors import CheckFailed, CheckRefused
+
+__all__ = [
+    "Breakdown",
+    "CheckFailed",
+    "CheckRefused",
+    "Correction",
+    "Outcome",
+    "Sweep",
+    "Verdict",
+    "catches",
+    "claim",
+    "close",
+    "correction",
+    "fails",
+    "finite_differences",
+    "gradient",
+    "integral",
+    "limit",
+    "monte_carlo",
+    "named",
+    "names",
+    "overflow",
+    "quadrature",
+    "run",
+    "slips",
+    "symbolic",
+]

@@ -1,0 +1,85 @@
+"""Checks that show that something is wrong: a printed form, a slip, and a correction beside what it corrects."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from vsclib.checks.verdict import Verdict
+from vsclib.errors import CheckFailed
+
+
+class Correction(NamedTuple):
+    """A form as printed and the right one, judged by the same check.
+
+    Attributes:
+        right: the verdict on the right form, which passed.
+        printed: the verdict that the printed form fails.
+    """
+
+    right: Verdict
+    printed: Verdict
+
+    def __str__(self) -> str:
+        return f"{self.right}\n{self.printed}"
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def fails(check: Callable[..., Verdict], name: str, *args: Any, **kwargs: Any) -> Verdict:
+    """A form is wrong: the check given here fails on it.
+
+    Only a measured disagreement counts. A check that refuses its input (shapes, an undefined symbol) shows nothing, and
+    its error goes through.
+
+    Args:
+        check: one of the checks, for example :func:`vsclib.checks.symbolic`.
+        name: what is refuted, for example ``Eq. 6 as printed``.
+        *args: what the check takes after its name.
+        **kwargs: the same, by name.
+
+    Returns:
+        The verdict, which passed because the check failed, with the disagreement as its error.
+
+    Raises:
+        CheckFailed: the check passes, so nothing is shown to be wrong.
+        CheckRefused: the check cannot be decided.
+
+    Example:
+        >>> from vsclib.checks import close
+        >>> fails(close, "pi is 22/7", 22 / 7, 3.14159265, tolerance=1e-6)
+        pi is 22/7: compared in float64; difference 0.00126, allowed 1e-06; fails, as it should
+    """
+    try:
+        passed = check(name, *args, **kwargs)
+    except CheckFailed as failure:
+        return failure.verdict._replace(passed=True, refutes=True)
+    raise CheckFailed(passed._replace(name=f"{name} was to fail and does not", passed=False))
+
+
+def correction(name: str, check: Callable[[str, Any], Verdict], *, printed: Any, right: Any) -> Correction:
+    """A printed form fails where the right one passes, by one and the same check.
+
+    Args:
+        name: the erratum or equation, for example ``E02, Eq. 6``.
+        check: takes a name and a form, and checks the form.
+        printed: the form as printed.
+        right: the right form.
+
+    Returns:
+        Both verdicts.
+
+    Raises:
+        CheckFailed: the right form fails, or the printed one passes.
+        CheckRefused: one of the two cannot be decided.
+
+    Example:
+        >>> from vsclib.checks import close
+        >>> area = lambda name, pi: close(name, pi * 2**2, 12.566, tolerance=1e-3)
+        >>> correction("area of a disc", area, printed=3.0, right=3.1416)
+        area of a disc, corrected: compared in float64; difference 0.0004, allowed 0.001; passed
+        area of a disc, as printed: compared in float64; difference 0.566, allowed 0.001; fails, as it should
+    """
+    return Correction(
+        right=check(f"{name}, corrected", right),
+        printed=fails(check, f"{name}, as printed", printed),
+    )

@@ -1,0 +1,159 @@
+"""Integrals: SymPy where it can, quadrature always."""
+
+import math
+import warnings
+from collections.abc import Callable
+from itertools import islice, pairwise
+from typing import Any
+
+import mpmath
+import numpy as np
+import sympy
+import torch
+from scipy import integrate
+from torch import Tensor
+
+from vsclib.checks.numbers import difference, paired, worst
+from vsclib.checks.points import DIGITS, evaluate, random_points
+from vsclib.checks.symbolic import proves_zero, to_expression
+from vsclib.checks.verdict import Verdict, refuse, require_tolerance, settle
+
+
+def integral(
+    name: str,
+    integrand: Any,
+    variable: sympy.Symbol,
+    limits: tuple[Any, Any],
+    expected: Any,
+    *assumptions: Any,
+    points: int = 3,
+    tolerance: float = 1e-10,
+    seed: int = 0,
+    by_sympy: bool = True,
+) -> Verdict:
+    r"""A SymPy expression integrates to another.
+
+    .. math:: \int_a^b f(x)\,dx = F
+
+    Quadrature with thirty digits, at random values of the other symbols, comes first: it can only refute. Where it finds
+    no difference, SymPy integrates; if its result is ``expected``, that is a proof, else the quadrature stands alone. The
+    verdict says which.
+
+    Args:
+        name: what is checked.
+        integrand: f, an expression in ``variable``.
+        variable: x.
+        limits: a and b; ``sympy.oo`` is allowed.
+        expected: F, an expression without x.
+        *assumptions: relations that the points fulfil.
+        points: at how many random points the quadrature is made.
+        tolerance: the largest difference, relative to max(1, |F|), allowed there.
+        seed: seed of the points.
+        by_sympy: whether SymPy tries; turn it off where that takes minutes.
+
+    Returns:
+        The verdict.
+
+    Raises:
+        CheckFailed: the quadrature differs.
+        CheckRefused: the integral has no value at the points, or the quadrature does not reach the tolerance.
+    """
+    require_tolerance(name, tolerance)
+    integrand, expected = to_expression(name, integrand), to_expression(name, expected)
+    lower, upper = (to_expression(name, limit) for limit in limits)
+    if variable in expected.free_symbols:
+        refuse(name, f"the expected value holds the variable {variable}: integrate over another symbol")
+    symbols = (integrand.free_symbols - {variable}) | expected.free_symbols | lower.free_symbols | upper.free_symbols
+    places = list(islice(random_points(name, symbols, assumptions, seed), points if symbols else 1))
+    error = max(_quadrature_error(name, integrand, variable, (lower, upper), expected, p, tolerance) for p in places)
+    how = f"quadrature with {DIGITS} digits at {len(places)} random points" if symbols else "quadrature"
+    verdict = settle(name, how, "difference", error, tolerance)
+    if by_sympy and _integrates(integrand, variable, (lower, upper), expected):
+        return settle(name, "integrated by SymPy", "difference", 0.0, 0.0)
+    return verdict._replace(how=how + (", SymPy leaves it open" if by_sympy else ""))
+
+
+def _integrates(integrand: Any, variable: Any, limits: tuple[Any, Any], expected: Any) -> bool:
+    try:
+        found = sympy.integrate(sympy.expand(integrand), (variable, *limits))
+    except (NotImplementedError, ValueError, TypeError):
+        return False
+    return not found.has(sympy.Integral, sympy.Piecewise) and proves_zero(found - expected)
+
+
+def _quadrature_error(
+    name: str, integrand: Any, variable: Any, limits: tuple[Any, Any], expected: Any, place: dict, tolerance: float
+) -> float:
+    value = evaluate(expected, place)
+    ends = [limit.subs(place) for limit in limits]
+    if value is None or not all(end.is_extended_real for end in ends):
+        refuse(name, f"it has no value at {place}: state the assumptions")
+    with mpmath.workdps(DIGITS):
+        density = sympy.lambdify(variable, integrand.subs(place), "mpmath")
+        path = [_bound(end) for end in ends]
+        if path[0] < 0 < path[1]:
+            path.insert(1, mpmath.mpf(0))
+        try:
+            found, uncertainty = mpmath.quad(density, path, error=True, maxdegree=10)
+        except (NameError, TypeError, ValueError, ZeroDivisionError):
+            refuse(name, f"the integrand has no value everywhere between {ends[0]} and {ends[1]}: mind its poles")
+        target = mpmath.mpmathify(value)
+        scale = max(1, abs(target))
+        if mpmath.isfinite(found) and not uncertainty <= tolerance * scale:
+            refuse(
+                name, f"quadrature knows it to {float(uncertainty):.1g} only: raise the tolerance or split the limits"
+            )
+        return float(abs(found - target) / scale)
+
+
+def _bound(end: Any) -> mpmath.mpf:
+    return mpmath.mpf(str(end).replace("oo", "inf")) if end.is_infinite else mpmath.mpmathify(end.evalf(DIGITS))
+
+
+def quadrature(
+    name: str,
+    function: Callable[[Tensor], Any],
+    limits: tuple[float, float],
+    expected: Any,
+    *,
+    tolerance: float = 1e-8,
+    breaks: tuple[float, ...] = (),
+) -> Verdict:
+    r"""A function of the library integrates to a value, in float64.
+
+    .. math:: \int_a^b f(x)\,dx = F
+
+    Args:
+        name: what is checked.
+        function: f, takes a float64 tensor without axes and gives the integrand, for one or for many parameter sets.
+        limits: a and b; ``math.inf`` is allowed.
+        expected: F, shaped like what the function gives.
+        tolerance: the largest difference, relative to max(1, |F|), allowed anywhere.
+        breaks: points between a and b where the integrand is narrow or has a kink.
+
+    Returns:
+        The verdict.
+
+    Raises:
+        CheckFailed: the integral differs or is NaN.
+        CheckRefused: the shapes do not fit, or the quadrature does not reach the tolerance.
+    """
+    require_tolerance(name, tolerance)
+
+    def integrand(x: float) -> np.ndarray:
+        return np.asarray(torch.as_tensor(function(torch.tensor(x, dtype=torch.float64))).detach(), dtype=np.float64)
+
+    ends = [float(limits[0]), *sorted(map(float, breaks)), float(limits[1])]
+    found, uncertainty = 0.0, 0.0
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        for lower, upper in pairwise(ends):
+            part, unsure = integrate.quad_vec(integrand, lower, upper, epsabs=tolerance / 100, epsrel=1e-13, norm="max")
+            found, uncertainty = found + part, uncertainty + unsure
+    value, target = paired(name, found, expected)
+    scale = target.abs().clamp(min=1.0)
+    error = worst(difference(value, target) / scale)
+    if math.isfinite(error) and not uncertainty <= tolerance * float(scale.max()):
+        refuse(name, f"quadrature knows it to {uncertainty:.1g} only: name the narrow places in breaks")
+    many = f", {value.numel()} parameter sets" if value.numel() > 1 else ""
+    return settle(name, f"quadrature in float64{many}", "difference", error, tolerance)

@@ -1,0 +1,137 @@
+"""Limits: SymPy where it can, else a walk towards the point."""
+
+import math
+from itertools import islice
+from typing import Any
+
+import sympy
+
+from vsclib.checks.points import DIGITS, evaluate, random_points
+from vsclib.checks.symbolic import proves_zero, symbolic, to_expression
+from vsclib.checks.verdict import Verdict, refuse, require_tolerance, settle
+from vsclib.errors import CheckFailed
+
+
+def limit(
+    name: str,
+    expression: Any,
+    variable: sympy.Symbol,
+    to: Any,
+    expected: Any,
+    *assumptions: Any,
+    side: str = "+-",
+    points: int = 3,
+    tolerance: float = 1e-6,
+    seed: int = 0,
+) -> Verdict:
+    r"""An expression has a limit.
+
+    .. math:: \lim_{x\to a} f(x) = L
+
+    Args:
+        name: what is checked.
+        expression: f, an expression in ``variable``.
+        variable: x.
+        to: a, a number or an expression; ``sympy.oo`` and ``-sympy.oo`` are allowed.
+        expected: L, an expression without x, or an infinity.
+        *assumptions: relations that random points fulfil.
+        side: ``"+-"`` both sides (the default), ``"+"`` from above, ``"-"`` from below; an infinity has one side.
+        points: at how many values of the other symbols the walk is made, where SymPy finds no limit.
+        tolerance: the largest difference, relative to max(1, |L|), allowed at the end of the walk.
+        seed: seed of the points.
+
+    Returns:
+        The verdict, which says whether SymPy found the limit or the walk did.
+
+    Raises:
+        CheckFailed: there is another limit, or the two sides differ.
+        CheckRefused: neither SymPy nor the walk can decide.
+
+    Example:
+        >>> x = sympy.Symbol("x")
+        >>> limit("a slope", sympy.sin(x) / x, x, 0, 1)
+        a slope: limit by SymPy; difference 0, allowed 0; passed
+    """
+    require_tolerance(name, tolerance)
+    expression, to, expected = (to_expression(name, value) for value in (expression, to, expected))
+    if side not in ("+-", "+", "-"):
+        refuse(name, f"side = {side!r} is unknown: choose '+-', '+' or '-'")
+    if variable not in expression.free_symbols:
+        refuse(name, f"the expression does not hold {variable}: name the variable that moves")
+    proofs = []
+    for end in _sides(to, side):
+        value = _sympy_limit(expression, variable, to, end)
+        if value is None:
+            return _walk(name, expression, variable, to, expected, assumptions, side, points, tolerance, seed)
+        proofs.append(_compare_limit(name, value, expected, assumptions, seed))
+    return max(proofs, key=lambda verdict: verdict.tolerance)
+
+
+def _compare_limit(name: str, value: Any, expected: Any, assumptions: tuple[Any, ...], seed: int) -> Verdict:
+    """The limit that SymPy found against the one that is expected."""
+    if expected.is_infinite or value.is_infinite or value.has(sympy.AccumBounds):
+        return settle(name, f"limit by SymPy is {value}", "difference", 0.0 if value == expected else math.inf, 0.0)
+    if proves_zero(value - expected):
+        return settle(name, "limit by SymPy", "difference", 0.0, 0.0)
+    try:
+        verdict = symbolic(name, value, expected, *assumptions, seed=seed)
+    except CheckFailed as failure:
+        found = failure.verdict
+        raise CheckFailed(found._replace(how=f"limit by SymPy is {value}, {found.how}")) from None
+    return verdict._replace(how=f"limit by SymPy, {verdict.how}")
+
+
+def _sides(to: Any, side: str) -> tuple[str, ...]:
+    return ("-",) if to.is_infinite else tuple(side)
+
+
+def _sympy_limit(expression: Any, variable: Any, to: Any, side: str) -> Any | None:
+    try:
+        found = sympy.limit(expression, variable, to, side)
+    except (NotImplementedError, ValueError, TypeError, sympy.PoleError):
+        return None
+    undecided = found.has(sympy.Limit, sympy.nan, sympy.zoo, variable)
+    return None if undecided else found
+
+
+def _walk(
+    name: str,
+    expression: Any,
+    variable: Any,
+    to: Any,
+    expected: Any,
+    assumptions: tuple[Any, ...],
+    side: str,
+    points: int,
+    tolerance: float,
+    seed: int,
+) -> Verdict:
+    """Values ever nearer to the point: the last one must be the limit."""
+    symbols = (expression.free_symbols - {variable}) | expected.free_symbols | to.free_symbols
+    places = list(islice(random_points(name, symbols, assumptions, seed), points if symbols else 1))
+    largest = 0.0
+    for place in places:
+        target = evaluate(expected, place)
+        if target is None:
+            refuse(name, "SymPy finds no limit, and a walk needs a finite one: split the expression")
+        scale = max(1.0, float(sympy.Abs(target)))
+        for end in _sides(to, side):
+            values = [evaluate(expression.subs(place), {variable: x}) for x in _steps(to.subs(place), end)]
+            if None in values:
+                refuse(name, "SymPy finds no limit, and the expression has no value close by: state the assumptions")
+            gaps = [float(sympy.Abs(value - target)) / scale for value in values]
+            if tolerance < gaps[-1] < min(gaps[:-1]):
+                refuse(
+                    name, f"SymPy finds no limit, and a walk comes no nearer than {gaps[-1]:.1g}: raise the tolerance"
+                )
+            largest = max(largest, gaps[-1])
+    how = f"SymPy finds no limit, walk at {len(places)} random points with {DIGITS} digits"
+    return settle(name, how, "difference", largest, tolerance)
+
+
+def _steps(to: Any, side: str) -> list[Any]:
+    # No round numbers: an oscillation might return to the same place at each of them.
+    sizes = [sympy.Rational(12347, 10000) * 10**k for k in (2, 4, 6, 8)]
+    if to.is_infinite:
+        return [size if to == sympy.oo else -size for size in sizes]
+    return [to + (1 / size if side == "+" else -1 / size) for size in sizes]

@@ -1,0 +1,118 @@
+"""Numbers of any origin as float64 tensors, and two of them laid side by side."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vsclib.checks.verdict import Verdict, refuse, require_tolerance, settle
+
+
+def to_float64(name: str, value: Any) -> Tensor:
+    """A number, list, array or tensor as a float64 tensor on the CPU, cut off from autograd.
+
+    Args:
+        name: what is to be checked, for the message.
+        value: anything that torch makes a tensor of.
+
+    Returns:
+        The same numbers, the same shape.
+
+    Raises:
+        CheckRefused: the value is not made of real numbers.
+    """
+    try:
+        tensor = torch.as_tensor(value)
+    except (TypeError, ValueError, RuntimeError):
+        refuse(name, f"{type(value).__name__} is not made of numbers: give a number, a list, an array or a tensor")
+    if tensor.is_complex():
+        refuse(name, "it has complex numbers: compare real and imaginary part apart")
+    if tensor.numel() == 0:
+        refuse(name, f"shape {tuple(tensor.shape)} holds no number: give at least one")
+    return tensor.detach().to("cpu", torch.float64)
+
+
+def paired(name: str, value: Any, expected: Any) -> tuple[Tensor, Tensor]:
+    """Two values in one shape.
+
+    A value is repeated along another only if one of the two already has the common shape. (3,) against (3, 1) would
+    silently compare everything with everything, and is refused.
+
+    Args:
+        name: what is to be checked, for the message.
+        value: what was computed.
+        expected: what it should be.
+
+    Returns:
+        Both as float64 tensors of one shape.
+
+    Raises:
+        CheckRefused: the shapes do not fit.
+    """
+    value, expected = to_float64(name, value), to_float64(name, expected)
+    shapes = tuple(value.shape), tuple(expected.shape)
+    try:
+        common = torch.broadcast_shapes(*shapes)
+    except RuntimeError:
+        common = None
+    if common is None or tuple(common) not in shapes:
+        refuse(name, f"shapes {shapes[0]} and {shapes[1]} do not fit: give one shape, or repeat the smaller on purpose")
+    return value.expand(common), expected.expand(common)
+
+
+def difference(value: Tensor, expected: Tensor) -> Tensor:
+    """Absolute difference, in which equal infinities agree and NaN stays NaN.
+
+    Args:
+        value: what was computed.
+        expected: what it should be, of the same shape.
+
+    Returns:
+        Of the same shape, never negative.
+    """
+    return torch.where(value == expected, 0.0, (value - expected).abs())
+
+
+def worst(error: Tensor) -> float:
+    """The largest error; NaN if any is NaN.
+
+    Args:
+        error: errors, any shape.
+
+    Returns:
+        One number.
+    """
+    return float(error.max())  # torch's maximum hands NaN on
+
+
+def close(name: str, value: Any, expected: Any, tolerance: float, *, relative: bool = False) -> Verdict:
+    r"""Two computed values agree.
+
+    .. math:: |a - b| \le t \qquad\text{or, relative,}\qquad |a - b| \le t\,|b|
+
+    Args:
+        name: what is checked.
+        value: a, what was computed.
+        expected: b, what it should be; its shape fits that of ``value``.
+        tolerance: t, the largest difference allowed anywhere.
+        relative: whether the difference is measured in units of ``|b|``.
+
+    Returns:
+        The verdict, with the largest difference.
+
+    Raises:
+        CheckFailed: a difference exceeds the tolerance or is NaN.
+        CheckRefused: the shapes do not fit or the tolerance is no finite number >= 0.
+
+    Example:
+        >>> close("one third", 0.333, 1 / 3, tolerance=1e-3)
+        one third: compared in float64; difference 0.000333, allowed 0.001; passed
+    """
+    require_tolerance(name, tolerance)
+    value, expected = paired(name, value, expected)
+    error = difference(value, expected)
+    if relative:
+        error = torch.where(error == 0, 0.0, error / expected.abs())
+    count = f", {value.numel()} values" if value.numel() > 1 else ""
+    measure = "relative difference" if relative else "difference"
+    return settle(name, f"compared in float64{count}", measure, worst(error), tolerance)

@@ -1,0 +1,139 @@
+"""Two expressions at random points: the search for a place where they differ."""
+
+import math
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import sympy
+from sympy.core.relational import Relational
+
+from vsclib.checks.verdict import refuse, settle
+
+DIGITS = 30
+# Below this the difference counts as absolute: thirty digits cannot tell a small number from a cancelled one.
+SMALL = 1e-9
+
+
+def compare(
+    name: str,
+    derived: sympy.Expr,
+    expected: sympy.Expr,
+    assumptions: tuple[Any, ...] = (),
+    points: int = 12,
+    tolerance: float = 1e-12,
+    seed: int = 0,
+) -> float | None:
+    """The largest relative difference of two expressions at random points.
+
+    Args:
+        name: what is checked.
+        derived: one expression.
+        expected: the other.
+        assumptions: relations that the points fulfil.
+        points: how many points to compare.
+        tolerance: the largest relative difference allowed.
+        seed: seed of the points.
+
+    Returns:
+        The largest relative difference, or None where there are not enough points that give both a value.
+
+    Raises:
+        CheckFailed: the two differ at a point, or only one of them has a finite value there.
+        CheckRefused: no point fulfils the assumptions.
+    """
+    symbols = derived.free_symbols | expected.free_symbols
+    wanted = points if symbols else 1
+    largest, compared = 0.0, 0
+    places = random_points(name, symbols, assumptions, seed)
+    for _ in range(5 * wanted):
+        place = next(places)
+        a, b = evaluate(derived, place), evaluate(expected, place)
+        if a is None and b is None:
+            continue
+        error = math.inf if a is None or b is None else _relative(a, b)
+        if not error <= tolerance:
+            settle(name, _at(place), "relative difference", error, tolerance)
+        largest, compared = max(largest, error), compared + 1
+        if compared == wanted:
+            return largest
+    return None
+
+
+def random_points(
+    name: str, symbols: set[Any], assumptions: tuple[Any, ...] = (), seed: int = 0
+) -> Iterator[dict[Any, sympy.Rational]]:
+    """Random points that fulfil the symbols' own assumptions and the given relations, without end.
+
+    Args:
+        name: what is checked.
+        symbols: the free symbols.
+        assumptions: relations such as ``sigma2 < sigma1``.
+        seed: seed of the points.
+
+    Yields:
+        A rational number for every symbol.
+
+    Raises:
+        CheckRefused: an assumption is no relation, or no point out of ten thousand fulfils them all.
+    """
+    relations = [_relation(name, assumption) for assumption in assumptions]
+    chance = random.Random(seed)
+    ordered = sorted(symbols.union(*(relation.free_symbols for relation in relations)), key=str)
+    misses = 0
+    while misses < 10_000:
+        place = {symbol: _draw(symbol, chance) for symbol in ordered}
+        if all(relation.subs(place) == sympy.true for relation in relations):
+            misses = 0
+            yield place
+        misses += 1
+    refuse(name, f"no random point fulfils {', '.join(map(str, relations))}: loosen the assumptions")
+
+
+def evaluate(expression: sympy.Expr, place: dict[Any, Any]) -> sympy.Expr | None:
+    """The value of an expression at a point, with thirty digits.
+
+    Args:
+        expression: an expression.
+        place: a number for every symbol.
+
+    Returns:
+        A real or complex number, or None where there is no finite one.
+    """
+    try:
+        value = expression.subs(place).evalf(DIGITS)
+    except (ValueError, TypeError, NotImplementedError, ZeroDivisionError):
+        return None
+    real, imaginary = value.as_real_imag()
+    return value if real.is_Number and real.is_finite and imaginary.is_Number and imaginary.is_finite else None
+
+
+def _relative(a: sympy.Expr, b: sympy.Expr) -> float:
+    return float(sympy.Abs(a - b)) / max(float(sympy.Abs(a)), float(sympy.Abs(b)), SMALL)
+
+
+def _relation(name: str, assumption: Any) -> Any:
+    assumption = sympy.sympify(assumption)
+    if assumption not in (sympy.true, sympy.false) and not isinstance(assumption, Relational):
+        refuse(name, f"the assumption {assumption} is no relation: write, for example, sigma2 < sigma1")
+    return assumption
+
+
+def _draw(symbol: sympy.Symbol, chance: random.Random) -> sympy.Rational:
+    """A number that a symbol may stand for, short enough to be exact."""
+    if symbol.is_integer:
+        size = sympy.Integer(chance.randint(1, 6))
+    elif symbol.is_positive or symbol.is_negative or symbol.is_nonnegative or symbol.is_nonpositive:
+        size = sympy.Rational(round(1000 * math.exp(chance.uniform(-2.0, 1.2))), 1000)
+    else:
+        return sympy.Rational(chance.randint(-3000, 3000), 1000)
+    negative = symbol.is_nonpositive or (not symbol.is_nonnegative and chance.random() < 0.5)
+    return -size if negative else size
+
+
+def _at(place: dict[Any, Any]) -> str:
+    return (
+        "at " + ", ".join(f"{symbol} = {float(value):.4g}" for symbol, value in place.items())
+        if place
+        else "two numbers"
+    )

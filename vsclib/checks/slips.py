@@ -1,0 +1,64 @@
+"""The slips that formulas suffer: a sign, a factor 1/2, sigma for sigma squared. A check that misses one is no check."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import sympy
+
+from vsclib.checks.failing import fails
+from vsclib.checks.verdict import Verdict
+
+
+def slips(expression: sympy.Expr) -> dict[str, sympy.Expr]:
+    """Every expression that is one typical slip away.
+
+    Args:
+        expression: a right expression.
+
+    Returns:
+        What was done, and the expression that came out: each term of each sum with its sign turned, doubled and halved;
+        each square reduced to its base.
+
+    Example:
+        >>> x, y = sympy.symbols("x y")
+        >>> list(slips(x**2 + y))
+        ['sign of y', 'half of y', 'twice y', 'sign of x**2', 'half of x**2', 'twice x**2', 'x for x**2']
+    """
+    return {
+        what: wrong
+        for part in sympy.preorder_traversal(expression)
+        for what, wrong_part in _wrong(part)
+        if (wrong := expression.xreplace({part: wrong_part})) != expression
+    }
+
+
+def catches(name: str, check: Callable[[str, Any], Verdict], right: sympy.Expr) -> Verdict:
+    """A check passes on the right expression and fails on every slip.
+
+    Args:
+        name: what is checked.
+        check: takes a name and an expression.
+        right: the right expression.
+
+    Returns:
+        The verdict on the right expression, which says how many slips the check caught.
+
+    Raises:
+        CheckFailed: the right expression fails, or a slip passes.
+        CheckRefused: one of them cannot be decided.
+    """
+    verdict = check(name, right)
+    wrong = slips(right)
+    for what, expression in wrong.items():
+        fails(check, f"{name}, {what}", expression)
+    return verdict._replace(how=f"{verdict.how}, {len(wrong)} slips caught")
+
+
+def _wrong(part: Any) -> Iterator[tuple[str, sympy.Expr]]:
+    if isinstance(part, sympy.Add):
+        for term in part.args:
+            yield f"sign of {term}", part - 2 * term
+            yield f"half of {term}", part - term / 2
+            yield f"twice {term}", part + term
+    if isinstance(part, sympy.Pow) and abs(part.exp) == 2:
+        yield f"{part.base} for {part.base}**2", part.base ** (part.exp / 2)
