@@ -1,0 +1,69 @@
+"""Every picture of the book, one function each, in one look, readable in light and dark.
+
+Each function returns a :class:`Picture`: a matplotlib figure that a notebook shows when it is a cell's last line. It carries
+a description (``alt``) for readers who cannot see it; the functions write a plain one from what they draw, and every
+function takes a better one as ``alt="..."``. Nothing touches pyplot or its settings, so nothing shows twice.
+
+**A picture in a chapter.** Give the description in the code and the caption in the cell's metadata; the caption says the
+answer to the question that the picture asks::
+
+    from vsclib import figures
+
+    figures.reconstructions(images, rebuilt, alt="Ten digits, each beside a blurred copy of itself.")
+
+Cell metadata, as JSON::
+
+    {"mystnb": {"figure": {"name": "fig-vsc-reconstructions", "caption": "Strokes survive, corners do not."}}}
+
+``name`` lets the text refer to it as ``{numref}`fig-vsc-reconstructions```. A picture shown before a cell ends:
+``figures.show(picture)``. A cell with a caption should show one picture.
+
+**A picture that no function draws.** :func:`canvas` gives an empty one in the same look::
+
+    with figures.style():
+        picture, axes = figures.canvas("A straight line through zero.", width="half")
+        axes.plot([-1, 1], [-1, 1], color=figures.SLAB)
+        axes.set(xlabel="z", ylabel="score")
+    picture
+
+Use the colours below for what they stand for, and ``figures.INK`` (or black) for the rest: both become the page's text
+colour. Orange and purple lines need ``path_effects=figures.casing()``, since alone they are faint on white.
+
+**What is stored.** A notebook's output holds the description as text, a PNG (for Jupyter and print) and a drawing that the
+book's pages show in their own text colour. nbval compares the description; leave the drawing to its sanitizer.
+
+A picture of pyplot's, or anyone's image, needs its description in the cell's metadata instead:
+``{"mystnb": {"image": {"alt": "..."}}}``.
+"""
+
+from vsclib.figures.curves import compare, density, history
+from vsclib.figures.images import latent_grid, reconstructions, samples, traversal_strip
+from vsclib.figures.latents import activation_by_class, code_statistics, codes
+from vsclib.figures.look import DATA, INK, PRIOR, RECONSTRUCTION, SCORE, SLAB, SPIKE, casing, contrast, style
+from vsclib.figures.picture import Picture, canvas, show
+
+__all__ = [
+    "DATA",
+    "INK",
+    "PRIOR",
+    "RECONSTRUCTION",
+    "SCORE",
+    "SLAB",
+    "SPIKE",
+    "Picture",
+    "activation_by_class",
+    "canvas",
+    "casing",
+    "code_statistics",
+    "codes",
+    "compare",
+    "contrast",
+    "density",
+    "history",
+    "latent_grid",
+    "reconstructions",
+    "samples",
+    "show",
+    "style",
+    "traversal_strip",
+]

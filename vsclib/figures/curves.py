@@ -1,0 +1,194 @@
+"""Pictures of curves and numbers: training histories, densities, our numbers beside printed ones."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from numpy.typing import ArrayLike
+
+from vsclib.errors import DataError
+from vsclib.figures.look import DATA, FULL, INK, PRIOR, RECONSTRUCTION, SCORE, SLAB, SPIKE, casing
+from vsclib.figures.picture import Picture, blank, styled
+from vsclib.training import History
+
+_FAINT: dict[str, Any] = {"linewidth": 1.2, "path_effects": casing(1.2)}
+# What a name stands for decides how its line looks; the longest name that fits counts.
+_LINES: dict[str, dict[str, Any]] = {
+    "total": {"color": INK, "linewidth": 2.0},
+    "reconstruction": {"color": RECONSTRUCTION},
+    "data": {"color": DATA},
+    "kl": {"color": SLAB, "linestyle": "--"},
+    "kl_slab": {"color": SLAB},
+    "slab": {"color": SLAB},
+    "posterior": {"color": SLAB},
+    "kl_spike": _FAINT | {"color": SPIKE},
+    "spike": _FAINT | {"color": SPIKE},
+    "sparsity": _FAINT | {"color": SPIKE, "linestyle": "--"},
+    "prior": _FAINT | {"color": PRIOR, "linestyle": "--"},
+    "score": {"color": SCORE},
+    "gradient": {"color": SCORE},
+}
+_OTHERS = [{"color": INK, "linestyle": style} for style in ("-", "--", ":", "-.")]
+
+
+@styled
+def history(history: History, terms: Sequence[str] | None = None, alt: str | None = None) -> Picture:
+    """The terms of the loss while a model trains.
+
+    Args:
+        history: what ``fit`` gave back.
+        terms: which of them to draw; None draws all.
+        alt: description; None takes a plain one.
+
+    Returns:
+        The picture, 7 in wide: the total and the reconstruction on the left, what is added to it (KL, sparsity) on the
+        right on its own scale. Steps are on a logarithmic scale: most happens in the first tenth.
+
+    Raises:
+        DataError: the history is empty, or has no such term.
+    """
+    names = list(history.terms) if terms is None else list(terms)
+    missing = [name for name in names if name not in history.terms]
+    if missing or not names or not history.steps:
+        known = ", ".join(history.terms) or "none"
+        raise DataError(
+            f"terms {missing or names} are not in this history of {len(history.steps)} points: it has {known}"
+        )
+    last = ", ".join(f"{name.replace('_', ' ')} {history.terms[name][-1]:.1f}" for name in names)
+    picture = blank(
+        alt or f"Terms of the loss over {history.steps[-1]} steps; at the end {last} nats per image.", *FULL
+    )
+    large = [name for name in names if name in ("total", "reconstruction")]
+    groups = [group for group in (large, [name for name in names if name not in large]) if group]
+    for axis, group in zip(picture.subplots(1, len(groups), squeeze=False)[0], groups, strict=True):
+        for index, name in enumerate(sorted(group, key=lambda name: name != "total")):
+            axis.plot(history.steps, history.terms[name], label=name.replace("_", " "), **_line(name, index))
+        axis.set_xscale("log")
+        axis.set(xlabel="step", ylabel="nats per image")
+        axis.margins(x=0.01)
+        axis.legend()
+    return picture
+
+
+@styled
+def density(
+    z: ArrayLike,
+    curves: Mapping[str, ArrayLike],
+    spikes: Mapping[str, float] | None = None,
+    xlabel: str = "z",
+    ylabel: str = "density",
+    alt: str | None = None,
+) -> Picture:
+    """Densities, scores or other functions of one latent.
+
+    Args:
+        z: where the functions are known, (M,).
+        curves: by name, (M,) each. A name that begins with prior, posterior, slab, spike, score or gradient takes the
+            colour of that thing, as in ``"prior, alpha = 0.1"``.
+        spikes: by name, point masses at zero: arrows whose height is the mass, on an axis of their own from 0 to 1.
+        xlabel: name and unit of the horizontal axis.
+        ylabel: name and unit of the vertical axis.
+        alt: description; None takes a plain one.
+
+    Returns:
+        The picture, 7 in wide.
+
+    Raises:
+        DataError: a curve has not as many values as ``z``.
+    """
+    z = np.asarray(z, dtype=float)
+    for name, curve in curves.items():
+        if np.shape(curve) != z.shape:
+            raise DataError(f"curve {name!r} is shaped {np.shape(curve)}, z {z.shape}: both must be the same (M,)")
+    names = [*curves, *(spikes or {})]
+    picture = blank(alt or f"{'; '.join(names)}: over {xlabel} from {z.min():g} to {z.max():g}.", *FULL)
+    axis = picture.subplots()
+    handles = [
+        axis.plot(z, np.asarray(curve), label=name, **_line(name, index))[0]
+        for index, (name, curve) in enumerate(curves.items())
+    ]
+    axis.set(xlabel=xlabel, ylabel=ylabel)
+    axis.margins(x=0)
+    if all(np.min(curve) >= 0 for curve in curves.values()):
+        axis.set_ylim(bottom=0)
+    if spikes:
+        handles += _point_masses(axis, spikes, index=len(curves))
+    picture.legend(handles=handles, loc="outside right center")
+    return picture
+
+
+def _point_masses(axis: Axes, spikes: Mapping[str, float], index: int) -> list[Line2D]:
+    masses = axis.twinx()
+    masses.set(ylim=(0, 1.05), ylabel="mass at zero")
+    masses.spines["right"].set_visible(True)
+    handles = []
+    for offset, (name, mass) in enumerate(spikes.items()):
+        line = _line(name, index + offset) | {"linestyle": "-"}
+        (stem,) = masses.plot([0, 0], [0, mass], label=name, solid_capstyle="butt", **line)
+        masses.plot([0], [mass], "^", color=stem.get_color(), markeredgecolor=INK, markeredgewidth=0.5)
+        handles.append(stem)
+    return handles
+
+
+@styled
+def compare(
+    ours: Mapping[str, Sequence[float] | float],
+    printed: Mapping[str, float | None],
+    quantity: str,
+    alt: str | None = None,
+) -> Picture:
+    """Our numbers beside the ones that a paper printed.
+
+    Args:
+        ours: by row name, one number a seed.
+        printed: by row name, the paper's number; rows without one show ours alone.
+        quantity: what is measured, with its unit, such as ``"PSNR (dB)"``.
+        alt: description; None takes a plain one.
+
+    Returns:
+        The picture, 7 in wide: a filled dot is our mean, its line runs from our lowest to our highest seed; a hollow one is
+        the paper's.
+
+    Raises:
+        DataError: there are no rows, or a row has no number at all.
+    """
+    rows = list(dict.fromkeys([*ours, *printed]))
+    found = {row: np.atleast_1d(np.asarray(ours[row], dtype=float)) for row in ours}
+    empty = [row for row in rows if not len(found.get(row, ())) and printed.get(row) is None]
+    if not rows or empty:
+        raise DataError(f"rows {empty} hold no number: give one of ours or a printed one")
+    texts = [
+        f"{row}: {' and '.join(([f'ours {found[row].mean():.4g}'] if row in found else []) + _printed(printed.get(row)))}"
+        for row in rows
+    ]
+    picture = blank(alt or f"{quantity}. {'; '.join(texts)}.", FULL[0], 0.28 * len(rows) + 0.95)
+    axis = picture.subplots()
+    for place, row in enumerate(rows):
+        values = found.get(row, np.array([]))
+        if len(values):
+            axis.plot([values.min(), values.max()], [place, place], color=SLAB, linewidth=2.5)
+            axis.plot(values.mean(), place, "o", color=SLAB, markersize=6)
+        paper = printed.get(row)
+        if paper is not None:
+            axis.plot(paper, place, "o", markersize=7, markerfacecolor="none", markeredgecolor=INK)
+    axis.set_yticks(range(len(rows)), rows)
+    axis.set_ylim(len(rows) - 0.5, -0.5)
+    axis.set_xlabel(quantity)
+    axis.grid(axis="x", color=INK, alpha=0.15, linewidth=0.5)
+    marks = [
+        Line2D([], [], marker="o", color=SLAB, markersize=6, linewidth=2.5),
+        Line2D([], [], marker="o", markersize=7, markerfacecolor="none", markeredgecolor=INK, lw=0),
+    ]
+    picture.legend(marks, ["ours, lowest to highest seed", "printed in the paper"], loc="outside lower center", ncols=2)
+    return picture
+
+
+def _printed(value: float | None) -> list[str]:
+    return [] if value is None else [f"printed {value:.4g}"]
+
+
+def _line(name: str, index: int) -> dict[str, Any]:
+    known = [role for role in _LINES if name == role or name.startswith((f"{role} ", f"{role},", f"{role}_"))]
+    return dict(_LINES[max(known, key=len)]) if known else dict(_OTHERS[index % len(_OTHERS)])

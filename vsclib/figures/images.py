@@ -1,0 +1,292 @@
+"""Pictures of images: reconstructions, samples, grids and strips of decoded codes."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+from torch import Tensor
+
+from vsclib.data import to_tensor
+from vsclib.errors import ConfigurationError, DataError
+from vsclib.figures.look import DATA, FULL, INK, RECONSTRUCTION
+from vsclib.figures.picture import Picture, blank, styled
+from vsclib.metrics.encoding import Images, as_floats, device_of
+from vsclib.models import Model
+
+LINE = 0.32
+"""Height of a line of text and what is around it, in inches."""
+LARGEST = 0.75
+"""Width in inches that a tile does not exceed."""
+Places = Sequence[tuple[float, float]]
+"""Row and column of every tile, counted in tiles."""
+
+
+@styled
+def reconstructions(
+    images: Images,
+    reconstructed: Images | Mapping[str, Images],
+    n: int | None = None,
+    alt: str | None = None,
+) -> Picture:
+    """Images, each beside what a decoder made of it.
+
+    Args:
+        images: (N, C, H, W), uint8 array or float tensor in [0, 1].
+        reconstructed: the same shape; or several of them by the name of their model, in the order AE, VAE, beta-VAE, VSC,
+            generators.
+        n: how many images to show, the first ones; None fills the width.
+        alt: description; None takes a plain one.
+
+    Returns:
+        The picture, 7 in wide: data in a grey frame, reconstructions to its right in green ones.
+
+    Raises:
+        DataError: the shapes differ.
+    """
+    named = dict(reconstructed) if isinstance(reconstructed, Mapping) else {"": reconstructed}
+    groups = [pixels(images), *(pixels(other) for other in named.values())]
+    if len({group.shape for group in groups}) != 1:
+        shapes = ", ".join(str(group.shape) for group in groups)
+        raise DataError(f"images and reconstructions are shaped {shapes}: all must be the same (N, C, H, W)")
+    members = len(groups)
+    across = max(1, 10 // members)
+    n = min(len(groups[0]), n or 2 * across)
+    tiles = np.stack([group[:n] for group in groups], axis=1)  # (n, 1 + models, C, H, W)
+    # A third of a column parts one image's group from the next.
+    places = [
+        (index // across, index % across * (members + 1 / 3) + member)
+        for index in range(n)
+        for member in range(members)
+    ]
+    frames = [DATA, *[RECONSTRUCTION] * (members - 1)] * n
+    names = "" if list(named) == [""] else f" by {', '.join(named)}"
+    picture = blank(alt or f"{n} images, each beside its reconstruction{names}.", *_size(tiles, places, LINE))
+    axis = picture.subplots()
+    step = _lay(axis, tiles.reshape(-1, *tiles.shape[2:]), places, frames)
+    if names:
+        for place, name in zip(places, ["data", *named] * min(n, across), strict=False):
+            middle = place[1] * step[1] + (tiles.shape[-1] - 1) / 2
+            axis.text(middle, -step[2], name.replace(" ", "\n"), ha="center", va="bottom")
+    else:
+        _frame_legend(picture, {"data": DATA, "reconstruction": RECONSTRUCTION})
+    return picture
+
+
+@styled
+def samples(images: Images, columns: int = 10, alt: str | None = None) -> Picture:
+    """Images in rows, such as a model's samples, in the decoder's green frames.
+
+    Args:
+        images: (N, C, H, W), uint8 array or float tensor in [0, 1].
+        columns: images in a row.
+        alt: description; None takes a plain one.
+
+    Returns:
+        The picture, 7 in wide.
+
+    Raises:
+        ConfigurationError: fewer than one column.
+    """
+    if columns < 1:
+        raise ConfigurationError(f"columns = {columns!r} is not allowed: choose columns >= 1")
+    tiles = pixels(images)
+    places = [divmod(index, columns) for index in range(len(tiles))]
+    width, height = _size(tiles, [*places, (0, columns - 1)])
+    picture = blank(alt or f"{len(tiles)} images in rows of {columns}.", width, height)
+    axis = picture.subplots()
+    _lay(axis, tiles, places, [RECONSTRUCTION] * len(tiles))
+    return picture
+
+
+@styled
+@torch.no_grad()
+def latent_grid(
+    model: Model, limits: tuple[float, float] = (-3.0, 3.0), n: int = 15, alt: str | None = None
+) -> Picture:
+    """What a decoder makes of a grid of codes with two latents: the first to the right, the second upwards.
+
+    Args:
+        model: a model with two latents.
+        limits: smallest and largest value of each latent.
+        n: images along each side, 2 at least.
+        alt: description; None takes a plain one.
+
+    Returns:
+        The picture, 5 in wide. Images stand upright, and values grow to the right and upwards.
+
+    Raises:
+        ConfigurationError: the model has not two latents, n is below 2, or the limits are in the wrong order.
+    """
+    if model.latents != 2:
+        raise ConfigurationError(
+            f"latents = {model.latents} do not make a plane: create the model with latents=2, or use traversal_strip"
+        )
+    low, high = limits
+    if n < 2 or not low < high:
+        raise ConfigurationError(f"n = {n!r} and limits = {limits!r} make no grid: choose n >= 2 and low < high")
+    values = torch.linspace(low, high, n)
+    second, first = torch.meshgrid(values.flip(0), values, indexing="ij")  # row 0 is the top: largest latent 2
+    codes = torch.stack([first.flatten(), second.flatten()], dim=1)  # (n * n, 2)
+    tiles = pixels(model.decode(codes.to(device_of(model))).mean)
+    text = f"A {n} by {n} grid of decoded images; the first latent grows from {low:g} on the left to {high:g} on the "
+    picture = blank(
+        alt or text + "right, the second from the bottom to the top.", 5.0, 5.0 * tiles.shape[-2] / tiles.shape[-1]
+    )
+    axis = picture.subplots()
+    height, width = tiles.shape[-2:]
+    _lay(axis, tiles, [divmod(index, n) for index in range(n * n)], None, gap=0)
+    ticks = np.linspace(0, n - 1, 3)
+    labels = [_number(value) for value in np.linspace(low, high, 3)]
+    axis.set_axis_on()
+    axis.spines[:].set_visible(False)
+    axis.set_xticks((ticks + 0.5) * width - 0.5, labels)
+    axis.set_yticks((ticks + 0.5) * height - 0.5, labels[::-1])
+    axis.set(xlabel="value of the first latent", ylabel="value of the second latent")
+    return picture
+
+
+@styled
+@torch.no_grad()
+def traversal_strip(
+    model: Model,
+    image: Images,
+    latents: Sequence[int] | None = None,
+    values: Sequence[float] | None = None,
+    alt: str | None = None,
+) -> Picture:
+    """One image decoded again and again while one latent of its code moves.
+
+    Args:
+        model: any model.
+        image: (C, H, W) or (1, C, H, W), uint8 array or float tensor in [0, 1].
+        latents: which latents to move, one a row; None takes those that are on and largest, five at most.
+        values: what the latent is set to, one a column; None takes nine values from -3 to 3.
+        alt: description; None takes a plain one.
+
+    Returns:
+        The picture, 7 in wide: the image and its reconstruction on the left, then a row for each latent, with the latent's
+        own value beside its number.
+
+    Raises:
+        ConfigurationError: a latent that the model does not have, or nothing to move.
+        DataError: the image does not fit the model.
+    """
+    image = image[None] if image.ndim == 3 else image
+    device = device_of(model)
+    x = as_floats(image[:1], device)
+    code = model.encode(x)
+    moved = _largest(code.z[0], code.active[0]) if latents is None else list(latents)
+    steps = np.linspace(-3.0, 3.0, 9) if values is None else np.asarray(values, dtype=float)
+    if not moved or not len(steps) or not set(moved) <= set(range(model.latents)):
+        raise ConfigurationError(
+            f"latents = {moved} with {len(steps)} values make no strip: choose latents from 0 to {model.latents - 1}"
+        )
+    z = code.z.repeat(len(moved), len(steps), 1)  # (rows, columns, J)
+    for row, latent in enumerate(moved):
+        z[row, :, latent] = torch.as_tensor(steps, dtype=z.dtype, device=device)
+    decoded = pixels(model.decode(z.flatten(0, 1)).mean)
+    pair = np.concatenate([pixels(x), pixels(model.decode(code.z).mean)])
+    # The pair stands left of the first row, one empty column between it and the strip.
+    places = [(0, 0), (0, 1), *((row, 3 + column) for row in range(len(moved)) for column in range(len(steps)))]
+    tiles = np.concatenate([pair, decoded])
+    frames = [DATA, RECONSTRUCTION, *[None] * len(decoded)]
+    text = f"An image, its reconstruction, and its code decoded while each of {len(moved)} latents takes the values "
+    picture = blank(
+        alt or text + ", ".join(f"{value:g}" for value in steps) + ".", *_size(tiles, places, 2 * LINE, squeeze=0.86)
+    )
+    axis = picture.subplots()
+    step = _lay(axis, tiles, places, frames)
+    height, width = tiles.shape[-2:]
+    axis.set_axis_on()
+    axis.spines[:].set_visible(False)
+    axis.tick_params(length=0)
+    axis.yaxis.tick_right()
+    axis.yaxis.set_label_position("right")
+    middle = (height - 1) / 2
+    labels = [f"{latent} (here {_number(code.z[0, latent].item(), digits=2)})" for latent in moved]
+    axis.set_yticks([row * step[0] + middle for row in range(len(moved))], labels)
+    axis.set_xticks([(3 + c) * step[1] + (width - 1) / 2 for c in range(len(steps))], [_number(v) for v in steps])
+    centre = (3 + len(steps) / 2) / (3 + len(steps))
+    axis.set_xlabel("value that the latent takes", x=centre)
+    axis.set_ylabel("latent")
+    _frame_legend(picture, {"data": DATA, "reconstruction": RECONSTRUCTION})
+    return picture
+
+
+def pixels(images: Images | Tensor) -> np.ndarray:
+    """Images as float64 (N, C, H, W) in [0, 1]; one or three channels."""
+    tensor = to_tensor(images) if isinstance(images, np.ndarray) else images.detach().cpu()
+    if tensor.ndim != 4 or tensor.shape[1] not in (1, 3) or len(tensor) == 0:
+        raise DataError(f"images shaped {tuple(tensor.shape)} cannot be shown: pass (N, 1, H, W) or (N, 3, H, W)")
+    return tensor.double().numpy().clip(0.0, 1.0)
+
+
+def show_image(axis: Axes, image: np.ndarray, frame: str) -> None:
+    """One image (C, H, W) in an axis of its own, in a frame."""
+    _lay(axis, image[None], [(0, 0)], [frame])
+
+
+def _largest(z: Tensor, active: Tensor, most: int = 5) -> list[int]:
+    size = torch.where(active, z.abs(), -1.0)
+    order = [int(latent) for latent in size.argsort(descending=True, stable=True) if active[latent]]
+    return order[:most]
+
+
+def _number(value: float, digits: int = 3) -> str:
+    """A number as the axes write it: a true minus sign, and no minus zero."""
+    return f"{value + 0.0:.{digits}g}".replace("-", "\N{MINUS SIGN}")
+
+
+def _gap(tiles: np.ndarray) -> int:
+    return max(1, round(tiles.shape[-1] / 7))
+
+
+def _size(tiles: np.ndarray, places: Places, text: float = 0.0, squeeze: float = 1.0) -> tuple[float, float]:
+    """Width and height in inches of tiles over ``squeeze`` of the full width, with ``text`` inches for lettering."""
+    gap = _gap(tiles)
+    rows, columns = (1 + max(place[side] for place in places) for side in (0, 1))
+    tile = min(LARGEST, FULL[0] * squeeze / columns)
+    return FULL[0], rows * tile * (tiles.shape[-2] + gap) / (tiles.shape[-1] + gap) + text
+
+
+def _lay(
+    axis: Axes,
+    tiles: np.ndarray,
+    places: Places,
+    frames: Sequence[str | None] | None,
+    gap: int | None = None,
+) -> tuple[int, int, int]:
+    """Lay tiles (N, C, H, W) as one image, each at its (row, column), one grey scale for all.
+
+    Returns:
+        What a row takes in height and a column in width, and the gap, all in pixels.
+    """
+    gap = _gap(tiles) if gap is None else gap
+    height, width = tiles.shape[-2:]
+    down, right = height + gap, width + gap
+    corners = [(round(row * down), round(column * right)) for row, column in places]
+    bottom, side = (max(corner) for corner in zip(*corners, strict=True))
+    ground = np.zeros((bottom + height, side + width, 4), dtype=np.uint8)  # transparent
+    for tile, (top, left) in zip(tiles, corners, strict=True):
+        spot = ground[top : top + height, left : left + width]
+        spot[..., :3] = np.rint(255 * np.broadcast_to(tile, (3, height, width)).transpose(1, 2, 0))
+        spot[..., 3] = 255
+    axis.imshow(ground, interpolation="none", aspect="equal")
+    axis.set_anchor("W")
+    for (top, left), frame in zip(corners, frames or [], strict=False):
+        if frame:
+            corner = (left - 0.5, top - 0.5)
+            axis.add_patch(Rectangle(corner, width, height, fill=False, edgecolor=frame, linewidth=1.6, clip_on=False))
+    axis.set_axis_off()
+    return down, right, gap
+
+
+def _frame_legend(picture: Picture, frames: Mapping[str, str]) -> None:
+    marks = [
+        Line2D([], [], marker="s", markersize=7, markerfacecolor="none", markeredgecolor=c, markeredgewidth=1.6, lw=0)
+        for c in frames.values()
+    ]
+    picture.legend(marks, list(frames), loc="outside lower left", ncols=len(frames), labelcolor=INK, handletextpad=0.3)

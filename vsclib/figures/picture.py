@@ -1,0 +1,177 @@
+"""A figure that knows what it shows: it carries its own description and follows the page's colours.
+
+A page may be light or dark, and an image file cannot know which: no grey has a contrast of 4.5 on both. So a ``Picture``
+stores two forms of itself in a notebook. Jupyter shows the PNG (on a light ground, which it is told to provide). The book's
+pages show a drawing inside the page, whose text, axes and codes take the page's own text colour (``vsclib.figures.page``).
+"""
+
+import base64
+import functools
+import hashlib
+import io
+import re
+from collections.abc import Callable, Iterator
+from html import escape
+from typing import Any, ParamSpec, TypeVar
+
+from matplotlib.figure import Figure
+
+from vsclib.errors import ConfigurationError
+from vsclib.figures.look import DOTS_PER_INCH, FULL, HALF, INK, style
+
+DRAWING = "application/vnd.vsclib.drawing"
+"""MIME type of the form that the book's pages show."""
+
+CSS_PIXELS_PER_INCH = 96
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Picture(Figure):
+    """A matplotlib figure, outside of pyplot's lists, with a description for readers who cannot see it.
+
+    A notebook shows it when it is the last line of a cell, and :func:`show` does so anywhere else.
+
+    Attributes:
+        alt: what the picture shows, in a sentence.
+    """
+
+    alt: str = ""
+
+    def described(self, alt: str) -> "Picture":
+        """The same picture with another description.
+
+        Raises:
+            ConfigurationError: the description is empty.
+        """
+        self.alt = _description(alt)
+        return self
+
+    def png(self) -> bytes:
+        """The picture on transparent ground, 200 dots per inch."""
+        with style():
+            buffer = io.BytesIO()
+            self.savefig(buffer, format="png", dpi=DOTS_PER_INCH, transparent=True, metadata={"Software": None})
+        return buffer.getvalue()
+
+    def drawing(self) -> str:
+        """The picture as an SVG element for a page, drawn in the page's text colour."""
+        with style():
+            buffer = io.StringIO()
+            self.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+        width, height = (round(CSS_PIXELS_PER_INCH * side) for side in self.get_size_inches())
+        return _for_page(buffer.getvalue(), self.alt, width, height)
+
+    def bundle(self) -> tuple[dict[str, str], dict[str, Any]]:
+        """What a notebook stores: the forms by MIME type, and their metadata."""
+        data = {
+            "text/plain": repr(self),
+            "image/png": base64.b64encode(self.png()).decode("ascii"),
+            DRAWING: self.drawing(),
+        }
+        width = round(CSS_PIXELS_PER_INCH * self.get_size_inches()[0])
+        return data, {"image/png": {"width": width, "alt": self.alt}, "needs_background": "light"}
+
+    def _ipython_display_(self) -> None:
+        # Not _repr_mimebundle_: matplotlib's own formatter, once pyplot is imported, would put its PNG in place of ours.
+        from IPython.display import publish_display_data
+
+        publish_display_data(*self.bundle())
+
+    def __repr__(self) -> str:
+        return f"Picture: {self.alt}"
+
+
+def show(picture: Picture, alt: str | None = None) -> None:
+    """Show a picture before a cell ends.
+
+    Args:
+        picture: what to show.
+        alt: its description, when it is to be another one.
+
+    Raises:
+        ConfigurationError: the description is empty.
+    """
+    from IPython.display import display
+
+    display(picture if alt is None else picture.described(alt))
+
+
+def canvas(
+    alt: str,
+    width: str = "full",
+    height: float | None = None,
+    rows: int = 1,
+    columns: int = 1,
+    **options: Any,
+) -> tuple[Picture, Any]:
+    """An empty picture with axes, in the book's look: for what no function here draws.
+
+    Args:
+        alt: what the picture will show, in a sentence.
+        width: ``full`` (7.0 in) or ``half`` (3.4 in).
+        height: in inches; None takes 2.8 or 2.6.
+        rows: rows of axes.
+        columns: columns of axes.
+        **options: handed to ``matplotlib.figure.Figure.subplots``.
+
+    Returns:
+        The picture, and its axes as ``subplots`` gives them. Draw inside ``with figures.style():`` so that text added
+        later has the book's size and colour, too.
+
+    Raises:
+        ConfigurationError: the description is empty, or the width is neither of the two.
+    """
+    sizes = {"full": FULL, "half": HALF}
+    if width not in sizes:
+        raise ConfigurationError(f"width = {width!r} is not allowed: choose one of 'full', 'half'")
+    with style():
+        picture = blank(alt, sizes[width][0], height or sizes[width][1])
+        return picture, picture.subplots(rows, columns, **options)
+
+
+def blank(alt: str, width: float, height: float) -> Picture:
+    """A picture without axes; width and height in inches."""
+    picture = Picture(figsize=(width, height), layout="constrained")
+    return picture.described(alt)
+
+
+def styled(draw: Callable[P, R]) -> Callable[P, R]:
+    """Decorator: the function draws in the book's look."""
+
+    @functools.wraps(draw)
+    def drawn(*arguments: P.args, **options: P.kwargs) -> R:
+        with style():
+            return draw(*arguments, **options)
+
+    return drawn
+
+
+def _description(alt: str) -> str:
+    if not alt or not alt.strip():
+        raise ConfigurationError("alt = '' is not allowed: say in a sentence what the picture shows")
+    return " ".join(alt.split())
+
+
+def _for_page(svg: str, alt: str, width: int, height: int) -> str:
+    """An SVG file as an element: ids of its own, a name, the page's colour for ink, no wider than the text."""
+    body = svg[svg.index("<svg") :]
+    body = re.sub(r"<metadata>.*?</metadata>\s*", "", body, flags=re.DOTALL)
+    body = re.sub(rf"{INK}|#000000", "currentColor", body, flags=re.IGNORECASE)
+    inside, view = body[body.index(">") + 1 :], re.search(r'viewBox="([^"]+)"', body)
+    assert view is not None
+    # Several drawings stand on one page: their ids must not meet.
+    prefix = "v" + hashlib.sha256((alt + inside).encode()).hexdigest()[:8]
+    inside = re.sub(r'(\bid="|"#|url\(#)', rf"\g<1>{prefix}-", inside)
+    opening = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" class="vsclib-picture" '
+        f'role="img" aria-labelledby="{prefix}-title" width="{width}" height="{height}" viewBox="{view[1]}" '
+        f'fill="currentColor" style="max-width: 100%; height: auto">\n'
+        f'<title id="{prefix}-title">{escape(alt)}</title>'
+    )
+    return "".join(_without_blank_lines(opening + inside))
+
+
+def _without_blank_lines(text: str) -> Iterator[str]:
+    return (line.strip() + "\n" for line in text.splitlines() if line.strip())
