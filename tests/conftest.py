@@ -7,10 +7,13 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+import torch
 
 REPOSITORY = Path(__file__).parent.parent
 JUPYTER_BOOK = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
 
+# Models of this size are slower on many threads than on one, much slower on a busy machine.
+torch.set_num_threads(1)
 # The same examples on every machine, and no failure because a machine is busy.
 hypothesis.settings.register_profile("vsclib", deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("vsclib")

@@ -73,8 +73,10 @@ def configure(cls: type[T], owner: str, options: Mapping[str, Any]) -> T:
 def _one_line(cls: type, mistake: Any) -> str:
     if not mistake["loc"]:
         return mistake["msg"].removeprefix("Value error, ")
-    name = str(mistake["loc"][0])
     known = [field.name for field in fields(cls)]
+    place = mistake["loc"][0]
+    # A value without a name is known by its place.
+    name = known[place] if isinstance(place, int) and place < len(known) else str(place)
     if name not in known:
         return f"{cls.__name__} has no field {name!r}: {nearest(name, known)}"
     return f"{name} = {mistake['input']!r} is not allowed: choose {allowed(cls, name)}"

@@ -1,0 +1,157 @@
+"""Models come back from their files as they were; files are written whole or not at all."""
+
+import os
+import stat
+
+import pytest
+import torch
+from safetensors import safe_open
+
+import vsclib
+from vsclib import checkpoints, files, models
+
+SHAPE = (1, 8, 8)
+VARIANTS = [
+    ("ae", {}),
+    ("vae", {"network": "conv"}),
+    ("beta_vae", {"beta": 2.5, "likelihood": "gaussian_learned"}),
+    ("vsc", {"gamma_form": "relu", "alpha": 0.2, "gamma_bias": -0.1, "lam_until": 10}),
+    ("short_run", {"sigma": 0.2}),
+    ("sparse_generator", {"alpha": 0.05, "hidden_layers": 2, "inference_steps": 5}),
+]
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def half_trained(name: str, options: dict) -> models.Model:
+    """A model with random weights, in the middle of its schedules."""
+    model = models.create(name, image_shape=SHAPE, latents=6, hidden=10, seed=8, **options)
+    model.plan(steps=10, steps_per_epoch=3)
+    model.loss(torch.rand(4, *SHAPE, generator=seeded()), 4, seeded())
+    return model
+
+
+@pytest.mark.parametrize(("name", "options"), VARIANTS)
+def test_a_loaded_model_gives_identical_outputs(tmp_path, name, options):
+    model, x = half_trained(name, options), torch.rand(5, *SHAPE, generator=seeded(3))
+    vsclib.save(model, tmp_path / "model.safetensors")
+    loaded = vsclib.load(tmp_path / "model.safetensors")
+    assert type(loaded) is type(model)
+    assert (loaded.name, loaded.config, loaded.image_shape) == (model.name, model.config, SHAPE)
+    assert not loaded.training
+    for one, other in zip(model.encode(x), loaded.encode(x), strict=True):
+        assert one is None if other is None else torch.equal(one, other)
+    assert torch.equal(model.sample_code(x, seeded(1)).z, loaded.sample_code(x, seeded(1)).z)
+    assert torch.equal(model.sample(3, seeded()), loaded.sample(3, seeded()))
+    z = torch.randn(5, 6, generator=seeded())
+    assert torch.equal(model.decode(z).log_prob(x), loaded.decode(z).log_prob(x))
+
+
+def test_warm_up_and_decay_stay_with_the_weights(tmp_path):
+    vsc, sparse = half_trained(*VARIANTS[3]), half_trained(*VARIANTS[5])
+    assert vsc.lam.item() == pytest.approx(0.4) and sparse.alpha.item() == pytest.approx(1 - 0.033)
+    for model, buffer in ((vsc, "lam"), (sparse, "alpha")):
+        vsclib.save(model, tmp_path / "model.safetensors")
+        loaded = vsclib.load(tmp_path / "model.safetensors")
+        assert torch.equal(getattr(loaded, buffer), getattr(model, buffer))
+
+
+@pytest.mark.parametrize(("name", "options"), VARIANTS)
+def test_half_precision_files_are_half_as_large_and_nearly_the_same(tmp_path, name, options):
+    model = half_trained(name, options)
+    vsclib.save(model, tmp_path / "full.safetensors")
+    checkpoints.save(model, tmp_path / "half.safetensors", torch.float16)
+    with safe_open(tmp_path / "half.safetensors", "pt") as file:
+        assert {file.get_tensor(key).dtype for key in file.keys()} == {torch.float16}
+    loaded = vsclib.load(tmp_path / "half.safetensors")
+    full = model.state_dict()
+    assert full.keys() == loaded.state_dict().keys()
+    for key, value in loaded.state_dict().items():
+        assert value.dtype == torch.float32
+        torch.testing.assert_close(value, full[key], rtol=2**-11, atol=2**-24)
+    z = torch.randn(5, 6, generator=seeded())
+    torch.testing.assert_close(loaded.decode(z).mean, model.decode(z).mean, rtol=0, atol=5e-3)
+    sizes = [(tmp_path / f"{kind}.safetensors").stat().st_size for kind in ("half", "full")]
+    assert sizes[0] < 0.75 * sizes[1]
+
+
+def test_a_file_names_its_model_and_options_for_other_programs(tmp_path):
+    vsclib.save(half_trained("vsc", {}), tmp_path / "model.safetensors")
+    with safe_open(tmp_path / "model.safetensors", "pt") as file:
+        metadata = file.metadata()
+    assert metadata["format"] == "vsclib 1" and metadata["model"] == "vsc"
+    assert '"alpha": 0.01' in metadata["config"]
+
+
+def test_saving_leaves_the_model_as_it_was(tmp_path):
+    model = half_trained("vsc", {})
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    checkpoints.save(model, tmp_path / "model.safetensors", torch.float16)
+    assert all(
+        torch.equal(before[key], value) and value.dtype == torch.float32 for key, value in model.state_dict().items()
+    )
+
+
+# ------------------------------------------------------------------------------------ whole files or none
+
+
+def fail_half_way(temporary):
+    temporary.write_text("the first half of")
+    raise RuntimeError("the disk is full")
+
+
+def test_a_writer_that_fails_leaves_nothing(tmp_path):
+    with pytest.raises(RuntimeError, match="the disk is full"):
+        files.write_atomically(tmp_path / "result.json", fail_half_way)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_writer_that_fails_leaves_the_old_file(tmp_path):
+    path = tmp_path / "result.json"
+    files.write_text(path, "old")
+    with pytest.raises(RuntimeError):
+        files.write_atomically(path, fail_half_way)
+    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_nothing_stands_under_the_final_name_while_writing(tmp_path):
+    path, seen = tmp_path / "new folder" / "result.txt", []
+
+    def write(temporary):
+        seen.append((path.exists(), temporary.parent == path.parent, temporary.suffix))
+        temporary.write_text("all of it")
+
+    files.write_atomically(path, write)
+    assert seen == [(False, True, ".txt")]
+    assert path.read_text() == "all of it" and list(path.parent.iterdir()) == [path]
+
+
+def test_text_is_written_as_utf8(tmp_path):
+    files.write_text(tmp_path / "text", "γ and α\n")
+    assert (tmp_path / "text").read_bytes() == b"\xce\xb3 and \xce\xb1\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no permission bits")
+def test_a_result_may_be_read_by_everybody_whom_the_umask_lets(tmp_path):
+    before = os.umask(0o022)
+    try:
+        files.write_text(tmp_path / "text", "")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "text").stat().st_mode) == 0o644
+
+
+def test_a_model_whose_writing_fails_leaves_the_old_one(tmp_path, monkeypatch):
+    path = tmp_path / "model.safetensors"
+    vsclib.save(half_trained("vae", {}), path)
+    before = path.read_bytes()
+
+    def broken(tensors, temporary, metadata):
+        fail_half_way(temporary)
+
+    monkeypatch.setattr(checkpoints, "save_file", broken)
+    with pytest.raises(RuntimeError):
+        vsclib.save(half_trained("vsc", {}), path)
+    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
