@@ -182,6 +182,19 @@ def test_the_page_follows_python(bench):
     assert bench.evaluate("saved.length") == 0
 
 
+def test_an_echo_from_python_leaves_the_focus_where_it_is(bench):
+    slider = bench.locator("input[type=range][data-latent='1']")
+    slider.press("ArrowRight")
+    bench.evaluate("fromPython('z', saved.at(-1).z)")
+    bench.evaluate("fromPython('z', [0, 1, 0, -3, 0, 0.5])")
+    bench.keyboard.press("ArrowRight")
+    assert bench.evaluate("saved.at(-1).z[1]") == pytest.approx(1.12, abs=0.05)
+
+
+def test_notebook_shortcuts_leave_the_controls_their_keys(bench):
+    assert bench.locator(":is(button, input):not([data-lm-suppress-shortcuts])").count() == 0
+
+
 def test_a_view_that_is_gone_no_longer_listens(bench):
     assert bench.evaluate("listening()") == 2
     bench.evaluate("leave()")

@@ -31,16 +31,27 @@ function parameterSizes(layer) {
 // The layers with their weights and biases in place, from base64 of float16.
 export function readDecoder(layers, base64) {
   const bytes = bytesOf(base64);
-  const view = new DataView(bytes.buffer);
+  const float = Float32Array.from({ length: 65536 }, (_, half) => halfToFloat(half));
   let offset = 0;
   const take = (size) => {
     const values = new Float32Array(size);
-    for (let i = 0; i < size; i++, offset += 2) values[i] = halfToFloat(view.getUint16(offset, true));
+    for (let i = 0; i < size; i++, offset += 2) values[i] = float[bytes[offset] | (bytes[offset + 1] << 8)];
     return values;
   };
   return layers.map((layer) => {
-    const [weight, bias] = parameterSizes(layer);
-    return { ...layer, weight: take(weight), bias: take(bias) };
+    const [weight, bias] = parameterSizes(layer).map(take);
+    return { ...layer, weight: layer.kind === "conv_transpose" ? outputsLast(layer, weight) : weight, bias };
+  });
+}
+
+// Kernels from torch's (input, output, row, column) to (input, row, column, output): the innermost loop then walks
+// through memory step by step.
+function outputsLast(layer, weight) {
+  const outputs = layer.output[0];
+  const patch = layer.kernel[0] * layer.kernel[1];
+  return weight.map((_, at) => {
+    const [input, rest] = [Math.floor(at / (patch * outputs)), at % (patch * outputs)];
+    return weight[(input * outputs + (rest % outputs)) * patch + Math.floor(rest / outputs)];
   });
 }
 
@@ -57,32 +68,34 @@ function linear(layer, input) {
 
 function convTranspose(layer, input) {
   const [inChannels, inHeight, inWidth] = layer.input;
-  const [outChannels, outHeight, outWidth] = layer.output;
+  const [outputs, outHeight, outWidth] = layer.output;
   const [kernelHeight, kernelWidth] = layer.kernel;
-  const plane = outHeight * outWidth;
-  const output = new Float32Array(outChannels * plane);
-  for (let o = 0; o < outChannels; o++) output.fill(layer.bias[o], o * plane, (o + 1) * plane);
+  const sums = new Float32Array(outHeight * outWidth * outputs); // (H, W, C)
   let at = 0;
   for (let i = 0; i < inChannels; i++) {
     for (let y = 0; y < inHeight; y++) {
       for (let x = 0; x < inWidth; x++, at++) {
-        const value = input[at];
-        if (value === 0) continue; // after a ReLU most are
+        if (input[at] === 0) continue; // after a ReLU most are
         const top = y * layer.stride[0] - layer.padding[0];
         const left = x * layer.stride[1] - layer.padding[1];
-        const firstColumn = Math.max(0, -left);
-        const endColumn = Math.min(kernelWidth, outWidth - left);
-        for (let o = 0; o < outChannels; o++) {
-          for (let k = Math.max(0, -top); k < Math.min(kernelHeight, outHeight - top); k++) {
-            const row = ((i * outChannels + o) * kernelHeight + k) * kernelWidth;
-            const target = o * plane + (top + k) * outWidth + left;
-            for (let c = firstColumn; c < endColumn; c++) output[target + c] += value * layer.weight[row + c];
+        for (let k = Math.max(0, -top); k < Math.min(kernelHeight, outHeight - top); k++) {
+          for (let c = Math.max(0, -left); c < Math.min(kernelWidth, outWidth - left); c++) {
+            const from = ((i * kernelHeight + k) * kernelWidth + c) * outputs;
+            addScaled(sums, ((top + k) * outWidth + left + c) * outputs, layer.weight, from, outputs, input[at]);
           }
         }
       }
     }
   }
-  return output;
+  const plane = outHeight * outWidth;
+  return sums.map((_, place) => {
+    const o = Math.floor(place / plane);
+    return sums[(place % plane) * outputs + o] + layer.bias[o];
+  });
+}
+
+function addScaled(sums, to, weight, from, length, factor) {
+  for (let o = 0; o < length; o++) sums[to + o] += factor * weight[from + o];
 }
 
 // The mean image in [0, 1]: sigmoid of the first `size` outputs, channel by channel.

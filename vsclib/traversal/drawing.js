@@ -6,6 +6,8 @@ function element(tag, attributes = {}, ...children) {
     if (name in node && typeof value !== "string") node[name] = value;
     else node.setAttribute(name, value);
   }
+  // JupyterLab would take a control's arrow keys for itself; its shortcuts pass over an element with this mark.
+  if (tag === "input" || tag === "button") node.setAttribute("data-lm-suppress-shortcuts", "true");
   node.append(...children);
   return node;
 }

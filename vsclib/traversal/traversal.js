@@ -185,16 +185,15 @@ class View {
 
   // Takes a code over, from Python, a stored page or another view of the same widget.
   adopt(z) {
-    if (z.length !== this.J) return;
-    z.forEach((value, j) => {
-      const same = Math.fround(value) === this.z(j);
-      if (same) return;
-      this.on[j] = !this.gated || Math.fround(value) !== this.rest[j] ? 1 : 0;
-      if (this.on[j]) this.slab[j] = value;
-      if (!this.listed.includes(j)) this.listed.push(j);
-    });
-    this.showRows();
-    this.changedAll();
+    const moved = this.code().reduce((list, old, j) => (old === Math.fround(z[j]) ? list : [...list, j]), []);
+    for (const j of moved) {
+      this.on[j] = !this.gated || Math.fround(z[j]) !== this.rest[j] ? 1 : 0;
+      if (this.on[j]) this.slab[j] = z[j];
+    }
+    const unlisted = moved.filter((j) => !this.rows.has(j));
+    this.listed.push(...unlisted);
+    if (unlisted.length) this.showRows(); // only then: new rows would take the focus from the old ones
+    if (moved.length) this.changedAll();
   }
 
   followImage() {
