@@ -301,7 +301,7 @@ def test_without_a_network_one_line_says_where_the_files_belong(alone, name):
     folder = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}[name]
     one_line(error, name, "name resolution", "VSCLIB_DATA", f"{folder}/raw", *FILES)
     assert list(alone.iterdir()) == []  # nothing half-written
-    assert error.value.__suppress_context__
+    assert error.value.__cause__ is None and error.value.__suppress_context__  # no second traceback above the line
 
 
 @pytest.fixture
