@@ -29,8 +29,8 @@ Cell metadata, as JSON::
 Use the colours below for what they stand for, and ``figures.INK`` (or black) for the rest: both become the page's text
 colour. Orange and purple lines need ``path_effects=figures.casing()``, since alone they are faint on white.
 
-**What is stored.** A notebook's output holds the description as text, a PNG (for Jupyter and print) and a drawing that the
-book's pages show in their own text colour. nbval compares the description; leave the drawing to its sanitizer.
+**What is stored.** A notebook's output holds a PNG (for Jupyter and print), a drawing that the book's pages show in their
+own text colour, and the description in the metadata. nbval compares no picture: assert on numbers beside it.
 
 A picture of pyplot's, or anyone's image, needs its description in the cell's metadata instead:
 ``{"mystnb": {"image": {"alt": "..."}}}``.
