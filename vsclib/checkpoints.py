@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from vsclib import models
-from vsclib.errors import CheckpointError, ConfigurationError
+from vsclib.errors import CheckpointError
 from vsclib.files import write_atomically
 from vsclib.models import Model
 
@@ -47,13 +47,13 @@ def load(path: str | Path) -> Model:
         raise CheckpointError(
             f"{path} holds the state of a training, not a finished model: give the file that vsclib.save wrote"
         )
-    options = json.loads(metadata["config"])
-    # JSON knows no tuples.
-    options["image_shape"] = tuple(options["image_shape"])
     try:
+        options = json.loads(metadata["config"])
+        # JSON knows no tuples.
+        options["image_shape"] = tuple(options["image_shape"])
         model = models.create(metadata["model"], **options)
         model.load_state_dict({name: value.float() for name, value in tensors.items()})
-    except (ConfigurationError, RuntimeError) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise CheckpointError(
             f"{path} does not fit this version of the library ({reason}): train the model again"

@@ -147,12 +147,21 @@ def parameters_of(namespace: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def device(name: str) -> str:
-    """The device behind a name; ``auto`` takes a GPU when there is one."""
-    if name != "auto":
-        return name
-    if torch.cuda.is_available():
-        return "cuda"
-    return "cpu"
+    """The device behind a name; ``auto`` takes a GPU when there is one.
+
+    Raises:
+        ConfigurationError: this machine has no such device.
+    """
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigurationError(
+            f"device = {name!r} is not to be had here ({reason}): choose 'auto' or 'cpu'"
+        ) from None
+    return name
 
 
 def provenance(where: str) -> dict[str, Any]:
@@ -273,7 +282,15 @@ def run(
             # The failed notebook is the best description of what went wrong.
             os.replace(temporary, folder / "failed.ipynb")
             raise
+        _forget_places(temporary, notebook, page)
 
     write_atomically(page, execute)
     write_text(done, json.dumps({"page": os.path.relpath(page, folder), "record": "record.json"}) + "\n")
     return page
+
+
+def _forget_places(executed: Path, notebook: Path, page: Path) -> None:
+    """Leave out of an executed notebook where papermill read and wrote it: nobody else has these folders."""
+    content = json.loads(executed.read_text(encoding="utf-8"))
+    content["metadata"]["papermill"] |= {"input_path": notebook.name, "output_path": page.name}
+    executed.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -124,7 +124,7 @@ class Model(nn.Module):
         return torch.randn(n, self.latents, generator=generator, device=generator.device)
 
     def plan(self, steps: int, steps_per_epoch: int) -> None:
-        """Lay out the schedules over a training of ``steps`` steps; without one, they stand at their ends."""
+        """Lay out the schedules over a training of ``steps`` steps. ``fit`` calls it; untrained, no step is planned."""
 
     # ------------------------------------------------------------------------------ what is shared
 
