@@ -19,7 +19,7 @@ from vsclib.traversal import Traversal
 from vsclib.traversal.decoder_export import export_decoder
 
 REPOSITORY = Path(__file__).parent.parent
-FILES = ("decoder.js", "drawing.js", "traversal.js", "traversal.css")
+FILES = ("decoder.js", "drawing.js", "traversal.js", "traversal.css", "controls.css")
 
 
 def random_images(count: int = 4, shape: tuple[int, int, int] = (1, 28, 28)) -> np.ndarray:

@@ -24,6 +24,10 @@ MOST_IMAGES = 64
 LARGEST_DIFFERENCE = 0.05
 
 
+def _joined(*names: str) -> str:
+    return "\n".join((FOLDER / name).read_text("utf-8") for name in names)
+
+
 class _Start(NamedTuple):
     """Where the widget starts: the codes of its images, as numpy arrays."""
 
@@ -61,9 +65,9 @@ class Traversal(anywidget.AnyWidget):
         DataError: if the images have another shape or scale.
     """
 
-    # A widget is one module: the files are read as one, in this order.
-    _esm = "\n".join((FOLDER / name).read_text("utf-8") for name in ("decoder.js", "drawing.js", "traversal.js"))
-    _css = FOLDER / "traversal.css"
+    # A widget is one module and one style sheet: the files are read as one, in this order.
+    _esm = _joined("decoder.js", "drawing.js", "traversal.js")
+    _css = _joined("traversal.css", "controls.css")
 
     layers: traitlets.List = traitlets.List().tag(sync=True)
     weights = traitlets.Unicode().tag(sync=True)
