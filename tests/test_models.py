@@ -344,6 +344,13 @@ def test_slab_warms_up_from_noise_to_the_encoders():
     assert torch.equal(loss(warm, 20).total, loss(plain, 20).total)
 
 
+def test_losses_of_two_steps_may_share_a_backward_pass():
+    model = tiny("vsc", lam_until=20)
+    together = torch.autograd.grad(loss(model, 5).total + loss(model, 15).total, model.encoder.head.weight)[0]
+    apart = [torch.autograd.grad(loss(model, step).total, model.encoder.head.weight)[0] for step in (5, 15)]
+    torch.testing.assert_close(together, sum(apart), rtol=1e-4, atol=1e-5)
+
+
 def test_prior_of_the_vsc_is_on_with_probability_alpha():
     model = tiny("vsc", alpha=0.13, latents=50)
     z = model.sample_prior(2000, seeded()).double()

@@ -118,7 +118,8 @@ class VSC(VAE):
 
     def loss(self, x: Tensor, step: int, generator: torch.Generator) -> Loss:
         """The VAE's loss at the step's lambda and slope; lambda stays with the weights for evaluation."""
-        self.lam.fill_(self.warm_up(step))
+        # A new tensor, not a new value: the loss of another step may still wait for its backward pass.
+        self.lam = torch.full_like(self.lam, self.warm_up(step))
         self.present_slope = self.slope(step)
         return super().loss(x, step, generator)
 
