@@ -26,7 +26,9 @@ def execute(chapter: Path) -> None:
         papermill.execute_notebook(str(chapter), str(executed), cwd=str(chapter.parent), progress_bar=True)
         notebook = json.loads(executed.read_text(encoding="utf-8"))
     origin = provenance("cpu")
-    notebook["metadata"]["vsclib"] = {"versions": {"PyTorch": origin["torch"], "vsclib": origin["vsclib"]}}
+    notebook["metadata"]["vsclib"] = {
+        "versions": {"PyTorch": origin["torch"].split("+")[0], "vsclib": origin["vsclib"]}
+    }
     # Where the file lay on this machine is nobody's business.
     for name in ("input_path", "output_path", "environment_variables", "parameters", "default_parameters"):
         notebook["metadata"]["papermill"].pop(name, None)

@@ -65,7 +65,7 @@ def _printed_versions(notebook: dict[str, Any]) -> dict[str, str]:
             text = "".join(output.get("text", ""))
             if text.startswith("{") and '"provenance"' in text:
                 origin = json.loads(text)["provenance"]
-                return {"PyTorch": origin["torch"], "vsclib": origin["vsclib"], "on": origin["device"]}
+                return {"PyTorch": origin["torch"].split("+")[0], "vsclib": origin["vsclib"], "on": origin["device"]}
     return {}
 
 
@@ -104,7 +104,7 @@ def table(paths: dict[str, Path]) -> str:
         versions = ", ".join(f"{name} {text}" for name, text in execution.versions.items())
         link = f"[](/{docname}.ipynb)"
         rows.append(f"| {link} | {mark} | {duration(execution.seconds)} | {execution.day or ''} | {versions} |\n")
-    return HEADER + "".join(rows)
+    return f":::{{div}} execution-status\n\n{HEADER}{''.join(rows)}\n:::\n"
 
 
 def insert_tables(app: Sphinx, docname: str, source: list[str]) -> None:
