@@ -27,7 +27,7 @@ Cell metadata, as JSON::
     picture
 
 Use the colours below for what they stand for, and ``figures.INK`` (or black) for the rest: both become the page's text
-colour. Orange and purple lines need ``path_effects=figures.casing()``, since alone they are faint on white.
+colour. Orange is faint on white: give its lines ``path_effects=figures.casing()`` and its markers an edge of ink.
 
 **What is stored.** A notebook's output holds a PNG (for Jupyter and print), a drawing that the book's pages show in their
 own text colour, and the description in the metadata. nbval compares no picture: assert on numbers beside it.

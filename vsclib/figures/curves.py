@@ -26,7 +26,7 @@ _LINES: dict[str, dict[str, Any]] = {
     "kl_spike": _FAINT | {"color": SPIKE},
     "spike": _FAINT | {"color": SPIKE},
     "sparsity": _FAINT | {"color": SPIKE, "linestyle": "--"},
-    "prior": _FAINT | {"color": PRIOR, "linestyle": "--"},
+    "prior": {"color": PRIOR, "linestyle": "--"},
     "score": {"color": SCORE},
     "gradient": {"color": SCORE},
 }

@@ -112,13 +112,15 @@ def _bars_in_one(places: np.ndarray, heights: np.ndarray, width: float, **look: 
     corners = [(left, zero), (left, heights), (right, heights), (right, zero), (left, zero)]
     vertices = np.stack([np.stack(corner, axis=1) for corner in corners], axis=1).reshape(-1, 2)  # (5 * bars, 2)
     moves = np.tile([Path.MOVETO, Path.LINETO, Path.LINETO, Path.LINETO, Path.CLOSEPOLY], len(places))
-    return PathPatch(Path(vertices, moves.astype(Path.code_type)), **look)
+    # Nothing to clip: the limits hold all bars. A clip path would take an id that differs from run to run.
+    return PathPatch(Path(vertices, moves.astype(Path.code_type)), clip_on=False, **look)
 
 
 def _ticks_in_one(places: np.ndarray, reach: float, **look: Any) -> PathPatch:
     ends = [np.stack([places, np.full(len(places), end)], axis=1) for end in (-reach, reach)]
     moves = np.tile([Path.MOVETO, Path.LINETO], len(places))
-    return PathPatch(Path(np.stack(ends, axis=1).reshape(-1, 2), moves.astype(Path.code_type)), fill=False, **look)
+    path = Path(np.stack(ends, axis=1).reshape(-1, 2), moves.astype(Path.code_type))
+    return PathPatch(path, fill=False, clip_on=False, **look)
 
 
 def _bar_legend(picture: Picture, code: Code) -> None:
