@@ -51,3 +51,18 @@ def test_damaged_record_and_missing_folder_are_named(folder):
     (folder / "broken-seed0.json").write_text('{"metrics": ')
     with pytest.raises(DataError, match=r"broken-seed0\.json"):
         records.read(folder)
+
+
+def test_a_record_is_described_in_words(tmp_path):
+    record = {
+        "metrics": {"elbo": -103.1714, "psnr": None, "ever_on": 30},
+        "provenance": {"commit": "a" * 40, "device": "cpu", "threads": 1, "torch": "2.15.0"},
+        "training": {"steps": 3000, "batch_size": 200, "seconds": 105.1},
+        "dataset": {"name": "mnist", "sha256": "b" * 64},
+        "finished": "2026-11-21T04:00:00+00:00",
+    }
+    (tmp_path / "record.json").write_text(json.dumps(record))
+    text = records.describe(tmp_path / "record.json")
+    assert "| `elbo` | -103.2 | Evidence lower bound" in text
+    assert "psnr" not in text
+    assert "3,000 steps of 200 images in 105 s on cpu (1 threads), PyTorch 2.15.0, commit aaaaaaa, 2026-11-21" in text

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vsclib.errors import ConfigurationError, DataError, nearest
+from vsclib.metrics import DEFINITIONS
 
 
 class Summary(NamedTuple):
@@ -107,4 +108,31 @@ def table(runs: Mapping[str, Sequence[Record]], metrics: Mapping[str, str], name
         cells = [summarise(runs[name], metric) for metric in metrics]
         shown = " | ".join("none" if cell is None else str(cell) for cell in cells)
         lines.append(f"| {name} | {len(runs[name])} | {shown} |")
+    return "\n".join(lines)
+
+
+def describe(path: str | Path) -> str:
+    """One record in Markdown: every number with what it means, and where it comes from.
+
+    Args:
+        path: a ``record.json`` or a file of ``results/``.
+
+    Returns:
+        Markdown: a table of the numbers that the model has, and a line of provenance.
+    """
+    record = json.loads(Path(path).read_text(encoding="utf-8"))
+    lines = ["| number | value | what it is |", "|---|---|---|"]
+    for name, value in record["metrics"].items():
+        if value is not None:
+            shown = f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+            lines.append(f"| `{name}` | {shown} | {DEFINITIONS.get(name, '')} |")
+    origin, training = record["provenance"], record["training"]
+    finished = record.get("finished") or origin["finished"]
+    commit = (origin["commit"] or "unknown").replace(" with changes", ", with changes")
+    lines += [
+        "",
+        f"{training['steps']:,} steps of {training['batch_size']} images in {training['seconds']:,.0f} s on "
+        f"{origin['device']} ({origin['threads']} threads), PyTorch {origin['torch']}, commit {commit[:7]}{commit[40:]}, "
+        f"{finished[:10]}. Data set {record['dataset']['name']}, SHA-256 {record['dataset']['sha256'][:12]}.",
+    ]
     return "\n".join(lines)
