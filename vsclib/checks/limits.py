@@ -112,15 +112,15 @@ def _walk(
     largest = 0.0
     for place in places:
         target = evaluate(expected, place)
-        if target is None:
+        if target in (None, sympy.nan):
             refuse(name, "SymPy finds no limit, and a walk needs a finite one: split the expression")
         scale = max(1.0, float(sympy.Abs(target)))
         for end in _sides(to, side):
             values = [evaluate(expression.subs(place), {variable: x}) for x in _steps(to.subs(place), end)]
-            if None in values:
+            if None in values or sympy.nan in values:
                 refuse(name, "SymPy finds no limit, and the expression has no value close by: state the assumptions")
             gaps = [float(sympy.Abs(value - target)) / scale for value in values]
-            if tolerance < gaps[-1] < min(gaps[:-1]):
+            if tolerance < gaps[-1] < 0.95 * gaps[-2]:
                 refuse(
                     name, f"SymPy finds no limit, and a walk comes no nearer than {gaps[-1]:.1g}: raise the tolerance"
                 )

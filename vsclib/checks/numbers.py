@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -22,7 +23,8 @@ def to_float64(name: str, value: Any) -> Tensor:
         CheckRefused: the value is not made of real numbers.
     """
     try:
-        tensor = torch.as_tensor(value)
+        # By way of NumPy, which keeps a Python number in float64; torch would round it to float32.
+        tensor = value if isinstance(value, Tensor) else torch.as_tensor(np.asarray(value))
     except (TypeError, ValueError, RuntimeError):
         refuse(name, f"{type(value).__name__} is not made of numbers: give a number, a list, an array or a tensor")
     if tensor.is_complex():

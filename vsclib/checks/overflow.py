@@ -43,7 +43,7 @@ class Sweep(NamedTuple):
     rows: tuple[Breakdown, ...]
 
     def __str__(self) -> str:
-        lines = ["| form | precision | wrong from \\|z\\| | not finite from \\|z\\| |", "|---|---|---|---|"]
+        lines = ["| form | precision | wrong from z = | not finite from z = |", "|---|---|---|---|"]
         lines += [f"| {r.form} | {r.precision} | {_from(r.wrong)} | {_from(r.not_finite)} |" for r in self.rows]
         return "\n".join(lines)
 

@@ -75,17 +75,25 @@ def proves_zero(difference: sympy.Expr) -> bool:
     Returns:
         True is a proof; False is silence.
     """
-    attempts: list[Callable] = [
-        lambda d: d,
-        sympy.expand,
-        lambda d: sympy.expand(sympy.expand_log(d)),
+    quick: list[Callable] = [sympy.expand, _numerator, _ratio_less_one]
+    thorough: list[Callable] = [
         sympy.simplify,
         lambda d: sympy.simplify(sympy.expand_log(d)),
         lambda d: sympy.simplify(sympy.expand(d.rewrite(sympy.exp))),
     ]
-    if difference.count_ops() > TOO_LONG_TO_SIMPLIFY:
-        attempts = attempts[:3]
+    attempts = quick + (thorough if difference.count_ops() <= TOO_LONG_TO_SIMPLIFY else [])
     return any(_becomes_zero(attempt, difference) for attempt in attempts)
+
+
+def _numerator(difference: sympy.Expr) -> sympy.Expr:
+    """What stands above the common denominator: fractions of exponentials cancel here."""
+    return sympy.expand(sympy.fraction(sympy.together(sympy.expand(difference)))[0])
+
+
+def _ratio_less_one(difference: sympy.Expr) -> sympy.Expr:
+    """Logarithms are equal if their arguments are; the random points have excluded another branch."""
+    above, below = sympy.fraction(sympy.together(sympy.exp(sympy.expand(difference))))
+    return sympy.expand(above - below)
 
 
 def _becomes_zero(attempt: Callable, difference: sympy.Expr) -> bool:
