@@ -282,7 +282,19 @@ def test_status_page_lists_every_executed_page(built_book: Path) -> None:
         assert cells[1] == "ok", f"{name}: {cells}"
         assert re.search(r"\d", cells[2]), f"{name} does not say how long it took: {cells}"
         assert re.fullmatch(r"\d{4}-\d\d-\d\d", cells[3]), f"{name} does not say when it ran: {cells}"
-        assert "Python" in cells[4]
+        assert "Python" in cells[4] and "PyTorch" in cells[4], f"{name} does not say with which versions: {cells}"
+
+
+def a_figure(label: str) -> dict:
+    """A cell that shows a picture, with a caption and a label."""
+    pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
+    return {
+        "cell_type": "code",
+        "metadata": {"mystnb": {"figure": {"name": label, "caption": "A pixel."}, "image": {"alt": "A pixel."}}},
+        "source": "picture",
+        "execution_count": 2,
+        "outputs": [{"output_type": "display_data", "metadata": {}, "data": {"image/png": pixel}}],
+    }
 
 
 def test_contents_work_with_and_without_local_runs(tmp_path: Path) -> None:
@@ -313,9 +325,12 @@ def test_contents_work_with_and_without_local_runs(tmp_path: Path) -> None:
     times = {"duration": 75.4, "end_time": "2026-01-02T03:04:05.678+00:00"}
     executed["metadata"] = {"papermill": times, "language_info": {"name": "python", "version": "3.11.7"}}
     executed["cells"].insert(0, {"cell_type": "markdown", "metadata": {}, "source": "# A training run"})
+    executed["cells"].append(a_figure("fig-run-history"))
     executed |= {"nbformat": 4, "nbformat_minor": 4}
-    (book / "runs" / "local" / "vsc-mine.ipynb").write_text(json.dumps(executed), encoding="utf-8")
+    for name in ("vsc-mine", "vae-mine"):  # the same title and the same figure label in both
+        (book / "runs" / "local" / f"{name}.ipynb").write_text(json.dumps(executed), encoding="utf-8")
     html = build()
     assert "a line of the run" in (html / "local" / "vsc-mine.html").read_text(encoding="utf-8")
-    row = page(html / "index.html").select_one("table tbody tr").text
+    first, row = (row.text for row in page(html / "index.html").select("table tbody tr"))
+    assert "vae-mine" in first
     assert all(text in row for text in ("vsc-mine", "ok", "1 min 15 s", "2026-01-02", "Python 3.11.7"))

@@ -14,6 +14,7 @@ from sphinx.application import Sphinx
 from sphinx.util.matching import patfilter
 
 MARKER = re.compile(r"^% execution-status:(?P<patterns>.*)$", re.MULTILINE)
+PROVENANCE = re.compile(r" on (?P<device>[^.;\n]+?) \(\d+ threads?\), PyTorch (?P<torch>\d+(\.\d+)*)")
 HEADER = "| page | result | took | on (UTC) | with |\n|---|---|---:|---|---|\n"
 
 
@@ -59,13 +60,15 @@ def _result(notebook: dict[str, Any]) -> str:
 
 
 def _printed_versions(notebook: dict[str, Any]) -> dict[str, str]:
-    """Versions and device from the record that a run prints."""
+    """Version and device that a run says about itself: in its line of provenance, or in its record."""
     for cell in _code_cells(notebook):
         for output in cell["outputs"]:
-            text = "".join(output.get("text", ""))
+            text = "".join(output.get("text", output.get("data", {}).get("text/markdown", "")))
+            if found := PROVENANCE.search(text):
+                return {"PyTorch": found["torch"], "on": found["device"]}
             if text.startswith("{") and '"provenance"' in text:
                 origin = json.loads(text)["provenance"]
-                return {"PyTorch": origin["torch"].split("+")[0], "vsclib": origin["vsclib"], "on": origin["device"]}
+                return {"PyTorch": origin["torch"].split("+")[0], "on": origin["device"]}
     return {}
 
 
@@ -118,14 +121,21 @@ def insert_tables(app: Sphinx, docname: str, source: list[str]) -> None:
     source[0] = MARKER.sub(one_table, source[0])
 
 
-def name_own_run(app: Sphinx, docname: str, source: list[str]) -> None:
-    """Call a local run by the name of its file: all of them come from one notebook, with one title."""
-    if not docname.startswith("runs/local/"):
+def adapt_run(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Give a run what its page needs: all runs come from one notebook, with one title and the same figure labels.
+
+    A local run is called by the name of its file, and figure labels end in it, since labels are unique in a book.
+    """
+    if not docname.startswith("runs/") or not app.env.doc2path(docname).endswith(".ipynb"):
         return
     notebook = json.loads(source[0])
-    first = notebook["cells"][0]
-    text = "".join(first["source"])
-    first["source"] = re.sub(r"^# .*", f"# {docname.rsplit('/', 1)[1]}", text, count=1)
+    for cell in notebook["cells"]:
+        figure = cell["metadata"].get("mystnb", {}).get("figure", {})
+        if "name" in figure:
+            figure["name"] = f"{figure['name']}-{docname.replace('/', '-')}"
+    if docname.startswith("runs/local/"):
+        first = notebook["cells"][0]
+        first["source"] = re.sub(r"^# .*", f"# {docname.rsplit('/', 1)[1]}", "".join(first["source"]), count=1)
     source[0] = json.dumps(notebook)
 
 
@@ -137,6 +147,6 @@ def reread_tables(app: Sphinx, env: Any, added: set, changed: set, removed: set)
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
     app.connect("source-read", insert_tables)
-    app.connect("source-read", name_own_run)
+    app.connect("source-read", adapt_run)
     app.connect("env-get-outdated", reread_tables)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
