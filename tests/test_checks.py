@@ -197,6 +197,42 @@ def test_points_obey_symbols_and_relations():
     assert [next(again) for _ in range(200)] == drawn
 
 
+# ------------------------------------------------------------------------------------------------ the library's functions
+
+KL_ARGUMENTS = {"mu": mu, "logvar": 2 * sympy.log(sigma), "mu_p": mu_p, "logvar_p": 2 * sympy.log(sigma_p)}
+
+
+def test_the_library_implements_what_was_derived():
+    verdict = checks.implements("KL", spike_slab.gaussian_kl, GAUSSIAN_KL, KL_ARGUMENTS)
+    assert verdict.how == "library against 30 digits at 25 random points"
+    density = alpha * normal(0, sigma_p) + (1 - alpha) * normal(0, sigma)
+    weights = {"z": z, "alpha": alpha, "sigma1": sigma_p, "sigma2": sigma}
+    for function, expression in (
+        (spike_slab.mixture_log_prob, sympy.log(density)),
+        (spike_slab.mixture_score, sympy.diff(sympy.log(density), z)),
+        (spike_slab.mixture_score_posterior, sympy.diff(sympy.log(density), z)),
+        (spike_slab.mixture_responsibility, alpha * normal(0, sigma_p) / density),
+    ):
+        checks.implements("mixture", function, expression, weights, alpha < 1, sigma < sigma_p, tolerance=1e-9)
+
+
+@pytest.mark.parametrize("slip", KL_SLIPS)
+def test_an_implementation_of_a_slip_is_found(slip):
+    with pytest.raises(CheckFailed, match="library against"):
+        checks.implements("KL", spike_slab.gaussian_kl, KL_SLIPS[slip], KL_ARGUMENTS)
+
+
+def test_an_implementation_that_cannot_be_judged():
+    with pytest.raises(CheckRefused, match="no finite real value"):
+        checks.implements("log", torch.log, sympy.log(z), {"input": z})
+    with pytest.raises(CheckRefused, match="no finite real value"):
+        checks.implements("undefined", torch.exp, sympy.Function("f")(z), {"input": z})
+    with pytest.raises(CheckFailed, match="nan"):
+        checks.implements("not a number", lambda v: v * math.nan, z, {"v": z})
+    with pytest.raises(CheckRefused, match="do not fit"):
+        checks.implements("shape", lambda v: v.expand(2), z, {"v": z})
+
+
 # --------------------------------------------------------------------------------------------------- integrals and limits
 
 

@@ -6,16 +6,17 @@ that has no value) raises :class:`~vsclib.errors.CheckRefused`: it never passes 
 """
 
 from vsclib.checks.differences import finite_differences
+from vsclib.checks.draws import monte_carlo
+from vsclib.checks.expressions import symbolic
 from vsclib.checks.failing import Correction, correction, fails
 from vsclib.checks.gradients import gradient
+from vsclib.checks.implementation import implements
 from vsclib.checks.integrals import integral, quadrature
 from vsclib.checks.limits import limit
-from vsclib.checks.monte_carlo import monte_carlo
 from vsclib.checks.numbers import close
-from vsclib.checks.overflow import Breakdown, Sweep, overflow
+from vsclib.checks.precision import Breakdown, Sweep, overflow
 from vsclib.checks.registry import Outcome, claim, named, names, run
 from vsclib.checks.slips import catches, slips
-from vsclib.checks.symbolic import symbolic
 from vsclib.checks.verdict import Verdict
 from vsclib.errors import CheckFailed, CheckRefused
 
@@ -34,6 +35,7 @@ __all__ = [
     "fails",
     "finite_differences",
     "gradient",
+    "implements",
     "integral",
     "limit",
     "monte_carlo",

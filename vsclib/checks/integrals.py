@@ -13,9 +13,9 @@ import torch
 from scipy import integrate
 from torch import Tensor
 
+from vsclib.checks.expressions import proves_zero, to_expression
 from vsclib.checks.numbers import difference, paired, worst
 from vsclib.checks.points import DIGITS, evaluate, random_points
-from vsclib.checks.symbolic import proves_zero, to_expression
 from vsclib.checks.verdict import Verdict, refuse, require_tolerance, settle
 
 # The quadrature of an infinite range looks very far out, where an exponential of an exponential has more digits than

@@ -6,8 +6,8 @@ from typing import Any
 
 import sympy
 
+from vsclib.checks.expressions import proves_zero, symbolic, to_expression
 from vsclib.checks.points import DIGITS, evaluate, random_points
-from vsclib.checks.symbolic import proves_zero, symbolic, to_expression
 from vsclib.checks.verdict import Verdict, refuse, require_tolerance, settle
 from vsclib.errors import CheckFailed
 

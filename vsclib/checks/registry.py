@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from vsclib.checks.failing import Correction
-from vsclib.checks.overflow import Sweep
+from vsclib.checks.precision import Sweep
 from vsclib.checks.verdict import Verdict
 from vsclib.errors import ConfigurationError, nearest
 

@@ -1,0 +1,70 @@
+"""The library's own function computes what the derivation arrived at."""
+
+from collections.abc import Callable, Mapping
+from itertools import islice
+from typing import Any
+
+import sympy
+import torch
+from torch import Tensor
+
+from vsclib.checks.expressions import to_expression
+from vsclib.checks.numbers import difference, paired, worst
+from vsclib.checks.points import DIGITS, evaluate, random_points
+from vsclib.checks.verdict import Verdict, refuse, require_tolerance, settle
+
+
+def implements(
+    name: str,
+    function: Callable[..., Tensor],
+    expression: Any,
+    arguments: Mapping[str, Any],
+    *assumptions: Any,
+    points: int = 25,
+    tolerance: float = 1e-10,
+    seed: int = 0,
+) -> Verdict:
+    """A function on tensors computes a SymPy expression: both are evaluated at the same random points.
+
+    Args:
+        name: what is checked.
+        function: takes the arguments by name, as float64 tensors without axes.
+        expression: what it is to compute.
+        arguments: for each argument's name, its expression in the symbols: ``{"logvar": 2 * sympy.log(sigma)}``.
+        *assumptions: relations that the points fulfil.
+        points: how many random points.
+        tolerance: the largest difference, relative to max(1, size), allowed anywhere.
+        seed: seed of the points.
+
+    Returns:
+        The verdict.
+
+    Raises:
+        CheckFailed: the function differs at a point, or is not finite there.
+        CheckRefused: the expression or an argument has no finite real value at a point.
+
+    Example:
+        >>> x = sympy.Symbol("x", real=True)
+        >>> implements("sigmoid", torch.sigmoid, 1 / (1 + sympy.exp(-x)), {"input": x})
+        sigmoid: library against 30 digits at 25 random points; difference below 1e-12, allowed 1e-10; passed
+    """
+    require_tolerance(name, tolerance)
+    expression = to_expression(name, expression)
+    given = {argument: to_expression(name, value) for argument, value in arguments.items()}
+    symbols = expression.free_symbols.union(*(value.free_symbols for value in given.values()))
+    values, exact = [], []
+    for place in islice(random_points(name, symbols, assumptions, seed), points):
+        tensors = {a: torch.tensor(_real(name, value, place), dtype=torch.float64) for a, value in given.items()}
+        values.append(torch.as_tensor(function(**tensors)).detach())
+        exact.append(_real(name, expression, place))
+    value, target = paired(name, torch.stack(values), exact)
+    error = worst(difference(value, target) / target.abs().clamp(min=1.0))
+    how = f"library against {DIGITS} digits at {points} random points"
+    return settle(name, how, "difference", error, tolerance)
+
+
+def _real(name: str, expression: sympy.Expr, place: dict[Any, Any]) -> float:
+    value = evaluate(expression, place)
+    if value in (None, sympy.nan) or value.as_real_imag()[1] != 0:
+        refuse(name, f"{expression} has no finite real value at a random point: state the assumptions")
+    return float(value)
