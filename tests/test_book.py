@@ -1,5 +1,6 @@
 """The book as its readers get it: no warning, no link into the void, no page without what it promises."""
 
+import importlib
 import json
 import re
 import subprocess
@@ -267,6 +268,23 @@ def test_api_reference_shows_docstrings_and_typeset_formulas(built_book: Path) -
     entry = page(built_book / "api.html").find(id="vsclib.spike_slab.gaussian_kl").parent
     assert "Kullback-Leibler divergence between two Gaussians" in entry.text
     assert entry.select(".math") and "Source" in entry.text
+
+
+def test_bars_in_docstrings_are_absolute_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(BOOK / "_extensions"))
+    keep_bars = importlib.import_module("api_reference").keep_bars
+    lines = [
+        "Largest |z| of ``a | b`` and :math:`|x|`.",
+        "",
+        ".. math:: |z|",
+        "    + |z|",
+        "",
+        "int | None",
+        ">>> a | b",
+    ]
+    keep_bars(None, "function", "f", None, None, lines)
+    assert lines == [r"Largest \|z\| of ``a | b`` and :math:`|x|`.", "", *lines[2:5], r"int \| None", ">>> a | b"]
+    assert lines[2:5] == [".. math:: |z|", "    + |z|", ""]
 
 
 def test_bibliography_holds_every_reference(built_book: Path) -> None:

@@ -70,6 +70,21 @@ def skip_noise(app: Sphinx, what: str, name: str, obj: Any, skip: bool, options:
     return None if told and ours and name != "model_config" else True
 
 
+def keep_bars(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Let |z| in a docstring be an absolute value: reStructuredText would look for a substitution called z."""
+    directive = None  # indentation of the directive or literal block that we are in: it stays as it is
+    for index, line in enumerate(lines):
+        text = line.lstrip()
+        indentation = len(line) - len(text)
+        if directive is not None and text and indentation <= directive:
+            directive = None
+        if directive is None and (text.startswith(".. ") or text.endswith("::")):
+            directive = indentation
+        elif directive is None and not text.startswith(">>>"):
+            parts = re.split(r"(`+[^`]*`+)", line)
+            lines[index] = "".join(part if part.startswith("`") else part.replace("|", r"\|") for part in parts)
+
+
 def reread_reference(app: Sphinx, env: Any, added: set, changed: set, removed: set) -> list[str]:
     """The page depends on the library's sources, which Sphinx does not watch: read it at every build."""
     return [name for name in ("api",) if name in env.found_docs]
@@ -79,5 +94,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
     app.connect("source-read", insert_reference)
     app.connect("autodoc-skip-member", skip_noise)
+    app.connect("autodoc-process-docstring", keep_bars, priority=900)  # after napoleon
     app.connect("env-get-outdated", reread_reference)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
