@@ -21,6 +21,8 @@ from vsclib.models import Loss, Model
 
 RECORDS = 200
 """How many points a history has at most."""
+LINES = 10
+"""How many lines of progress a training prints."""
 
 
 @configuration
@@ -42,7 +44,7 @@ class TrainingConfig:
     checkpoint_every: Count = 1000
     """Steps between two writes of that file."""
     progress: bool = True
-    """Show a progress bar."""
+    """Show a progress bar, and a line for every tenth of the way."""
 
 
 class History(NamedTuple):
@@ -103,7 +105,10 @@ def fit(model: Model, data: DataSet | Split | np.ndarray, config: TrainingConfig
             if run.due(config.checkpoint_every):
                 run.save()
             if run.step % run.record_every == 0:
-                bar.set_postfix_str(f"{run.terms['total'][-1]:.1f} nats per image")
+                bar.set_postfix_str(f"{run.terms['total'][-1]:.1f} nats per image", refresh=False)
+            if run.step % max(1, config.steps // LINES) == 0 and config.progress and run.points:
+                # The bar becomes a widget in a notebook; a terminal that runs one through papermill sees these lines.
+                bar.write(f"step {run.step:,} of {config.steps:,}: {run.terms['total'][-1]:.1f} nats per image")
     run.save()
     model.eval()
     return run.history()
