@@ -24,6 +24,7 @@ DRAWING = "application/vnd.vsclib.drawing"
 """MIME type of the form that the book's pages show."""
 
 CSS_PIXELS_PER_INCH = 96
+_ID = re.compile(r'(\bid="|"#|url\(#)([^")]+)([")])')
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -166,9 +167,12 @@ def _for_page(svg: str, alt: str, width: int, height: int) -> str:
     body = re.sub(rf"{INK}|#000000", "currentColor", body, flags=re.IGNORECASE)
     inside, view = body[body.index(">") + 1 :], re.search(r'viewBox="([^"]+)"', body)
     assert view is not None
+    # Matplotlib's ids hash floats of the layout, whose last digit varies; ours count.
+    numbers = {name: str(number) for number, name in enumerate(re.findall(r'\bid="([^"]+)"', inside))}
+    inside = _ID.sub(lambda match: match[1] + numbers.get(match[2], match[2]) + match[3], inside)
     # Several drawings stand on one page: their ids must not meet.
     prefix = "v" + hashlib.sha256((alt + inside).encode()).hexdigest()[:8]
-    inside = re.sub(r'(\bid="|"#|url\(#)', rf"\g<1>{prefix}-", inside)
+    inside = _ID.sub(rf"\g<1>{prefix}-\g<2>\g<3>", inside)
     opening = (
         f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" class="vsclib-picture" '
         f'role="img" aria-labelledby="{prefix}-title" width="{width}" height="{height}" viewBox="{view[1]}" '
