@@ -26,7 +26,7 @@ class Summary(NamedTuple):
     seeds: int
 
     def __str__(self) -> str:
-        digits = 3 if abs(self.mean) < 1 else 1
+        digits = 3 if 0 < abs(self.mean) < 1 else 1
         text = f"{self.mean:.{digits}f}"
         return text if self.seeds == 1 else f"{text} ± {self.spread / 2:.{digits}f}"
 
