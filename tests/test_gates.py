@@ -135,11 +135,13 @@ def test_concrete_gate_of_a_fair_coin_at_unit_temperature_is_its_noise():
 
 
 def test_concrete_gate_is_finite_at_the_ends_of_its_noise():
-    logit = torch.tensor([-30.0, 0.0, 30.0], requires_grad=True)
-    for end in (0.0, JUST_BELOW_ONE):
-        gate = spike_slab.concrete_gate(torch.full((3,), end), logit, 0.1)
-        assert torch.isfinite(gate).all()
-        assert torch.isfinite(torch.autograd.grad(gate.sum(), logit)[0]).all()
+    logit = torch.tensor([-14.0, 0.0, 14.0], requires_grad=True)
+    for end, held in ((0.0, 14.0), (JUST_BELOW_ONE, -14.0)):
+        gate = spike_slab.concrete_gate(torch.full((3,), end), logit, 2.0)
+        (gradient,) = torch.autograd.grad(gate.sum(), logit)
+        assert torch.isfinite(gate).all() and torch.isfinite(gradient).all()
+        # An infinite log-odds of the noise would drown every logit.
+        assert gradient[logit == held].item() > 0.05
 
 
 # --------------------------------------------------------------------------------------------- all of them

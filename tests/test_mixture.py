@@ -252,6 +252,15 @@ def test_draws_have_the_mixtures_distribution():
     assert stats.kstest(weighted_sum(0.3, 0.1)[:50_000], cumulative).pvalue < 1e-12
 
 
+def test_every_draw_has_a_component_of_its_own():
+    """Sizes of neighbours are uncorrelated; one component for a whole row would tie them together."""
+    sizes = draw(0.3, 0.1) ** 2
+    for axis in (0, 1):
+        one, other = np.split(sizes, 2, axis)
+        correlation = np.corrcoef(one.ravel(), other.ravel())[0, 1]
+        assert abs(correlation) <= 4 / math.sqrt(one.size)
+
+
 def test_draws_are_repeated_by_their_generator():
     one, two, other = (
         spike_slab.mixture_sample((50,), 0.3, generator=torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)

@@ -78,6 +78,21 @@ def test_stairs_by_exact_arithmetic(drop, every):
 
 
 @pytest.mark.parametrize("drop", DROPS)
+@pytest.mark.parametrize(("start", "end", "drop"), [("0.05", "0.02", "0.015"), ("0.05", "0.03", "0.001")])
+def test_rounding_adds_no_stair(start, end, drop):
+    """In floats these heights are a hair more than a whole number of drops."""
+    stairs = ceil((Decimal(start) - Decimal(end)) / Decimal(drop))
+    assert (float(start) - float(end)) / float(drop) > stairs
+    decay = Staircase(float(start), float(end), float(drop), 1)
+    assert decay(stairs - 1) > decay(stairs) == float(end)
+
+
+def test_rounding_carries_no_stair_below_the_end():
+    start, end, drop, stair = 0.848275134790403, 0.38414456219182536, 1.5200078120894643e-18, 305347491576747199
+    assert start - drop * stair < end
+    assert Staircase(start, end, drop, 1)(stair) == end
+
+
 def test_stairs_never_pass_below_their_end_in_single_precision(drop):
     """A model holds alpha as float32: there, too, the last stair is the target itself and every other one above it."""
     alpha = Staircase(1.0, 0.01, float(drop), 1)
