@@ -383,6 +383,7 @@ def test_a_record_holds_what_the_single_measures_give(digits):
     assert record["psnr"] == metrics.psnr(images, model.decode(code.mu * code.active).mean.detach())
     assert record["psnr_sampled"] < record["psnr"]
     assert record["on_per_image"] == pytest.approx((code.gamma > 0.5).sum(1).double().mean().item())
+    assert record["low_threshold"] == pytest.approx(0.2)
     assert record["low_on_per_image"] == pytest.approx((code.gamma > 0.2).sum(1).double().mean().item())
     assert record["expected_on"] == pytest.approx(code.gamma.sum(1).mean().item())
     assert record["accuracy_mu_gamma"] == metrics.linear_accuracy(
@@ -404,6 +405,20 @@ def test_images_without_labels_leave_the_accuracies_empty(digits):
     unlabelled = digits._replace(train=digits.train._replace(labels=None))
     record = metrics.evaluate(tiny("vae"), unlabelled, seeded(), test_images=10)
     assert record["accuracy"] is None and record["psnr"] is not None
+
+
+def test_a_record_holds_no_infinity(digits):
+    # Halves everywhere are what a decoder with zero weights gives: a perfect reconstruction, of infinite PSNR.
+    model = tiny("ae")
+    for weight in model.decoder.parameters():
+        torch.nn.init.zeros_(weight)
+    grey = torch.full((4, *SHAPE), 0.5)
+    assert metrics.psnr(grey, metrics.reconstruct(model, grey)) == math.inf
+    flat = digits.test._replace(images=np.zeros((4, *SHAPE), np.uint8), labels=None)
+    with torch.no_grad():
+        model.decoder.layers[-1].bias.fill_(-1e4)
+    record = metrics.evaluate(model, digits._replace(test=flat), seeded())
+    assert record["psnr"] is None and record["ssim"] == pytest.approx(1.0)
 
 
 def test_a_record_of_no_images_is_refused(digits):
