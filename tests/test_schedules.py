@@ -77,7 +77,6 @@ def test_stairs_by_exact_arithmetic(drop, every):
     assert alpha(stairs * every) == alpha(10**9) == 0.01
 
 
-@pytest.mark.parametrize("drop", DROPS)
 @pytest.mark.parametrize(("start", "end", "drop"), [("0.05", "0.02", "0.015"), ("0.05", "0.03", "0.001")])
 def test_rounding_adds_no_stair(start, end, drop):
     """In floats these heights are a hair more than a whole number of drops."""
@@ -93,6 +92,7 @@ def test_rounding_carries_no_stair_below_the_end():
     assert Staircase(start, end, drop, 1)(stair) == end
 
 
+@pytest.mark.parametrize("drop", DROPS)
 def test_stairs_never_pass_below_their_end_in_single_precision(drop):
     """A model holds alpha as float32: there, too, the last stair is the target itself and every other one above it."""
     alpha = Staircase(1.0, 0.01, float(drop), 1)
