@@ -236,6 +236,17 @@ def test_a_killed_run_ends_where_an_unbroken_one_does(few, tmp_path, name, step)
     assert torch.equal(unbroken.encode(x).z, resumed.encode(x).z)
 
 
+def test_a_history_of_many_steps_a_point_survives_a_kill(few, tmp_path):
+    """450 steps at three a point, a checkpoint every hundred: no step is lost between a point and a checkpoint."""
+    settings = {"steps": 450, "checkpoint_every": 100}
+    whole = train(tiny("ae"), few, checkpoint=tmp_path / "whole.safetensors", **settings)
+    with pytest.raises(Killed):
+        train(killed_at(tiny("ae"), 250), few, checkpoint=tmp_path / "part.safetensors", **settings)
+    rest = train(tiny("ae", seed=99), few, checkpoint=tmp_path / "part.safetensors", **settings)
+    assert (rest.steps, rest.terms) == (whole.steps, whole.terms)
+    assert {99, 100, 102, 200, 201, 450} <= set(whole.steps)
+
+
 def test_a_resumed_run_repeats_no_step(few, tmp_path):
     path, seen = str(tmp_path / "part.safetensors"), []
     with pytest.raises(Killed):
