@@ -320,6 +320,12 @@ def test_sweep_fails_on_a_form_that_was_promised_to_be_safe():
             checks.overflow("E03", {"slip": slip}, exact_score(), z=(0, 5), safe=["slip"])
 
 
+def test_sweep_counts_nan_as_wrong():
+    broken = {"broken": lambda z: torch.where(z > 1, math.nan, z)}
+    sweep = checks.overflow("one side", broken, lambda z: z, z=(0, 3), precisions=[torch.float64])
+    assert sweep.row("broken", "float64").wrong == pytest.approx(1.0, abs=1e-3)
+
+
 def test_sweep_prints_as_a_table():
     sweep = checks.overflow("square", {"square": torch.square}, lambda z: z * z, z=(0, 300), precisions=[torch.float16])
     lines = str(sweep).splitlines()
