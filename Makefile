@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 PORT ?= 8000
+# Threads that spin while they wait make a shared machine many times slower; sleeping costs a quiet one nothing to speak of.
+export OMP_WAIT_POLICY ?= PASSIVE
 
 # A run of your own: make train MODEL=vsc DATASET=mnist STEPS=3000 SEED=1 PARAMETERS="-p alpha 0.05"
 MODEL ?= vsc
