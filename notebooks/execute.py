@@ -1,7 +1,7 @@
 """Execute chapters in place and store what they were made with.
 
-    python notebooks/execute.py                   every chapter
-    python notebooks/execute.py 03-vsc 02-vae     these
+    python notebooks/execute.py                               every chapter
+    python notebooks/execute.py 03-vsc derivations/01-elbo    these
 
 A chapter that fails keeps its old outputs; the error is shown and the exit code is 1.
 """
@@ -37,17 +37,21 @@ def execute(chapter: Path) -> None:
 
 def main(names: list[str]) -> int:
     """Execute the chapters that are named, or all."""
-    chapters = sorted(HERE.glob("[0-9]*.ipynb"))
-    unknown = set(names) - {chapter.stem for chapter in chapters}
+    chapters = {
+        path.relative_to(HERE).with_suffix("").as_posix(): path
+        for folder in ("", "derivations/")
+        for path in sorted(HERE.glob(f"{folder}[0-9]*.ipynb"))
+    }
+    unknown = set(names) - set(chapters)
     if unknown:
         print(f"execute.py: there is no chapter {', '.join(sorted(unknown))}", file=sys.stderr)
         return 1
-    for chapter in chapters:
-        if not names or chapter.stem in names:
+    for name, chapter in chapters.items():
+        if not names or name in names:
             try:
                 execute(chapter)
             except papermill.PapermillExecutionError as error:
-                print(f"{chapter.name}: {error}", file=sys.stderr)
+                print(f"{name}: {error}", file=sys.stderr)
                 return 1
     return 0
 
