@@ -248,7 +248,7 @@ def _open_value(count: int, generator: torch.Generator, share: float, mean: floa
 
 
 @claim("E73")
-def smiley_images() -> Iterator[Correction]:
+def smiley_images() -> Iterator[Verdict | Correction]:
     """Smiley has 32 x 32 pixels, black or white, and no expressions but 4 attributes with 18 factors."""
     faces = data.smiley.load(train=200, test=1).train
     yield correction(
