@@ -13,19 +13,24 @@ STEPS ?=
 SEED ?= 0
 PARAMETERS ?=
 NAME ?= $(MODEL)-$(DATASET)-seed$(SEED)
+# A teacher's: make grade SUBMISSIONS=folder GRADES=grades.csv
+SUBMISSIONS ?=
+GRADES ?= grades.csv
 
 UV := $(shell uv --version >/dev/null 2>&1 && echo uv)
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# The same, and what a course needs.
+COURSE := $(VENV)/.course
 FIRST_RUN := book/runs/local/vsc-smiley.ipynb
 LIBRARY := $(shell find vsclib -name '*.py' 2>/dev/null)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help book pages serve test train chapters lock clean distclean
+.PHONY: help book pages serve test train chapters checks assignments grade lock clean distclean
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 book: $(FIRST_RUN) ## install, train a first sparse model (about a minute), build the book with that run in it
 	@$(MAKE) --no-print-directory pages
@@ -40,7 +45,7 @@ pages: $(INSTALLED) ## build the book from the outputs that its notebooks hold
 serve: ## show the built book at http://localhost:8000 (another port: PORT=...)
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory book/_build/html $(PORT)
 
-test: $(INSTALLED) ## install and run every test, the chapters among them
+test: $(COURSE) ## install and run every test, the chapters among them
 	$(BIN)/python -m pytest --nbval
 
 train: $(INSTALLED) ## train a model of your choice: MODEL=vae DATASET=digits STEPS=2000 SEED=1
@@ -51,9 +56,20 @@ train: $(INSTALLED) ## train a model of your choice: MODEL=vae DATASET=digits ST
 chapters: $(INSTALLED) ## execute chapters again and store their outputs: all, or ONLY="02-vae 03-vsc"
 	$(BIN)/python notebooks/execute.py $(ONLY)
 
+checks: $(INSTALLED) ## run every check of the ledger and keep what it finds for the book's pages
+	$(BIN)/python -m vsclib.claims
+
+assignments: $(COURSE) ## write the assignments as students get them, without solutions, to assignments/release
+	$(BIN)/python assignments/release.py
+
+grade: ## run and grade SUBMISSIONS=folder, which RUNS STUDENTS' CODE AS YOU: see assignments/README.md
+	@test -n "$(SUBMISSIONS)" || { echo "say what to grade: make grade SUBMISSIONS=folder" >&2; exit 1; }
+	@$(MAKE) --no-print-directory $(COURSE)
+	@$(BIN)/python assignments/grade.py "$(SUBMISSIONS)" --output "$(GRADES)"
+
 lock: ## resolve the newest allowed versions into requirements.lock (needs uv)
-	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --upgrade requirements.txt \
-	    | grep -v '^-e' > requirements.lock.new
+	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --upgrade \
+	    requirements.txt pyproject.toml --extra course | grep -v '^-e' > requirements.lock.new
 	mv requirements.lock.new requirements.lock
 
 clean: ## delete the built book and caches; your runs and the installation stay
@@ -86,5 +102,13 @@ else
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip
 	$(BIN)/python -m pip install --progress-bar off -r requirements.txt -c requirements.lock
+endif
+	@touch $@
+
+$(COURSE): $(INSTALLED)
+ifeq ($(UV),uv)
+	uv pip install --python $(BIN)/python -e '.[course]' -c requirements.lock
+else
+	$(BIN)/python -m pip install --progress-bar off -e '.[course]' -c requirements.lock
 endif
 	@touch $@
