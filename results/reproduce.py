@@ -14,6 +14,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+from papermill import PapermillExecutionError
+
 from vsclib.errors import ConfigurationError, VsclibError, nearest
 from vsclib.experiment import Experiment, run
 from vsclib.files import write_text
@@ -64,7 +66,7 @@ def main() -> int:
             seeds = runs[name]["seeds"] if arguments.seed is None else [arguments.seed]
             for seed in seeds:
                 reproduce(name, runs[name], seed, arguments.threads)
-    except VsclibError as error:
+    except (VsclibError, PapermillExecutionError) as error:
         print(f"reproduce.py: {error}", file=sys.stderr)
         return 1
     if not arguments.names:

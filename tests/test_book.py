@@ -23,10 +23,17 @@ IMAGE_TYPES = {"image/png", "image/svg+xml", "image/jpeg", DRAWING}
 HIDDEN = {"remove-cell", "remove-output", "remove_cell", "remove_output"}
 
 
+def chapter_files() -> list[Path]:
+    """Every chapter's notebook; experiments are no chapters."""
+    notebooks = REPOSITORY / "notebooks"
+    return sorted([*notebooks.glob("[0-9]*.ipynb"), *notebooks.glob("derivations/[0-9]*.ipynb")])
+
+
 def documents() -> list[str]:
     """Every page that the table of contents names or matches, local runs left out."""
     sources = [path for path in BOOK.rglob("*") if path.suffix in (".md", ".ipynb")]
-    sources += [BOOK / "notebooks" / path.name for path in (REPOSITORY / "notebooks").glob("*.ipynb")]
+    notebooks = REPOSITORY / "notebooks"
+    sources += [BOOK / "notebooks" / path.relative_to(notebooks) for path in chapter_files()]
     available = {path.relative_to(BOOK).with_suffix("").as_posix() for path in sources}
     site = parse_toc_yaml(REPOSITORY / "_toc.yml")
     found = [site.root.docname]
@@ -105,7 +112,8 @@ def test_configuration_publishes_only_listed_pages_and_runs_nothing() -> None:
 
 
 def test_every_chapter_is_in_the_contents() -> None:
-    chapters = {f"notebooks/{path.stem}" for path in (REPOSITORY / "notebooks").glob("[0-9]*.ipynb")}
+    folder = REPOSITORY / "notebooks"
+    chapters = {f"notebooks/{path.relative_to(folder).with_suffix('').as_posix()}" for path in chapter_files()}
     assert chapters and chapters == {name for name in documents() if name.startswith("notebooks/")}
 
 
