@@ -1,36 +1,83 @@
-"""Li & Han (2022), supplement: the two-Gaussian prior, its logarithm, its score and its posterior."""
+"""Li & Han (2022), supplement A.1: the two-Gaussian prior, its logarithm and its score."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import sympy as sp
+import torch
+from torch import Tensor
 
-from vsclib.checks import Correction, Verdict, catches, claim, correction, symbolic
+from vsclib.checks import Correction, Verdict, catches, claim, correction, fails, implements, integral, monte_carlo
+from vsclib.claims.two_gaussians import (
+    ALLOWED,
+    DENSITY,
+    LOG_DENSITY,
+    PAPER,
+    R1,
+    R2,
+    alpha,
+    draw,
+    gaussian,
+    is_log_density,
+    is_score,
+    mass_within,
+    sigma1,
+    sigma2,
+    z,
+)
+from vsclib.spike_slab import mixture_log_prob, mixture_sample
 
-z = sp.Symbol("z", real=True)
-alpha, sigma1, sigma2 = sp.symbols("alpha sigma_1 sigma_2", positive=True)
-ALLOWED = (alpha < 1, sigma2 < sigma1)
-
-R1 = (1 - alpha) * sigma1 / (alpha * sigma2)
-R2 = (sigma2**2 - sigma1**2) / (sigma1**2 * sigma2**2)
+Sampler = Callable[[int, torch.Generator], Tensor]
+ARGUMENTS = {"z": z, "alpha": alpha, "sigma1": sigma1, "sigma2": sigma2}
 
 
-def gaussian(sigma: sp.Expr) -> sp.Expr:
-    """Density of a Gaussian about zero."""
-    return sp.exp(-(z**2) / (2 * sigma**2)) / (sp.sqrt(2 * sp.pi) * sigma)
+@claim("Eq. 1", "E09")
+def equation_1() -> Iterator[Correction | Verdict]:
+    """The prior is a mixture of densities, not the density of a sum of two variables."""
+    sizes = [0.05, 0.2, 0.5]
+    inside = [mass_within(size) for size in sizes]
+
+    def frequencies(name: str, sample: Sampler) -> Verdict:
+        def within(count: int, generator: torch.Generator) -> Tensor:
+            return sample(count, generator).abs()[:, None] < torch.tensor(sizes)
+
+        return monte_carlo(name, within, inside, draws=200_000)
+
+    weight, wide, narrow = PAPER[alpha], PAPER[sigma1], PAPER[sigma2]
+    yield correction(
+        "E09, Eq. 1",
+        frequencies,
+        printed=lambda count, g: weight * wide * _normal(count, g) + (1 - weight) * narrow * _normal(count, g),
+        right=lambda count, g: draw(count, g)[0],
+    )
+    yield frequencies("Eq. 1, library", lambda count, g: mixture_sample((count,), weight, wide, narrow, generator=g))
 
 
-# The definition, Eq. 1 and 2: every other equation is held against it and against no other.
-DENSITY = alpha * gaussian(sigma1) + (1 - alpha) * gaussian(sigma2)
-SCORE = sp.diff(sp.log(DENSITY), z)
+@claim("Eq. 2")
+def equation_2() -> Iterator[Verdict]:
+    """The density integrates to 1 and has the variance of the draw; a normaliser with sigma under the root has not."""
+    everywhere = (-sp.oo, sp.oo)
+    yield integral("Eq. 2, mass", DENSITY, z, everywhere, 1, *ALLOWED)
+    variance = alpha * sigma1**2 + (1 - alpha) * sigma2**2
+    yield integral("Eq. 2, variance", z**2 * DENSITY, z, everywhere, variance, *ALLOWED)
+    shrunk = alpha * gaussian(sigma1) * sp.sqrt(sigma1) + (1 - alpha) * gaussian(sigma2) * sp.sqrt(sigma2)
+    yield fails(integral, "Eq. 2 with sqrt(2 pi sigma)", shrunk, z, everywhere, 1, *ALLOWED)
+
+
+@claim("Eq. 3")
+def equation_3() -> Iterator[Verdict]:
+    """The logarithm of the sum, which the library computes; it is not the sum of the logarithms."""
+    yield implements("Eq. 3", mixture_log_prob, LOG_DENSITY, ARGUMENTS, *ALLOWED)
+    apart = alpha * sp.log(gaussian(sigma1)) + (1 - alpha) * sp.log(gaussian(sigma2))
+    yield fails(is_log_density, "Eq. 3 with the logarithm inside the sum", apart)
 
 
 @claim("Eq. 4", "Eq. 5", "E01")
 def equations_4_and_5() -> Iterator[Correction]:
     """The factor beside the wide component carries the exponential of plus z^2 / (2 sigma1^2)."""
-    printed = (1 - alpha) / (sp.sqrt(2 * sp.pi) * sigma2) * sp.exp(-(z**2) / (2 * sigma2**2)) * _inverse_weight()
+    printed = (1 - alpha) * gaussian(sigma2) * sp.sqrt(2 * sp.pi) * sigma1 / alpha
     yield correction(
         "E01, Eq. 4 and 5",
-        lambda name, factor: symbolic(name, sp.log(alpha * gaussian(sigma1) * (1 + factor)), sp.log(DENSITY), *ALLOWED),
+        lambda name, factor: is_log_density(name, sp.log(alpha * gaussian(sigma1) * (1 + factor))),
         printed=printed,
         right=printed * sp.exp(z**2 / (2 * sigma1**2)),
     )
@@ -42,18 +89,24 @@ def equation_6() -> Iterator[Correction]:
     tail = sp.log(alpha / (sp.sqrt(2 * sp.pi) * sigma1)) + sp.log(1 + R1 * sp.exp(R2 * z**2 / 2))
     yield correction(
         "E02, Eq. 6",
-        lambda name, square: symbolic(name, tail + square, sp.log(DENSITY), *ALLOWED),
+        lambda name, square: is_log_density(name, tail + square),
         printed=-(z**2) / sigma1**2,
         right=-(z**2) / (2 * sigma1**2),
     )
 
 
-@claim("Eq. 9")
+@claim("Eq. 7")
+def equation_7() -> Iterator[Verdict]:
+    """The score with a decaying exponential above and below is the derivative of the log-density."""
+    decay = sp.exp(R2 * z**2 / 2)
+    yield catches("Eq. 7", is_score, -z / sigma1**2 + R1 * R2 * z * decay / (1 + R1 * decay))
+
+
+@claim("Eq. 8", "Eq. 9", "after Eq. 9")
 def equation_9() -> Iterator[Verdict]:
     """The score with the exponential in the denominator is the derivative of the log-density."""
-    form = -z / sigma1**2 + R1 * R2 * z / (sp.exp(-R2 * z**2 / 2) + R1)
-    yield catches("Eq. 9", lambda name, score: symbolic(name, score, SCORE, *ALLOWED), form)
+    yield catches("Eq. 8 and 9", is_score, -z / sigma1**2 + R1 * R2 * z / (sp.exp(-R2 * z**2 / 2) + R1))
 
 
-def _inverse_weight() -> sp.Expr:
-    return sp.sqrt(2 * sp.pi) * sigma1 / alpha
+def _normal(count: int, generator: torch.Generator) -> Tensor:
+    return torch.randn(count, generator=generator)
