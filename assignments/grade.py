@@ -81,7 +81,7 @@ def find_students(submissions: Path, work: Path) -> list[Path]:
 
 def _grade_one(nbgrader: NbGraderAPI, folder: Path, work: Path, worth: dict[str, float]) -> Row:
     student, nothing = folder.name, dict.fromkeys(worth, 0.0)
-    handed_in, note = _find_notebook(folder)
+    handed_in, note = find_notebook(folder)
     if handed_in is None:
         return Row(student, nothing, note)
     if not re.fullmatch(r"\w[\w.@ -]*", student):
@@ -102,7 +102,7 @@ def _grade_one(nbgrader: NbGraderAPI, folder: Path, work: Path, worth: dict[str,
     return Row(student, points, "; ".join(part for part in (note, crashes) if part))
 
 
-def _find_notebook(folder: Path) -> tuple[Path | None, str]:
+def find_notebook(folder: Path) -> tuple[Path | None, str]:
     """The notebook of a student and a remark; None and the reason where there is none."""
     place = folder / course.ASSIGNMENT
     found = sorted(path for path in place.glob("*.ipynb") if path.is_file() and not path.is_symlink())
