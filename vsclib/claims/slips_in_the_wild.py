@@ -98,7 +98,7 @@ def agrees_with_draws(name: str, kl: Callable[[Tensor, Tensor], Tensor]) -> Verd
         z = MU + SIGMA * torch.randn(count, *MU.shape, generator=generator, dtype=torch.float64)
         return (q.log_prob(z) - p.log_prob(z)).sum(-1)  # (n, N)
 
-    return monte_carlo(name, log_ratio, kl(MU, SIGMA), 20_000)
+    return monte_carlo(name, log_ratio, kl(MU, SIGMA), 10_000)
 
 
 def beta_weighs_the_kl(name: str, loss: Callable[[Tensor], Tensor]) -> Verdict:
@@ -130,7 +130,7 @@ def terms_give_the_kl(name: str, total_correlation: Callable[[Tensor, Tensor, Te
         own = log_q_latents - p.log_prob(z).sum(1)
         return information + total_correlation(log_q, log_q_latents, SIGMA[image]) + own
 
-    return monte_carlo(name, sum_of_terms, mean_kl(), 20_000)
+    return monte_carlo(name, sum_of_terms, mean_kl(), 10_000)
 
 
 def caught(name: str, test: Callable[..., Verdict], *, slip: object, right: object) -> Iterator[Verdict]:
