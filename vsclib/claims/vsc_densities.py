@@ -45,7 +45,7 @@ def slab_share(weight: sp.Expr, mean: sp.Expr, deviation: sp.Expr) -> sp.Expr:
 
 def kl_by_definition(weight: sp.Expr, mean: sp.Expr, deviation: sp.Expr) -> sp.Expr:
     """KL from q to a spike-and-slab of the given weight, mean and deviation."""
-    return slab_share(weight, mean, deviation) + (1 - gamma) * (sp.log(1 - gamma) - sp.log(1 - weight))
+    return slab_share(weight, mean, deviation) + (1 - gamma) * sp.log((1 - gamma) / (1 - weight))
 
 
 def torch_log_normal(value: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:
