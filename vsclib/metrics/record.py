@@ -11,7 +11,14 @@ from vsclib.metrics.bound import elbo
 from vsclib.metrics.encoding import codes, read_out, reconstruct
 from vsclib.metrics.pixels import psnr, psnr_thresholded, ssim, ssim_window
 from vsclib.metrics.probe import PROBE_CODES, linear_accuracy
-from vsclib.metrics.sparsity import informative_latents, moving_latents, near_zero, usage
+from vsclib.metrics.sparsity import (
+    informative_latents,
+    moving_latents,
+    near_zero,
+    penalty,
+    pseudo_inputs_used,
+    usage,
+)
 from vsclib.models import Code, Model
 
 DEFINITIONS: dict[str, str] = {
@@ -20,6 +27,11 @@ DEFINITIONS: dict[str, str] = {
     "elbo_standard_error": "Standard error of the bound over the images; nats per image.",
     "likelihood": "Mean log-likelihood under sampled codes, the bound's first part; nats per image.",
     "kl": "KL from posterior to prior, summed over latents, the bound's second part; nats per image.",
+    "elbo_paid": "The bound of a learned prior with the choice of a pseudo-input paid for: the same likelihood, KL to the plain "
+    "average of the pseudo-inputs' codes by the same draws; nats per image. None with a fixed prior.",
+    "sparsity_term": "What training adds to hold a learned prior sparse, J KL(mean gamma || alpha), mean over images; nats per "
+    "image, no part of the bounds. None for other models.",
+    "pseudo_inputs_used": "Number of pseudo-inputs that weigh most for more than 0.1 % of the images. None with a fixed prior.",
     "psnr": "PSNR at the mean code: 10 log10(1/MSE) of each image, then the mean; dB.",
     "psnr_sampled": "The same PSNR at one sampled code an image; dB. None where the posterior is no distribution.",
     "ssim": "SSIM at the mean code, Gaussian window, data range 1, mean over images; 1 is the best.",
@@ -96,6 +108,9 @@ def _bound(model: Model, x: np.ndarray, code: Code, generator: torch.Generator, 
         "elbo_standard_error": bound.standard_error,
         "likelihood": bound.likelihood,
         "kl": bound.kl,
+        "elbo_paid": bound.paid,
+        "sparsity_term": penalty(model, code),
+        "pseudo_inputs_used": pseudo_inputs_used(code),
         "psnr_sampled": psnr(x, reconstruct(model, x, sampled=True, generator=generator)),
         "informative_latents": informative_latents(model, code),
     }
@@ -149,5 +164,6 @@ def _probe(model: Model, data: DataSet, x: np.ndarray, code: Code) -> Record:
 def _low_threshold(model: Model, code: Code) -> float | None:
     """Twice the prior's rate, where the code is a spike-and-slab with such a rate."""
     alpha = getattr(model.config, "alpha", None)
-    has_slab = code.gamma is not None and code.mu is not None
+    # A learned prior rests at no common rate.
+    has_slab = code.gamma is not None and code.mu is not None and code.weights is None
     return 2.0 * alpha if has_slab and alpha is not None and alpha < 0.5 else None

@@ -120,3 +120,38 @@ def informative_latents(model: Model, code: Code, threshold: float = 0.01) -> in
             return None
         total += divergence.cpu().double().sum(0)
     return int((total / len(code.z) > threshold).sum())
+
+
+@torch.no_grad()
+def penalty(model: Model, code: Code) -> float | None:
+    """What the training adds to the bound to hold codes sparse: mean over the images, nats per image.
+
+    Args:
+        model: the model that gave the code.
+        code: codes (N, J) of a whole set.
+
+    Returns:
+        The sum of the penalties; None for models without one.
+    """
+    total = torch.zeros((), dtype=torch.float64)
+    for part in batches(len(code.z)):
+        found = model.penalties(to_device(rows(code, part), device_of(model)))
+        if not found:
+            return None
+        total += torch.stack(list(found.values())).cpu().double().sum()
+    return (total / len(code.z)).item()
+
+
+def pseudo_inputs_used(code: Code) -> int | None:
+    """Number of pseudo-inputs that weigh most for more than 0.1 % of the images.
+
+    Args:
+        code: codes (N, J) of a whole set.
+
+    Returns:
+        A number between 1 and K; None for codes of a fixed prior.
+    """
+    if code.weights is None:
+        return None
+    first = torch.bincount(code.weights.argmax(1), minlength=code.weights.shape[1]).double()  # (K,)
+    return int((first / len(code.weights) > EVER).sum())

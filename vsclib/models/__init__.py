@@ -10,6 +10,8 @@ from vsclib.models.contract import Code, Loss, Model, ModelConfig
 from vsclib.models.generator import ShortRun, SparseGenerator
 from vsclib.models.vae import VAE, BetaVAEConfig
 from vsclib.models.vsc import VSC
+from vsclib.models.vsc_uai import VSCUAI
+from vsclib.models.vsc_wu import VSCWarmUp
 
 __all__ = ["Code", "Loss", "Model", "ModelConfig", "create", "family", "names"]
 
@@ -27,6 +29,8 @@ FAMILIES: dict[str, type[Model]] = {
     "sparse_generator": SparseGenerator,
     "vae": VAE,
     "vsc": VSC,
+    "vsc_uai": VSCUAI,
+    "vsc_wu": VSCWarmUp,
 }
 
 

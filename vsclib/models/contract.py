@@ -23,6 +23,7 @@ class Code(NamedTuple):
         mu: (B, J), mean of the slab; None where the family has none.
         logvar: (B, J), log-variance of the slab.
         gamma: (B, J), probability of the spike variable being on.
+        weights: (B, K), of the pseudo-inputs in the prior of each image; None with a fixed prior.
     """
 
     z: Tensor
@@ -31,6 +32,7 @@ class Code(NamedTuple):
     mu: Tensor = None  # type: ignore[assignment]
     logvar: Tensor = None  # type: ignore[assignment]
     gamma: Tensor = None  # type: ignore[assignment]
+    weights: Tensor = None  # type: ignore[assignment]
 
 
 class Loss(NamedTuple):
@@ -115,6 +117,14 @@ class Model(nn.Module):
         """KL from posterior to prior, (B, J) in nats; None for a model without an evidence lower bound."""
         return None
 
+    def penalties(self, code: Code) -> dict[str, Tensor]:
+        """What the training adds that is no part of the bound, each (B,) in nats."""
+        return {}
+
+    def log_ratio(self, code: Code) -> Tensor | None:
+        """log q(z|x) - log p(z) of drawn codes, (B,) in nats, where ``kl`` leaves a choice of prior unpaid; else None."""
+        return None
+
     def loss(self, x: Tensor, step: int, generator: torch.Generator) -> Loss:
         """What training minimises on images (B, C, H, W) at a training step."""
         raise TypeError(f"{type(self).__name__} defines no loss")
@@ -122,6 +132,9 @@ class Model(nn.Module):
     def sample_prior(self, n: int, generator: torch.Generator) -> Tensor:
         """Codes (n, J) drawn from the prior."""
         return torch.randn(n, self.latents, generator=generator, device=generator.device)
+
+    def prepare(self, images: Tensor, generator: torch.Generator) -> None:
+        """Take from the training images, uint8 (N, C, H, W), what the weights start from. ``fit`` calls it before it trains."""
 
     def plan(self, steps: int, steps_per_epoch: int) -> None:
         """Lay out the schedules over a training of ``steps`` steps. ``fit`` calls it; untrained, no step is planned."""

@@ -82,9 +82,10 @@ class VAE(Model):
         return torch.stack(list(self.divergences(code).values())).sum(0)
 
     def loss(self, x: Tensor, step: int, generator: torch.Generator) -> Loss:
-        """Reconstruction and weighted divergences."""
+        """Reconstruction, weighted divergences and penalties."""
         code = self.posterior(x)
         reconstruction = -self.decode(self.draw_for_training(code, generator)).log_prob(x).mean()
         weight = self.kl_weight(step)
         divergences = {name: weight * part.sum(1).mean() for name, part in self.divergences(code).items()}
-        return Loss.of(reconstruction=reconstruction, **divergences)
+        penalties = {name: part.mean() for name, part in self.penalties(code).items()}
+        return Loss.of(reconstruction=reconstruction, **divergences, **penalties)

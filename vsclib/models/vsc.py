@@ -37,6 +37,8 @@ class VSCConfig(VAEConfig):
     """Last step at which the slab is pure noise (lam = 0)."""
     lam_until: Steps = 0
     """First step at which the slab is the encoder's (lam = 1); 0 leaves the warm-up out."""
+    lam_form: spike_slab.WarmUp = "variance_linear"
+    """What lam interpolates between noise and the encoder's slab: the paper's variance, or what released code does."""
     threshold: OpenUnit = 0.5
     """A latent is on in the code when gamma exceeds this; 2 alpha reads more out of a fixed prior."""
 
@@ -83,8 +85,12 @@ class VSC(VAE):
 
     def posterior(self, x: Tensor) -> Code:
         """Parameters of q(z|x) at the present lambda, and mu where gamma exceeds the threshold as the code."""
-        mu, logvar, v = self.encoder(self.check(x))
-        mu, logvar = spike_slab.warm_up(mu, logvar, self.lam)
+        return self.recognise(self.check(x))
+
+    def recognise(self, x: Tensor) -> Code:
+        """The posterior's parameters of anything shaped like images, whatever its range."""
+        mu, logvar, v = self.encoder(x)
+        mu, logvar = spike_slab.warm_up(mu, logvar, self.lam, self.config.lam_form)
         gamma = torch.sigmoid(v) if self.config.gamma_form == "sigmoid" else (-torch.relu(-v)).exp()
         # At 0 and 1 exactly a gate has no way back: the clamp keeps both ends open, as the released code does.
         gamma = gamma.clamp(SMALLEST_GAMMA, 1.0 - SMALLEST_GAMMA)

@@ -1,0 +1,171 @@
+r"""The learned prior of Variational Sparse Coding of 2019, as pure functions on tensors.
+
+The prior of an image is a spike-and-slab that the encoder itself gives for one of K *pseudo-inputs*, made-up images that
+are trained with the weights. A selector network says with weights :math:`w_k` which of them an image takes, and the KL is
+the weighted average :math:`\sum_k w_k\,\mathrm{KL}(q\,\|\,q_k)`.
+
+Shapes: batch B, latents J, pseudo-inputs K.
+"""
+
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from vsclib import spike_slab
+
+Selector = Literal["soft", "normalised", "printed"]
+
+SHARPNESS, CENTRE = 60.0, 0.5
+"""The papers' a and b: slope and centre of the sharp selector."""
+
+
+def sharp_sigmoid(u: Tensor) -> Tensor:
+    r"""The sharp selector's last step: :math:`u^* = S(60\,(u - 0.5))`.
+
+    Nothing makes the weights sum to one. With twenty equal entries they sum to 4e-11, which switches the KL off (E39).
+
+    Args:
+        u: entries that sum to one, shaped (B, K).
+
+    Returns:
+        (B, K), inside (0, 1).
+
+    Source:
+        Tonolini et al. (2019 supplement), section A.3.
+    """
+    return torch.sigmoid(SHARPNESS * (u - CENTRE))  # (B, K)
+
+
+def selection(scores: Tensor, selector: Selector = "soft") -> Tensor:
+    r"""How much each pseudo-input weighs in an image's prior.
+
+    * ``soft``: :math:`w = S(s) / \sum S(s)`, as the authors' released code does;
+    * ``printed``: :math:`w = S(60\,(u - 0.5))` with :math:`u = \mathrm{relu}(s) / \sum\mathrm{relu}(s)`, which need not
+      sum to one (E39); where every score is negative, u is zero and not 0/0 (E40);
+    * ``normalised``: the printed weights over their sum.
+
+    Args:
+        scores: s, the selector network's outputs, shaped (B, K).
+        selector: one of the three.
+
+    Returns:
+        Weights (B, K), positive.
+
+    Source:
+        Tonolini et al. (2019 supplement), sections A.3 and D.1; the authors' released code for ``soft``.
+
+    Example:
+        >>> selection(torch.zeros(1, 4))
+        tensor([[0.2500, 0.2500, 0.2500, 0.2500]])
+    """
+    if selector == "soft":
+        # A softmax of log-sigmoids is the sigmoids over their sum, and no 0/0 where all underflow.
+        return torch.softmax(F.logsigmoid(scores), dim=1)  # (B, K)
+    positive = torch.relu(scores)
+    sharp = sharp_sigmoid(positive / positive.sum(1, keepdim=True).clamp(min=torch.finfo(scores.dtype).tiny))
+    return sharp if selector == "printed" else unit_sum(sharp)
+
+
+def unit_sum(weights: Tensor) -> Tensor:
+    """Weights (B, K) over their sum."""
+    return weights / weights.sum(1, keepdim=True)
+
+
+class Pool(NamedTuple):
+    r"""The one prior that K weighted priors amount to.
+
+    .. math:: \sum_k w_k\,\mathrm{KL}(q\,\|\,q_k) = \mathrm{KL}(q\,\|\,\text{pool}) + \text{gaps}
+
+    Attributes:
+        gamma: (B, J), probability of *on* in the pool.
+        mu: (B, J), mean of the pool's slab.
+        logvar: (B, J), log-variance of the pool's slab.
+        spike_gap: (B, J), nats that the disagreement of the K probabilities costs; zero when they agree.
+        slab_gap: (B, J), nats that the disagreement of the K slabs costs a latent that is on.
+    """
+
+    gamma: Tensor
+    mu: Tensor
+    logvar: Tensor
+    spike_gap: Tensor
+    slab_gap: Tensor
+
+
+def pool(weights: Tensor, gamma: Tensor, mu: Tensor, logvar: Tensor) -> Pool:
+    r"""Pool K spike-and-slab priors, image by image.
+
+    The average of KLs to Gaussians is the KL to the Gaussian with the average precision and the precision-weighted mean,
+    plus a constant; the average of KLs to coins is the KL to the coin with the average log-odds, plus a constant. So the
+    average costs six products (B, K) x (K, J) and no tensor (B, K, J).
+
+    Args:
+        weights: of each prior for each image, summing to one, shaped (B, K).
+        gamma: probability of *on* under each prior, inside (0, 1), shaped (K, J).
+        mu: mean of each prior's slab, shaped (K, J).
+        logvar: log-variance of each prior's slab, shaped (K, J).
+
+    Returns:
+        The pool.
+    """
+    precision = (-logvar).exp()
+    average_precision = weights @ precision  # (B, J)
+    mean = weights @ (mu * precision) / average_precision  # (B, J)
+    spread = weights @ (mu.square() * precision) - mean.square() * average_precision  # (B, J)
+    slab_gap = 0.5 * (weights @ logvar + average_precision.log() + spread)
+    on, off = weights @ gamma.log(), weights @ torch.log1p(-gamma)  # (B, J), (B, J)
+    return Pool(torch.sigmoid(on - off), mean, -average_precision.log(), -torch.logaddexp(on, off), slab_gap)
+
+
+def averaged_kl(
+    weights: Tensor, q: tuple[Tensor, Tensor, Tensor], priors: tuple[Tensor, Tensor, Tensor]
+) -> tuple[Tensor, Tensor]:
+    r"""The average of KLs from one spike-and-slab to K priors, for each latent.
+
+    .. math:: \sum_k w_k\,\mathrm{KL}(q\,\|\,q_k) =
+        \gamma\sum_k w_k\,\mathrm{KL}\bigl(\mathcal N(\mu,\sigma^2)\,\|\,\mathcal N(\mu_k,\sigma_k^2)\bigr)
+        + \sum_k w_k\Bigl[\gamma\log\frac{\gamma}{\gamma_k} + (1-\gamma)\log\frac{1-\gamma}{1-\gamma_k}\Bigr]
+
+    Weights that do not sum to one scale the whole.
+
+    Args:
+        weights: (B, K), positive.
+        q: gamma, mean and log-variance of each image's code, each (B, J).
+        priors: the same of each pseudo-input, each (K, J).
+
+    Returns:
+        The two sums, the slab's and the spike's part; each (B, J) in nats.
+
+    Source:
+        Tonolini et al. (2019 supplement), sections A.3 and C; its Eq. 9 prints sigma for sigma^2 (E34).
+    """
+    gamma, mu, logvar = q
+    share = weights.sum(1, keepdim=True)  # (B, 1)
+    pooled = pool(weights / share, *priors)
+    slab = gamma * (spike_slab.gaussian_kl(mu, logvar, pooled.mu, pooled.logvar) + pooled.slab_gap)  # (B, J)
+    spike = spike_slab.bernoulli_kl(gamma, pooled.gamma) + pooled.spike_gap  # (B, J)
+    return share * slab, share * spike
+
+
+def log_density(z: Tensor, active: Tensor, gamma: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
+    r"""Log-density of a spike-and-slab at a code that says which latents are on, for each latent.
+
+    .. math:: \log q(z) = \begin{cases}\log\gamma + \log\mathcal N(z;\mu,\sigma^2) & \text{on}\\
+        \log(1-\gamma) & \text{off}\end{cases}
+
+    It is a density for the measure that has a unit mass at zero beside the line, the same for posterior and prior, so that
+    differences of two such logarithms are those of a KL.
+
+    Args:
+        z: codes; shapes broadcast.
+        active: which latents are on, bool.
+        gamma: probability of *on*, inside (0, 1).
+        mu: mean of the slab.
+        logvar: log-variance of the slab.
+
+    Returns:
+        In nats, of the broadcast shape.
+    """
+    slab = -0.5 * ((z - mu).square() * (-logvar).exp() + logvar) - spike_slab.HALF_LOG_TWO_PI
+    return torch.where(active, gamma.log() + slab, torch.log1p(-gamma))
