@@ -139,7 +139,7 @@ def _marked(module: ModuleType) -> dict[str, Callable[[], Any]]:
     return {
         name: value
         for name, value in vars(module).items()
-        if getattr(value, "about", None) and getattr(value, "__module__", None) == module.__name__
+        if isinstance(getattr(value, "about", None), tuple) and getattr(value, "__module__", None) == module.__name__
     }
 
 
