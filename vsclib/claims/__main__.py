@@ -3,15 +3,13 @@
 import sys
 
 from vsclib.claims.outcomes import keep, run_all
-from vsclib.errors import VsclibError
 
 
 def main() -> int:
-    """Run, print, keep."""
-    try:
-        outcomes = run_all(lambda outcome: print(f"{outcome}\n", flush=True))
-    except VsclibError as error:
-        print(f"vsclib.claims: {error}", file=sys.stderr)
+    """Run, print, keep; nothing is kept when a check fails."""
+    outcomes, failed = run_all(lambda found: print(f"{found}\n", flush=True))
+    if failed:
+        print(f"vsclib.claims: {len(failed)} checks failed: {', '.join(failed)}", file=sys.stderr)
         return 1
     path = keep(outcomes)
     seconds = sum(outcome.seconds for outcome in outcomes)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from vsclib.checks import Outcome, names, run
 from vsclib.claims.ledger import BOOK
-from vsclib.errors import ConfigurationError
+from vsclib.errors import ConfigurationError, VsclibError
 from vsclib.files import write_text
 
 
@@ -30,23 +30,24 @@ def can_fail(outcome: Outcome) -> bool:
     return any(verdict.refutes or "slips caught" in verdict.how for verdict in outcome.verdicts)
 
 
-def run_all(report: Callable[[Outcome], None] = print) -> tuple[Outcome, ...]:
-    """Run every check that the ledger may name.
+def run_all(report: Callable[[object], None] = print) -> tuple[tuple[Outcome, ...], tuple[str, ...]]:
+    """Run every check that the ledger may name; one that fails does not hold up the others.
 
     Args:
-        report: called with each outcome as it comes.
+        report: called with each outcome or error as it comes.
 
     Returns:
-        The outcomes.
-
-    Raises:
-        CheckFailed: a check does not pass.
+        The outcomes of those that passed, and the names of those that did not.
     """
-    outcomes = []
+    outcomes, failed = [], []
     for name in names():
-        outcomes.append(run(name))
-        report(outcomes[-1])
-    return tuple(outcomes)
+        try:
+            outcomes.append(run(name))
+            report(outcomes[-1])
+        except VsclibError as error:
+            failed.append(name)
+            report(error)
+    return tuple(outcomes), tuple(failed)
 
 
 def keep(outcomes: Iterable[Outcome], book: Path = BOOK) -> Path:
