@@ -123,7 +123,7 @@ def equation_6() -> Iterator[Verdict]:
     yield _library_takes_the_step()
 
 
-@claim("after Eq. 6, many steps", "E32")
+@claim("after Eq. 6 many steps", "E32")
 def steps_without_end() -> Iterator[Correction]:
     """A step that stays finite leaves a bias, for ever: a variance of 1 / (1 - s^2 / 4) where the target has 1."""
     yield correction(
@@ -134,7 +134,7 @@ def steps_without_end() -> Iterator[Correction]:
     )
 
 
-@claim("after Eq. 6, without noise", "E32")
+@claim("after Eq. 6 without noise", "E32")
 def steps_without_noise() -> Iterator[Verdict]:
     """Without noise the steps end at the mode of the posterior, the MAP code, whatever the start; they draw nothing."""
     image, slope, sigma = 0.8, 1.5, 0.3

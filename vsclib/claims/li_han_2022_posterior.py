@@ -44,14 +44,14 @@ def equation_10() -> Iterator[Verdict]:
     yield fails(weighed, "Eq. 10 with the prior weights", alpha)
 
 
-@claim("section 3.3, exponent")
+@claim("section 3.3 exponent")
 def the_exponent_is_negative() -> Iterator[Verdict]:
     """1 / (2 sigma1^2) - 1 / (2 sigma2^2) is minus a product of positive factors while sigma2 < sigma1."""
     factors = (sigma1 - sigma2) * (sigma1 + sigma2) / (2 * sigma1**2 * sigma2**2)
-    yield catches("section 3.3, exponent", lambda name, form: symbolic(name, EXPONENT / z**2, -form), factors)
+    yield catches("section 3.3 exponent", lambda name, form: symbolic(name, EXPONENT / z**2, -form), factors)
 
 
-@claim("section 3.3, large codes")
+@claim("section 3.3 large codes")
 def a_large_code_feels_the_wide_component() -> Iterator[Verdict]:
     """Far out the posterior of the wide component is 1, and what the narrow one pulls with vanishes."""
     setting = {sigma1: 1, sigma2: sp.Rational(1, 10), alpha: sp.Rational(1, 100)}
@@ -64,7 +64,7 @@ def a_large_code_feels_the_wide_component() -> Iterator[Verdict]:
     yield fails(limit, "section 3.3, narrow pull far out", ratio, z, sp.oo, 100)
 
 
-@claim("section 3.3, small codes")
+@claim("section 3.3 small codes")
 def a_small_code_feels_the_narrow_component() -> Iterator[Verdict]:
     """At zero the posterior of the narrow component is 1 up to a share that vanishes with its width; so is the pull."""
     share = alpha * sigma2 / (alpha * sigma2 + (1 - alpha) * sigma1)

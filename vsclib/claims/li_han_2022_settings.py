@@ -20,7 +20,7 @@ VARIANCE = {**PAPER, sigma2: math.sqrt(0.1)}
 Rule = Callable[[np.floating], np.floating]
 
 
-@claim("Algorithm 1, decay", "E22")
+@claim("Algorithm 1 decay", "E22")
 def decay_of_alpha() -> Iterator[Correction | Verdict]:
     """The printed rule ends beside its threshold, in single precision at a negative weight; clamped, it ends there."""
 
@@ -42,7 +42,7 @@ def decay_of_alpha() -> Iterator[Correction | Verdict]:
     yield close("E22, library from epoch 30 on", [stair(epoch) for epoch in (30, 31, 100)], [FLOOR] * 3, tolerance=0)
 
 
-@claim("section 4, width of the narrow component", "E25")
+@claim("section 4 width", "E25")
 def variance_or_standard_deviation() -> Iterator[Correction | Verdict]:
     """Read as a variance, 0.1 puts half of the prior beyond the threshold of 0.2; as a standard deviation, a twentieth."""
     yield correction(
@@ -60,7 +60,7 @@ def variance_or_standard_deviation() -> Iterator[Correction | Verdict]:
     yield close("E25, what a step of 0.1 leaves", [_kept(r) for r in readings], [0.5, 0.95], tolerance=2e-3)
 
 
-@claim("section 4.3, threshold", "E33")
+@claim("section 4.3 threshold", "E33")
 def threshold_of_activation() -> Iterator[Correction | Verdict]:
     """At the threshold of 0.2 a code comes from the narrow component, all but surely; the odds are even at 0.373."""
     yield correction(

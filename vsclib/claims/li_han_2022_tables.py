@@ -31,7 +31,7 @@ SUPPLEMENT = {"multiple chains": (19.44, 19.82, 19.90), "single chain": (18.56, 
 """PSNR on MNIST in the supplement's Table 1."""
 
 
-@claim("Table 1, PSNR", "E08", "E26")
+@claim("Table 1 PSNR", "E08", "E26")
 def psnr_counts_double() -> Iterator[Correction | Verdict]:
     """The square root is missing: 20 log10 takes a root mean square, 10 log10 a mean square."""
     image = torch.zeros(1, 1, 4, 4)
@@ -86,7 +86,7 @@ def accuracy_that_rises_with_noise() -> Iterator[Verdict]:
     yield close("E28, ABP's middle entry and the VAE's PSNR on CelebA", TABLE_3["ABP"][1], TABLE_1["VAE"][2], 0)
 
 
-@claim("Table 1, ranks", "E07", "E29")
+@claim("Table 1 ranks", "E07", "E29")
 def ranks_in_table_1() -> Iterator[Verdict]:
     """Short-run inference leads on all four sets; the sparse model passes the VAE on three, not on MNIST."""
     rows = zip(*TABLE_1.values(), strict=True)

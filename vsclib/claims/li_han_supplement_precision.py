@@ -56,7 +56,7 @@ def the_exponential_that_overflows() -> Iterator[Correction | Sweep | Verdict]:
     yield _half_precision()
 
 
-@claim("section 3.3", "Eq. 7", "Eq. 10")
+@claim("section 3.3 rewriting", "Eq. 7", "Eq. 10")
 def three_ways_to_one_score() -> Iterator[Verdict]:
     """Closed form, posterior form and autograd of the log-density agree to 2e-5 in single precision for every code."""
     codes, weights = torch.meshgrid(torch.linspace(-20, 20, 4001), torch.tensor(WEIGHTS), indexing="ij")
