@@ -86,7 +86,7 @@ def hat_has_sizes() -> Iterator[Correction]:
 def mouth_moves_less() -> Iterator[Correction]:
     """The mouth's sizes have deviation 0.5, its position 0.25, the holes at its sides 0.5 and 0.7."""
     still = drawn("mouth")
-    row, column, inner, outer = np.s_[21, 8:25], np.s_[13:25, 15], np.s_[13:25, 12], np.s_[13:25, 11]
+    row, column, inner, outer = np.s_[21, 8:24], np.s_[13:25, 15], np.s_[13:25, 12], np.s_[13:25, 11]
     slopes = [
         _hole(still[row], drawn("mouth", mouth_width=2.0)[row], 2.0)[1],
         _hole(still[column], drawn("mouth", mouth_height=2.0)[column], 2.0)[1],
