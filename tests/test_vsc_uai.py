@@ -222,7 +222,7 @@ def test_paid_kl_is_the_closed_form_when_all_pseudo_inputs_agree():
 
 
 def test_paying_for_the_choice_costs_at_most_what_the_selector_knows():
-    """KL to the average of the priors <= average KL + KL(w || 1/K) <= average KL + log K."""
+    """KL to the average of the priors <= average KL + KL(u* || 1/K) <= average KL + log K."""
     model, x = uai(selector="normalised"), images(1).expand(20_000, *SHAPE)
     drawn = model.sample_code(x, seeded())
     ratio = model.log_ratio(drawn).double().detach()

@@ -1,8 +1,8 @@
 r"""The learned prior of Variational Sparse Coding of 2019, as pure functions on tensors.
 
 The prior of an image is a spike-and-slab that the encoder itself gives for one of K *pseudo-inputs*, made-up images that
-are trained with the weights. A selector network says with weights :math:`w_k` which of them an image takes, and the KL is
-the weighted average :math:`\sum_k w_k\,\mathrm{KL}(q\,\|\,q_k)`.
+are trained with the weights. A selector network says with weights :math:`u^*_k` which of them an image takes, and the KL is
+the weighted average :math:`\sum_k u^*_k\,\mathrm{KL}(q\,\|\,q_k)`.
 
 Shapes: batch B, latents J, pseudo-inputs K.
 """
@@ -41,8 +41,8 @@ def sharp_sigmoid(u: Tensor) -> Tensor:
 def selection(scores: Tensor, selector: Selector = "soft") -> Tensor:
     r"""How much each pseudo-input weighs in an image's prior.
 
-    * ``soft``: :math:`w = S(s) / \sum S(s)`, as the authors' released code does;
-    * ``printed``: :math:`w = S(60\,(u - 0.5))` with :math:`u = \mathrm{relu}(s) / \sum\mathrm{relu}(s)`, which need not
+    * ``soft``: :math:`u^* = S(s) / \sum S(s)`, as the authors' released code does;
+    * ``printed``: :math:`u^* = S(60\,(u - 0.5))` with :math:`u = \mathrm{relu}(s) / \sum\mathrm{relu}(s)`, which need not
       sum to one (E39); where every score is negative, u is zero and not 0/0 (E40);
     * ``normalised``: the printed weights over their sum.
 
@@ -76,7 +76,7 @@ def unit_sum(weights: Tensor) -> Tensor:
 class Pool(NamedTuple):
     r"""The one prior that K weighted priors amount to.
 
-    .. math:: \sum_k w_k\,\mathrm{KL}(q\,\|\,q_k) = \mathrm{KL}(q\,\|\,\text{pool}) + \text{gaps}
+    .. math:: \sum_k u^*_k\,\mathrm{KL}(q\,\|\,q_k) = \mathrm{KL}(q\,\|\,\text{pool}) + \text{gaps}
 
     Attributes:
         gamma: (B, J), probability of *on* in the pool.
@@ -123,9 +123,9 @@ def averaged_kl(
 ) -> tuple[Tensor, Tensor]:
     r"""The average of KLs from one spike-and-slab to K priors, for each latent.
 
-    .. math:: \sum_k w_k\,\mathrm{KL}(q\,\|\,q_k) =
-        \gamma\sum_k w_k\,\mathrm{KL}\bigl(\mathcal N(\mu,\sigma^2)\,\|\,\mathcal N(\mu_k,\sigma_k^2)\bigr)
-        + \sum_k w_k\Bigl[\gamma\log\frac{\gamma}{\gamma_k} + (1-\gamma)\log\frac{1-\gamma}{1-\gamma_k}\Bigr]
+    .. math:: \sum_k u^*_k\,\mathrm{KL}(q\,\|\,q_k) =
+        \gamma\sum_k u^*_k\,\mathrm{KL}\bigl(\mathcal N(\mu,\sigma^2)\,\|\,\mathcal N(\mu_k,\sigma_k^2)\bigr)
+        + \sum_k u^*_k\Bigl[\gamma\log\frac{\gamma}{\gamma_k} + (1-\gamma)\log\frac{1-\gamma}{1-\gamma_k}\Bigr]
 
     Weights that do not sum to one scale the whole.
 

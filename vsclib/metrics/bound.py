@@ -45,7 +45,7 @@ def elbo(
     the closed form. Terms that a training adds for sparsity are no part of it and are reported beside it.
 
     A learned prior that is chosen for each image is no prior that codes could be drawn from. There ``paid`` takes
-    :math:`p(z) = \frac1K\sum_k q(z\mid u_k)` and the KL from the draws:
+    :math:`p(z) = \frac1K\sum_k q(z\mid x_k)` and the KL from the draws:
 
     .. math:: \mathcal L_{\text{paid}} = \frac1{NS}\sum_{is}\bigl[\log p(x_i\mid z_{is}) - \log q(z_{is}\mid x_i) +
         \log p(z_{is})\bigr] \le \frac1N\sum_i\log p(x_i)

@@ -32,8 +32,8 @@ class VSCUAIConfig(VSCConfig):
 class VSCUAI(VSC):
     r"""Codes whose prior is the code of a pseudo-input, chosen for each image.
 
-    .. math:: \mathcal L = -\mathbb E_q\log p(x\mid z) + \sum_k w_k(x)\,\mathrm{KL}\bigl(q(z\mid x)\,\|\,q(z\mid u_k)\bigr)
-        + J\,\mathrm{KL}(\bar\gamma\,\|\,\alpha), \qquad \bar\gamma = \frac1J\sum_{jk} w_k\gamma_{kj}
+    .. math:: \mathcal L = -\mathbb E_q\log p(x\mid z) + \sum_k u^*_k(x)\,\mathrm{KL}\bigl(q(z\mid x)\,\|\,q(z\mid x_k)\bigr)
+        + J\,\mathrm{KL}(\bar\gamma\,\|\,\alpha), \qquad \bar\gamma = \frac1J\sum_{jk} u^*_k\gamma_{kj}
 
     The last term holds the prior sparse: it is no part of the evidence lower bound and is reported apart, once an image as
     in the authors' code. ``kl`` always takes weights that sum to one, whatever the training does.
