@@ -152,15 +152,17 @@ def test_an_image_that_is_its_own_prior_pays_nothing():
     assert model.log_ratio(model.sample_code((255 * x).round() / 255, seeded())).abs().max() < 1e-4
 
 
-def test_sparsity_term_by_hand():
-    model = uai(alpha=0.1, sharpness=10.0)
+@pytest.mark.parametrize("selector", SELECTORS)
+def test_sparsity_term_by_hand(selector):
+    """Its mean gamma is a mean whatever the selector: the weights as printed are divided by their sum."""
+    model = uai(alpha=0.1, sharpness=10.0, selector=selector)
     code = model.encode(images())
     with torch.no_grad():
         v = model.encoder.head(model.encoder.layers(model.pseudo_inputs))[:, 10:].double()
     gamma = 1 / (1 + torch.exp(-10 * (1 / (1 + torch.exp(-v)) - 0.5)))  # (K, J)
     terms = []
     for weights in code.weights.tolist():
-        m = sum(w * g.mean().item() for w, g in zip(weights, gamma, strict=True))
+        m = sum(w * g.mean().item() for w, g in zip(weights, gamma, strict=True)) / sum(weights)
         terms.append(5 * (m * math.log(m / 0.1) + (1 - m) * math.log((1 - m) / 0.9)))
     assert model.penalties(code)["sparsity"].tolist() == pytest.approx(terms, rel=1e-4)
     found = loss(model)
