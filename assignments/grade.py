@@ -60,7 +60,15 @@ def grade(submissions: Path, work: Path = course.WORK) -> tuple[list[Row], dict[
     with nbgrader.gradebook as gradebook:
         cells = gradebook.find_assignment(course.ASSIGNMENT).notebooks[0].grade_cells
         worth = {cell.name: cell.max_score for cell in sorted(cells, key=lambda cell: cell.name)}
-    return [_grade_one(nbgrader, folder, work, worth) for folder in students], worth
+    rows = []
+    for folder in students:
+        try:
+            rows.append(_grade_one(nbgrader, folder, work, worth))
+        except Exception as error:  # whatever one student's folder holds, the others get their grades
+            rows.append(
+                Row(folder.name, dict.fromkeys(worth, 0.0), f"cannot be graded: {type(error).__name__} {error}")
+            )
+    return rows, worth
 
 
 def find_students(submissions: Path, work: Path) -> list[Path]:
@@ -86,9 +94,11 @@ def _grade_one(nbgrader: NbGraderAPI, folder: Path, work: Path, worth: dict[str,
         return Row(student, nothing, note)
     if not re.fullmatch(r"\w[\w.@ -]*", student):
         return Row(student, nothing, "the folder's name may hold letters, digits, '.', '@', '-', '_' and blanks only")
-    copy = work / "submitted" / student / course.ASSIGNMENT / NOTEBOOK
-    copy.parent.mkdir(parents=True)
-    shutil.copyfile(handed_in, copy)
+    try:
+        notebook = unique_cells(json.loads(handed_in.read_text(encoding="utf-8")))
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return Row(student, nothing, "the file is no notebook")
+    write_text(work / "submitted" / student / course.ASSIGNMENT / NOTEBOOK, json.dumps(notebook))
     outcome = nbgrader.autograde(course.ASSIGNMENT, student, force=True, create=True)
     if not outcome["success"]:
         return Row(student, nothing, _failure(outcome))
@@ -98,8 +108,23 @@ def _grade_one(nbgrader: NbGraderAPI, folder: Path, work: Path, worth: dict[str,
             points = {**nothing, **{grade.cell.name: grade.auto_score or 0.0 for grade in grades}}
     except MissingEntry as error:
         return Row(student, nothing, f"nbgrader lost it: {error}")
-    crashes = _crashes(work / "autograded" / student / course.ASSIGNMENT / NOTEBOOK)
-    return Row(student, points, "; ".join(part for part in (note, crashes) if part))
+    graded = json.loads((work / "autograded" / student / course.ASSIGNMENT / NOTEBOOK).read_text(encoding="utf-8"))
+    return Row(student, points, "; ".join(part for part in (note, *remarks(graded, worth)) if part))
+
+
+def unique_cells(notebook: dict) -> dict:
+    """The notebook with each answer and each test once: a copy that a student made becomes a cell of its own.
+
+    nbgrader refuses a whole notebook because of one copied cell.
+    """
+    seen = set()
+    for cell in notebook["cells"]:
+        name = cell["metadata"].get("nbgrader", {}).get("grade_id")
+        if name in seen:
+            del cell["metadata"]["nbgrader"]
+        elif name is not None:
+            seen.add(name)
+    return notebook
 
 
 def find_notebook(folder: Path) -> tuple[Path | None, str]:
@@ -119,24 +144,26 @@ def _failure(outcome: dict) -> str:
     text = (outcome.get("error") or "") + (outcome.get("log") or "")
     if "DeadKernelError" in text or "Kernel died" in text:
         return "its code ended the kernel"
-    if "NotJSONError" in text or "ValidationError" in text or "JSONDecodeError" in text:
+    if "ValidationError" in text:
         return "the file is no notebook"
     errors = re.findall(r"^\s*([\w.]+(?:Error|Exception): .*)$", text, re.MULTILINE)
     reasons = [error for error in errors if "NbGraderException" not in error]
     return (reasons or [course.last_line(outcome)])[-1][:160]
 
 
-def _crashes(graded: Path) -> str:
-    """Which answers raise an error, and which."""
-    cells = json.loads(graded.read_text(encoding="utf-8"))["cells"]
-    crashes = []
-    for cell in cells:
+def remarks(graded: dict, worth: dict[str, float]) -> list[str]:
+    """What a teacher should know of an executed notebook: answers that raise an error, endless loops, deleted tests."""
+    found = []
+    for cell in graded["cells"]:
         about = cell["metadata"].get("nbgrader", {})
         errors = [output["ename"] for output in cell.get("outputs", []) if output["output_type"] == "error"]
-        # An answer left as it was released is unanswered, which its zero says; a test that fails says it, too.
-        if errors and not about.get("grade") and errors[0] != "NotImplementedError":
-            crashes.append(f"{about.get('grade_id', 'a cell of its own')}: {errors[0]}")
-    return ", ".join(crashes)
+        if "CellTimeoutError" in errors:
+            found.append(f"{about.get('grade_id', 'a cell of its own')}: took too long")
+        # An answer left as it was released is unanswered, which its zero says; so it does of a test that fails.
+        elif errors and not about.get("grade") and errors[0] != "NotImplementedError":
+            found.append(f"{about.get('grade_id', 'a cell of its own')}: {errors[0]}")
+    left = {cell["metadata"].get("nbgrader", {}).get("grade_id") for cell in graded["cells"]}
+    return found + [f"{question}: deleted" for question in worth if question not in left]
 
 
 def as_records(rows: list[Row], worth: dict[str, float]) -> list[list[str]]:

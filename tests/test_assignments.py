@@ -63,8 +63,9 @@ STUDENTS = {
         {
             "answer-1": [("(1 / 2, 1 / 2, -1, -1 / 2)", "(1, 1, -1, -1)")],
             "answer-4": [("0.5 * (mu**2", "(mu**2")],
+            "answer-6": [("dense = gaussian_kl", "dense = 2 * gaussian_kl")],
         },
-        {"q1", "q4"},
+        {"q1", "q4", "q6"},
     ),
     "sign": Student(
         {
@@ -99,7 +100,6 @@ STUDENTS = {
             "answer-3": [("", BORROWED_COIN)],
             "answer-4": [("", BORROWED_KL)],
             "answer-5": [("", "1 / 0")],
-            "answer-6": [("sum(dim=1).mean()", "mean()")],
         },
         {"q3", "q4", "q5", "q6"},
     ),
@@ -133,6 +133,14 @@ def filled(notebook: dict, student: Student) -> dict:
     return notebook
 
 
+def tamper(notebook: dict) -> None:
+    """Copy an answer below the first test, and delete the last test."""
+    cells = notebook["cells"]
+    names = [cell["metadata"].get("nbgrader", {}).get("grade_id") for cell in cells]
+    del cells[names.index("question-6")]
+    cells.insert(names.index("question-1") + 1, {**copy.deepcopy(cells[names.index("answer-1")]), "id": "copied"})
+
+
 def hand_in(submissions: Path, student: str, notebook: dict | str) -> None:
     path = submissions / student / NAME / f"{NAME}.ipynb"
     path.parent.mkdir(parents=True)
@@ -163,7 +171,10 @@ def grades(grade: ModuleType, released: Path, tmp_path_factory: pytest.TempPathF
     folder = tmp_path_factory.mktemp("grading")
     submissions, stub = folder / "handed in", read(released)
     for name, student in STUDENTS.items():
-        hand_in(submissions, name, filled(stub, student))
+        notebook = filled(stub, student)
+        if name == "borrower":
+            tamper(notebook)
+        hand_in(submissions, name, notebook)
     hand_in(submissions, "untouched", stub)
     leave = {"cell_type": "code", "id": "leave", "metadata": {}, "outputs": [], "execution_count": None}
     hand_in(submissions, "quitter", {**stub, "cells": [{**leave, "source": "import os\nos._exit(1)"}, *stub["cells"]]})
@@ -208,7 +219,7 @@ def test_the_released_notebook_itself_gets_nothing(grades: dict) -> None:
         ("absent", f"no {NAME}/{NAME}.ipynb"),
         ("broken", "the file is no notebook"),
         ("quitter", "its code ended the kernel"),
-        ("borrower", "answer-5: ZeroDivisionError"),
+        ("borrower", "answer-5: ZeroDivisionError; question-6: deleted"),
         ("solution", ""),
         ("untouched", ""),
     ],
@@ -305,6 +316,13 @@ def test_what_cannot_be_graded_is_said_in_one_line(
         error = capsys.readouterr().err
         assert words in error and len(error.splitlines()) == 1
     assert inside.is_dir() and not (tmp_path / "grades.csv").exists()
+
+
+@pytest.mark.slow
+def test_an_endless_loop_is_named(grade: ModuleType) -> None:
+    outputs = [{"output_type": "error", "ename": name} for name in ("KeyboardInterrupt", "CellTimeoutError")]
+    cell = {"metadata": {"nbgrader": {"grade_id": "question-3", "grade": True}}, "outputs": outputs}
+    assert grade.remarks({"cells": [cell]}, {"question-3": 3.0}) == ["question-3: took too long"]
 
 
 @pytest.mark.slow
