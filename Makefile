@@ -64,7 +64,7 @@ assignments: $(COURSE) ## write the assignments as students get them, without so
 
 grade: ## run and grade SUBMISSIONS=folder, which RUNS STUDENTS' CODE AS YOU: see assignments/README.md
 	@test -n "$(SUBMISSIONS)" || { echo "say what to grade: make grade SUBMISSIONS=folder" >&2; exit 1; }
-	@$(MAKE) --no-print-directory $(COURSE)
+	@$(MAKE) --no-print-directory --silent $(COURSE)
 	@$(BIN)/python assignments/grade.py "$(SUBMISSIONS)" --output "$(GRADES)"
 
 lock: ## resolve the newest allowed versions into requirements.lock (needs uv)
