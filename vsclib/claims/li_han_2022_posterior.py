@@ -25,7 +25,7 @@ POSTERIOR = WIDE / (WIDE + NARROW * sp.exp(EXPONENT))
 """p(C1 | z) as Eq. 9 has it."""
 
 
-@claim("Eq. 9", "Eq. 21", "Eq. 22", "Eq. 25")
+@claim("Eq. 9", "Eq. 22", "Eq. 25")
 def equation_9() -> Iterator[Verdict]:
     """Bayes' rule, and the same with one exponential; the two posteriors add up to 1."""
     yield catches("Eq. 9, 22 and 25", is_responsibility, POSTERIOR)
