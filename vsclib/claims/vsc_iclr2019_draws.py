@@ -65,7 +65,7 @@ def gamma_reaches_one() -> Iterator[Verdict | Correction]:
     yield close("E38, the library's KL at gamma = 1 is log(1 / alpha)", exact, [4.605170186] * 2, tolerance=1e-9)
 
 
-@claim("Eq. 24", "E61")
+@claim("Eq. 24", "section B.1, draws", "E61")
 def draws_of_a_code() -> Iterator[Verdict | Correction]:
     """A draw is mu + sigma eps with probability gamma, else 0; each draw l needs its own uniform noise."""
     chance, mean, deviation = torch.tensor([0.3, 0.7, 0.5], dtype=torch.float64)

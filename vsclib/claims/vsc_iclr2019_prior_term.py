@@ -57,7 +57,10 @@ def _both_places(name: str, form: sp.Expr) -> Verdict:
     return symbolic(name, places, sp.Matrix([whole.subs(here, 0), whole.subs(here, 1)]), *ALLOWED)
 
 
-@claim("Eq. 14", "Eq. 15", "Eq. 16", "Eq. 17")
+@claim(
+    *("Eq. 14", "Eq. 15", "Eq. 16", "Eq. 17"),
+    *("section C, away from the spike", "section C, at the spike", "section C, both parts"),
+)
 def cross_entropy_split_in_two() -> Iterator[Verdict]:
     """delta(z - c) / delta(0) is 1 at the spike and 0 elsewhere: with it the cross entropy splits, and every line holds.
 
@@ -67,7 +70,7 @@ def cross_entropy_split_in_two() -> Iterator[Verdict]:
     yield catches("Eq. 14 to 17", _both_places, (1 - here) * f * AWAY + here * f * AT)
 
 
-@claim("Eq. 18")
+@claim("Eq. 18", "section C, gathered")
 def cross_entropy_gathered() -> Iterator[Verdict]:
     """What stands on the spike is one logarithm: that of the mixture over its slab."""
     yield catches("Eq. 18, gathered", _both_places, f * AWAY + here * (f * AT - f * AWAY))
@@ -76,7 +79,7 @@ def cross_entropy_gathered() -> Iterator[Verdict]:
     yield fails(_both_places, "Eq. 18, the ratio upside down", f * AWAY - here * f * sp.log(ratio))
 
 
-@claim("Eq. 7", "Eq. 19")
+@claim("Eq. 7", "Eq. 19", "section C, last term")
 def spike_adds_nothing_to_a_density() -> Iterator[Verdict]:
     """A box of height u adds f(c)/u log(1 + (1 - alpha)/alpha u/g(c)) to the cross entropy, which vanishes as u grows."""
     remainder = f / u * sp.log(1 + (1 - alpha) / alpha * u / g)
@@ -109,7 +112,7 @@ def spike_against_spike() -> Iterator[Verdict]:
     yield fails(limit, "Eq. 8, the logarithm without its weight", quotient, u, sp.oo, found / (1 - gamma), *ALLOWED)
 
 
-@claim("Eq. 20", "after Eq. 8", "E64")
+@claim("Eq. 20", "after Eq. 7", "E64")
 def slab_against_slab() -> Iterator[Verdict | Correction]:
     """The two slabs leave -gamma KL and the normalising constant gamma log(alpha / gamma)."""
     expected = -slab_share(alpha, ZERO, ONE)
@@ -120,7 +123,7 @@ def slab_against_slab() -> Iterator[Verdict | Correction]:
 
     # log(alpha, gamma) is no formula; the nearest one is a product.
     yield correction(
-        "E64, after Eq. 8", check, printed=gamma * sp.log(alpha * gamma), right=gamma * sp.log(alpha / gamma)
+        "E64, after Eq. 7", check, printed=gamma * sp.log(alpha * gamma), right=gamma * sp.log(alpha / gamma)
     )
 
 
@@ -156,8 +159,9 @@ def _one_unit(name: str, form: sp.Expr) -> Verdict:
 
 
 @claim("Eq. 23", "E55")
-def prior_term_of_appendix_b() -> Iterator[Verdict]:
+def prior_term_of_appendix_b() -> Iterator[Verdict | Correction]:
     """The closed form is the negative KL of the definition, every slip in it is noticed, and the library computes it."""
+    yield correction("E55, Eq. 23 against Eq. 11", _prior_term, printed=gamma * BRACKET + COINS, right=PRIOR_TERM)
     yield catches("Eq. 23", _prior_term, PRIOR_TERM)
     arguments = {"gamma": gamma, "mu": mu, "logvar": 2 * sp.log(sigma), "alpha": alpha}
     yield implements("Eq. 23, kl", kl, -PRIOR_TERM, arguments, *ALLOWED)

@@ -137,7 +137,7 @@ def whole_divergence() -> Iterator[Verdict | Correction]:
     yield implements("section C, kl", kl, FULL, arguments, *ALLOWED)
 
 
-@claim("section D.1, lambda = 0")
+@claim("section D.1, before the warm-up")
 def hidden_values_leave_the_coin() -> Iterator[Verdict]:
     """With lambda = 0 the slab is N(0, 1); against a standard normal slab only the coins' KL is left."""
     truth = kl_by_definition(gamma_u, mu_u, sigma_u).subs({mu: 0, sigma: 1, mu_u: 0, sigma_u: 1})

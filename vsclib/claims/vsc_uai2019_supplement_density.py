@@ -47,7 +47,7 @@ def pairs(sets: int = 20, seed: int = 7) -> Pair:
     return Pair(chances[0], means[0], deviations[0], chances[1], means[1], deviations[1])
 
 
-@claim("section C, KL divergence", "E35")
+@claim("section C, KL divergence", "E49")
 def divergence_by_drawing() -> Iterator[Verdict]:
     """Mean of log q / p over a million draws from q, for twenty parameter sets at once.
 

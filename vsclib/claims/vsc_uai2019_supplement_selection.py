@@ -1,4 +1,4 @@
-"""UAI 2019 supplement, sections A.2 to B.2 and D: recognition, draws, the choice of a pseudo-input, the warm-up."""
+"""UAI 2019 supplement, sections A.3, B.2 and D: the choice of a pseudo-input, the noise, the warm-up, the prior's sparsity."""
 
 import functools
 import itertools
@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from vsclib.checks import Correction, Verdict, claim, close, correction, fails
-from vsclib.claims.vsc_iclr2019_draws import recognised
 from vsclib.schedules import Linear
 from vsclib.spike_slab import bernoulli_kl, hard_gate
 
@@ -18,15 +17,6 @@ INDECISIVE = torch.full((20,), 1 / 20, dtype=torch.float64)
 def sharpened(share: Tensor) -> Tensor:
     """Weights of the pseudo-inputs as printed: S(60 (u - 0.5))."""
     return torch.sigmoid(60 * (share - 0.5))
-
-
-@claim("section A.2, recognition function")
-def recognition_function() -> Iterator[Verdict]:
-    """log gamma is the smaller of v and 0, for every output v."""
-    value = torch.linspace(-4, 4, 17, dtype=torch.float64)
-    check = functools.partial(close, expected=torch.minimum(value, torch.zeros(())), tolerance=1e-14)
-    yield check("section A.2", recognised(value).log())
-    yield fails(check, "section A.2, a sign lost", -torch.relu(value))
 
 
 @claim("section A.3, selection weights", "E39")
