@@ -108,12 +108,12 @@ def step_gives_the_coin() -> Iterator[Verdict]:
 def relaxed_step_becomes_the_step() -> Iterator[Verdict]:
     """S(c y) goes to 1 above zero and to 0 below it as c grows; at zero itself it stays 1/2, where T is 1."""
     above, below = 1 / (1 + sp.exp(-c * step)), 1 / (1 + sp.exp(c * step))
-    yield limit("S(c y), y > 0", above, c, sp.oo, 1)
-    yield limit("S(c y), y < 0", below, c, sp.oo, 0)
-    yield fails(limit, "S(-c y), y > 0", below, c, sp.oo, 1)
+    yield limit("section C.1, S(c y), y > 0", above, c, sp.oo, 1)
+    yield limit("section C.1, S(c y), y < 0", below, c, sp.oo, 0)
+    yield fails(limit, "section C.1, S(-c y), y > 0", below, c, sp.oo, 1)
     slopes = torch.tensor([50.0, 200.0, 1e6], dtype=torch.float64)
     at_zero = torch.stack([relaxed_gate(torch.tensor(0.5), torch.tensor(0.5), float(s)) for s in slopes])
-    yield close("S(c 0)", at_zero, [0.5] * 3, tolerance=0.0)
+    yield close("section C.1, S(0) at every slope", at_zero, [0.5] * 3, tolerance=0.0)
 
 
 @claim("section C.2, mean of the relaxed step", "section B.2, mean of the relaxed step")
@@ -125,15 +125,17 @@ def relaxed_step_leaks() -> Iterator[Verdict]:
     def averages(name: str, form: sp.Expr) -> Verdict:
         return integral(name, sigmoid, eta, (0, 1), form, gamma < 1, by_sympy=False)
 
-    yield catches("E[w] for any gamma", averages, mean)
+    yield catches("section C.2, E[w] for any gamma", averages, mean)
     leak = functools.partial(limit, expression=mean * c, variable=gamma, to=0, side="+")
-    yield leak("c E[w], gamma to 0", expected=sp.log(2) - sp.log(1 + sp.exp(-c)))
+    yield leak("section C.2, c E[w], gamma to 0", expected=sp.log(2) - sp.log(1 + sp.exp(-c)))
     for slope in (50.0, 200.0):
         drawn = functools.partial(_relaxed_draws, slope=slope)
-        yield monte_carlo(f"E[w] = ln 2 / c, gamma = 0, c = {slope:g}", drawn, float(sp.log(2)) / slope, draws=100_000)
-        yield fails(monte_carlo, f"E[w] = 0, gamma = 0, c = {slope:g}", drawn, 0.0, draws=100_000)
+        yield monte_carlo(
+            f"section C.2, E[w] = ln 2 / c, gamma = 0, c = {slope:g}", drawn, float(sp.log(2)) / slope, draws=100_000
+        )
+        yield fails(monte_carlo, f"section C.2, E[w] = 0, gamma = 0, c = {slope:g}", drawn, 0.0, draws=100_000)
     noise = torch.linspace(0.05, 0.95, 7, dtype=torch.float64)
-    yield gradient("dw / d gamma, c = 50", lambda g: relaxed_gate(noise, g, 50.0), [0.3])
+    yield gradient("section C.2, dw / d gamma, c = 50", lambda g: relaxed_gate(noise, g, 50.0), [0.3])
 
 
 def _relaxed_draws(count: int, generator: torch.Generator, slope: float) -> Tensor:
