@@ -1,6 +1,7 @@
 """The ledger: every equation of the source documents, and every mistake found in them, as data that can be checked."""
 
 import functools
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -59,7 +60,7 @@ class Equation:
     @property
     def id(self) -> str:
         """Name by which chapters call it and pages link to it, for example ``li-han-2022-eq-7``."""
-        return f"{self.document}-{self.number}".lower().replace(". ", "-").replace(" ", "-").replace(".", "")
+        return re.sub(r"[^a-z0-9]+", "-", f"{self.document}-{self.number}".lower()).strip("-")
 
 
 @configuration
@@ -146,7 +147,7 @@ def _load(path: Path) -> Mapping[str, Any]:
 
 
 def _entries(kind: type, file: str, entries: list[dict[str, Any]] | None) -> list[Any]:
-    made = []
+    made: list[Any] = []
     for position, fields in enumerate(entries or [], start=1):
         name = fields.get("id") or f"{fields.get('document')} {fields.get('number')}"
         # YAML knows lists only.
