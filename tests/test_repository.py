@@ -40,13 +40,20 @@ def tracked() -> list[Path]:
 
 
 def test_readme_example_is_ten_lines_and_runs(tmp_path: Path) -> None:
-    (example,) = blocks("python")
+    example = blocks("python")[0]
     assert len([line for line in example.splitlines() if line.strip()]) <= 10
     outcome = run(sys.executable, "-c", example, cwd=tmp_path)
     assert outcome.returncode == 0, outcome.stderr
     on, zeros = re.search(r"([\d.]+) of 50 units on, (\d+)% exact zeros", outcome.stdout).groups()
     assert 1 <= float(on) <= 10 and int(zeros) >= 80
     assert (tmp_path / "smiley.safetensors").is_file()
+
+
+def test_readme_holds_a_formula_against_its_definition() -> None:
+    checked = blocks("python")[1] + "\nprint(_)"
+    last = checked.rstrip().splitlines()[-2]
+    outcome = run(sys.executable, "-c", checked.replace(last, f"_ = {last}"))
+    assert outcome.returncode == 0 and outcome.stdout.strip().endswith("passed"), outcome.stderr
 
 
 def test_make_knows_every_target_that_the_texts_name() -> None:

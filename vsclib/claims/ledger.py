@@ -134,7 +134,9 @@ def read(book: Path = BOOK) -> Ledger:
     ledger = Ledger(documents, equations, errata)
     for id, entry in [*equations.items(), *errata.items()]:
         if entry.document not in documents:
-            raise ConfigurationError(f"{id}: document {entry.document!r} is unknown; {nearest(entry.document, documents)}")
+            raise ConfigurationError(
+                f"{id}: document {entry.document!r} is unknown; {nearest(entry.document, documents)}"
+            )
     for equation in equations.values():
         _require_consistent(equation, errata)
     return ledger
