@@ -50,9 +50,8 @@ def test_readme_example_is_ten_lines_and_runs(tmp_path: Path) -> None:
 
 
 def test_readme_holds_a_formula_against_its_definition() -> None:
-    checked = blocks("python")[1] + "\nprint(_)"
-    last = checked.rstrip().splitlines()[-2]
-    outcome = run(sys.executable, "-c", checked.replace(last, f"_ = {last}"))
+    *setting, last = blocks("python")[1].rstrip().splitlines()
+    outcome = run(sys.executable, "-c", "\n".join([*setting, f"print({last})"]))
     assert outcome.returncode == 0 and outcome.stdout.strip().endswith("passed"), outcome.stderr
 
 

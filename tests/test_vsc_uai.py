@@ -413,3 +413,28 @@ def test_an_experiment_hands_both_phases_to_the_training():
     assert run.options == {"selector": "soft"}
     training = run.training(images=1000)
     assert (training.rate(6), training.rate(7)) == (1e-3, 1e-4)
+
+
+# --------------------------------------------------------------------------------------------------- the forms that fail
+
+
+def trained_on_digits(**options):
+    digits = data.load("digits")
+    model = vsclib.models.create("vsc_uai", image_shape=SHAPE, latents=50, hidden=100, alpha=0.2, **options)
+    history = vsclib.fit(model, digits, steps=400, batch_size=100, progress=False)
+    return history.terms, metrics.evaluate(model, digits, seeded(), test_images=300)
+
+
+def test_selector_as_printed_ends_in_an_autoencoder():
+    """It learns to be undecided: the training sees no KL, and the record tells the KL that there is."""
+    terms, record = trained_on_digits(selector="printed")
+    assert terms["kl_slab"][-1] + terms["kl_spike"][-1] < 0.01
+    assert record["kl"] > 50 and record["elbo_paid"] < -100
+    _, sound = trained_on_digits()
+    assert sound["elbo_paid"] > -30
+
+
+def test_gates_as_printed_stay_on_whatever_the_sparsity_term_says():
+    terms, record = trained_on_digits(gamma_form="relu")
+    assert record["always_on"] == record["ever_on"] > 15
+    assert record["sparsity_term"] == pytest.approx(terms["sparsity"][-1], rel=0.1) and record["sparsity_term"] > 3
