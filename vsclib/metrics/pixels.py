@@ -1,7 +1,6 @@
 """How near an image is to its original: PSNR and SSIM, image by image."""
 
 from torch import Tensor
-from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
 from vsclib.errors import ConfigurationError, DataError
 from vsclib.metrics.encoding import Images, as_floats, batches, codes, reconstruct
@@ -28,6 +27,9 @@ def image_psnr(images: Images, reconstructions: Images) -> Tensor:
         DataError: the shapes differ.
     """
     x, y = _pair(images, reconstructions)
+    # Imported here: it takes seconds, and few who import this library want it.
+    from torchmetrics.functional.image import peak_signal_noise_ratio
+
     # Without dim, torchmetrics pools the squared error over all images and gives another number.
     return peak_signal_noise_ratio(y, x, data_range=1.0, dim=(1, 2, 3), reduction="none")  # (N,)
 
@@ -126,6 +128,9 @@ def ssim(images: Images, reconstructions: Images, window: int | None = None) -> 
             f"window = {window!r} is not allowed for images of {x.shape[-2]} x {x.shape[-1]} pixels: "
             f"choose an odd number from 3 to {ssim_window(tuple(x.shape))}"
         )
+    # Imported here: it takes seconds, and few who import this library want it.
+    from torchmetrics.functional.image import structural_similarity_index_measure
+
     # torchmetrics derives the window's side from sigma; this sigma gives exactly the side asked for, and 1.5 for 11.
     sigma = WINDOW_SIGMA * window / WINDOW
     total = 0.0
