@@ -4,8 +4,6 @@ import warnings
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from vsclib.errors import DataError
@@ -52,6 +50,10 @@ def linear_accuracy(
         raise DataError(f"the first {len(y)} training labels are all the same: a classifier needs at least 2 classes")
     scale = x.std() or 1.0  # a collapsed code is all zeros; the classifier then answers with the commonest label
     # The default of 100 iterations stops short on 200 latents; on codes of a hardly trained model 1,000 do, without harm.
+    # Imported here: it takes seconds, and few who import this library want it.
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
     classifier = LogisticRegression(C=1.0, max_iter=1000)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
