@@ -20,14 +20,20 @@ Example:
     True
 """
 
+from vsclib.metrics.active import ActiveUnits, active_units
+from vsclib.metrics.aggregate import AggregateSparsity, aggregate_sparsity
 from vsclib.metrics.bound import Elbo, elbo
+from vsclib.metrics.collapse import coefficient_collapsed, posterior_collapsed
 from vsclib.metrics.encoding import codes, read_out, reconstruct
+from vsclib.metrics.importance import ImportanceBound, importance_bound
 from vsclib.metrics.pixels import image_psnr, psnr, psnr_thresholded, ssim, ssim_window
 from vsclib.metrics.probe import PROBE_CODES, linear_accuracy
 from vsclib.metrics.record import DEFINITIONS, evaluate
 from vsclib.metrics.sparsity import (
     Usage,
+    dead_latents,
     informative_latents,
+    l0,
     moving_latents,
     near_zero,
     penalty,
@@ -38,17 +44,27 @@ from vsclib.metrics.sparsity import (
 __all__ = [
     "DEFINITIONS",
     "PROBE_CODES",
+    "ActiveUnits",
+    "AggregateSparsity",
     "Elbo",
+    "ImportanceBound",
     "Usage",
+    "active_units",
+    "aggregate_sparsity",
     "codes",
+    "coefficient_collapsed",
+    "dead_latents",
     "elbo",
     "evaluate",
     "image_psnr",
+    "importance_bound",
     "informative_latents",
+    "l0",
     "linear_accuracy",
     "moving_latents",
     "near_zero",
     "penalty",
+    "posterior_collapsed",
     "pseudo_inputs_used",
     "psnr",
     "psnr_thresholded",

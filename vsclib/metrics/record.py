@@ -8,11 +8,14 @@ import torch
 from vsclib.data import DataSet
 from vsclib.errors import ConfigurationError
 from vsclib.metrics.bound import elbo
+from vsclib.metrics.collapse import coefficient_collapsed, posterior_collapsed
 from vsclib.metrics.encoding import codes, read_out, reconstruct
 from vsclib.metrics.pixels import psnr, psnr_thresholded, ssim, ssim_window
 from vsclib.metrics.probe import PROBE_CODES, linear_accuracy
 from vsclib.metrics.sparsity import (
+    dead_latents,
     informative_latents,
+    l0,
     moving_latents,
     near_zero,
     penalty,
@@ -48,6 +51,11 @@ DEFINITIONS: dict[str, str] = {
     "psnr_thresholded_0.2": "PSNR at the mean code with |z| < 0.2 set to zero; dB.",
     "moving_latents": "Number of latents with a variance of mu (of z without one) over the images above 0.01.",
     "informative_latents": "Number of latents with a mean KL above 0.01 nat. None without a bound.",
+    "dead_latents": "Number of latents that are on for no image at all, by the threshold.",
+    "l0": "Mean number of entries of an image's mean code that are not exactly zero.",
+    "coefficient_collapsed": "Share of latents with |z| at most 0.01 for at least 95 % of the images; between 0 and 1.",
+    "posterior_collapsed": "Share of latents with a KL of at most 0.01 nat for at least 95 % of the images; between 0 and 1. "
+    "None without a bound.",
     "accuracy": "Share of test images whose label a logistic regression reads from the mean code (mu * active for a "
     "VSC); C = 1, codes divided by one standard deviation, fitted on the first 5,000 training images.",
     "accuracy_mu_gamma": "The same classifier on mu * gamma. None where the code has no mu or no gamma.",
@@ -113,6 +121,7 @@ def _bound(model: Model, x: np.ndarray, code: Code, generator: torch.Generator, 
         "pseudo_inputs_used": pseudo_inputs_used(code),
         "psnr_sampled": psnr(x, reconstruct(model, x, sampled=True, generator=generator)),
         "informative_latents": informative_latents(model, code),
+        "posterior_collapsed": posterior_collapsed(model, code),
     }
 
 
@@ -136,6 +145,9 @@ def _sparsity(model: Model, code: Code) -> Record:
         "near_zero": near_zero(code),
         "near_zero_0.2": near_zero(code, 0.2),
         "moving_latents": moving_latents(code),
+        "dead_latents": dead_latents(code, threshold),
+        "l0": l0(code),
+        "coefficient_collapsed": coefficient_collapsed(code),
     }
 
 

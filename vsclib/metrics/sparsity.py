@@ -82,6 +82,36 @@ def near_zero(code: Code, threshold: float = 0.05) -> float:
     return (code.z.abs() < threshold).double().mean().item()
 
 
+def dead_latents(code: Code, threshold: float = 0.5) -> int:
+    """Number of latents that are on for no image at all.
+
+    Args:
+        code: codes (N, J) of a whole set; more images find fewer dead latents, so state N.
+        threshold: what gamma must exceed, in [0, 1). Codes without a gamma are counted by ``active``.
+
+    Returns:
+        A number of latents; 0 for dense models.
+
+    Raises:
+        ConfigurationError: the threshold lies outside [0, 1).
+    """
+    return int((~on(code, threshold)).all(0).sum())
+
+
+def l0(code: Code) -> float:
+    r"""Mean number of entries of an image's code that are not exactly zero: :math:`\frac1N\sum_{ij}\mathbf 1[z_{ij}\ne 0]`.
+
+    For a VSC's mean code it is the number of latents that are on; small values that are no zeros count in full.
+
+    Args:
+        code: codes (N, J) of a whole set; ``z`` is what counts.
+
+    Returns:
+        Latents per image.
+    """
+    return (code.z != 0).double().sum(1).mean().item()
+
+
 def moving_latents(code: Code, threshold: float = 0.01) -> int:
     r"""Number of latents whose mean moves with the image: :math:`\operatorname{Var}_i[\mu_{ij}] > 0.01`.
 
