@@ -369,7 +369,7 @@ def test_a_record_is_plain_defined_and_complete(digits, name):
     assert all(value is None or type(value) in (int, float) for value in record.values())
     assert json.loads(json.dumps(record, allow_nan=False)) == record
     sparse = name in ("vsc", "vsc_uai", "vsc_wu")
-    has_bound = sparse or name in ("vae", "beta_vae")
+    has_bound = sparse or name in ("vae", "beta_vae", "beta_tcvae")
     assert (record["elbo"] is not None) is has_bound
     assert (record["accuracy_mu_gamma"] is not None) is sparse
     assert (record["low_threshold"] is not None) is (sparse and name != "vsc_uai")

@@ -49,7 +49,7 @@ def test_encode_works_without_gradients(name):
     assert all(weight.grad is None for weight in model.parameters())
 
 
-@pytest.mark.parametrize("name", ["ae", "beta_vae", "short_run", "vae"])
+@pytest.mark.parametrize("name", ["ae", "beta_tcvae", "beta_vae", "short_run", "vae"])
 def test_dense_models_are_active_throughout(name):
     assert tiny(name).encode(images()).active.all()
 

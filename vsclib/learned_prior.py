@@ -167,5 +167,5 @@ def log_density(z: Tensor, active: Tensor, gamma: Tensor, mu: Tensor, logvar: Te
     Returns:
         In nats, of the broadcast shape.
     """
-    slab = -0.5 * ((z - mu).square() * (-logvar).exp() + logvar) - spike_slab.HALF_LOG_TWO_PI
+    slab = spike_slab.gaussian_log_prob(z, mu, logvar)
     return torch.where(active, gamma.log() + slab, torch.log1p(-gamma))

@@ -94,6 +94,26 @@ def gaussian_kl(mu: Tensor, logvar: Tensor, mu_p: Tensor | float = 0.0, logvar_p
     return 0.5 * (logvar_p - logvar + (logvar - logvar_p).exp() + (mu - mu_p) ** 2 * (-logvar_p).exp() - 1.0)  # (B, J)
 
 
+def gaussian_log_prob(z: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
+    r"""Log-density of normal distributions, for each latent.
+
+    .. math:: \log\mathcal N(z;\mu,\sigma^2) = -\tfrac12\Bigl[\frac{(z-\mu)^2}{\sigma^2} + \log\sigma^2 + \log 2\pi\Bigr]
+
+    Args:
+        z: codes; shapes broadcast.
+        mu: means.
+        logvar: log-variances.
+
+    Returns:
+        In nats, of the broadcast shape.
+
+    Example:
+        >>> gaussian_log_prob(torch.zeros(1), torch.zeros(1), torch.zeros(1))
+        tensor([-0.9189])
+    """
+    return -0.5 * ((z - mu).square() * (-logvar).exp() + logvar) - HALF_LOG_TWO_PI
+
+
 def kl(
     gamma: Tensor,
     mu: Tensor,

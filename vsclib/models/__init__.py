@@ -6,6 +6,7 @@ import torch
 
 from vsclib.errors import ConfigurationError, nearest
 from vsclib.models.autoencoder import AutoEncoder
+from vsclib.models.beta_tcvae import BetaTCVAE
 from vsclib.models.contract import Code, Loss, Model, ModelConfig
 from vsclib.models.generator import ShortRun, SparseGenerator
 from vsclib.models.vae import VAE, BetaVAEConfig
@@ -24,6 +25,7 @@ class BetaVAE(VAE):
 
 FAMILIES: dict[str, type[Model]] = {
     "ae": AutoEncoder,
+    "beta_tcvae": BetaTCVAE,
     "beta_vae": BetaVAE,
     "short_run": ShortRun,
     "sparse_generator": SparseGenerator,

@@ -62,6 +62,10 @@ class VAE(Model):
         """The parts of KL(q || p), each (B, J) in nats."""
         return {"kl": spike_slab.gaussian_kl(code.mu, code.logvar)}
 
+    def charges(self, code: Code) -> dict[str, Tensor]:
+        """What training charges for drawn codes, each (B,) in nats: the KL, unless a family weighs its parts otherwise."""
+        return {name: part.sum(1) for name, part in self.divergences(code).items()}
+
     # ------------------------------------------------------------------------------ shared by all variational families
 
     def draw_slab(self, code: Code, generator: torch.Generator) -> Tensor:
@@ -84,8 +88,9 @@ class VAE(Model):
     def loss(self, x: Tensor, step: int, generator: torch.Generator) -> Loss:
         """Reconstruction, weighted divergences and penalties."""
         code = self.posterior(x)
-        reconstruction = -self.decode(self.draw_for_training(code, generator)).log_prob(x).mean()
+        code = code._replace(z=self.draw_for_training(code, generator))
+        reconstruction = -self.decode(code.z).log_prob(x).mean()
         weight = self.kl_weight(step)
-        divergences = {name: weight * part.sum(1).mean() for name, part in self.divergences(code).items()}
+        divergences = {name: weight * part.mean() for name, part in self.charges(code).items()}
         penalties = {name: part.mean() for name, part in self.penalties(code).items()}
         return Loss.of(reconstruction=reconstruction, **divergences, **penalties)

@@ -1,0 +1,104 @@
+"""The KL of a VAE split into three by the aggregate posterior, which a batch estimates."""
+
+import math
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from vsclib import spike_slab
+from vsclib.errors import ConfigurationError
+
+Estimator = Literal["stratified", "weighted"]
+"""How a batch stands for all images: by shares that sum to one, or by the minibatch weight of the papers' runs."""
+
+
+class Split(NamedTuple):
+    """Three parts of the KL, each (B,) in nats; they sum to it.
+
+    Attributes:
+        index_code_mi: mutual information between an image's number and its code.
+        total_correlation: KL from the aggregate posterior to the product of its marginals.
+        dimension_kl: KL from these marginals to the prior.
+    """
+
+    index_code_mi: Tensor
+    total_correlation: Tensor
+    dimension_kl: Tensor
+
+
+def log_shares(batch: int, images: int, estimator: Estimator) -> Tensor:
+    r"""Logarithms of the shares by which the images of a batch stand for all N, seen from each of them.
+
+    .. math:: \hat q(z_i) = \sum_m W_{im}\,q(z_i\mid x_m), \qquad
+        W_{ii} = \frac1N,\ W_{im} = \frac{N-1}{N(B-1)} \quad\text{or}\quad W_{im} = \frac1{NB}
+
+    The first choice, ``stratified``, is unbiased, and exact where the batch holds all images. The paper gives one of the
+    other images what its count leaves over; averaged over which one, its shares are these. The second, ``weighted``, is a
+    lower bound in the mean: the image itself counts too little by a factor of B and the others by nearly N, so that the
+    parts are off by many nats.
+
+    Args:
+        batch: B, at least 2 unless it is all images.
+        images: N, at least B.
+        estimator: which of the two.
+
+    Returns:
+        (B, B); row i belongs to the code drawn for image i.
+
+    Raises:
+        ConfigurationError: the batch is no part of the images, or too small for an average.
+
+    Source:
+        Chen et al. (2018), appendix on minibatch-weighted and minibatch-stratified sampling.
+
+    Example:
+        >>> log_shares(2, 4, "stratified").exp()
+        tensor([[0.2500, 0.7500],
+                [0.7500, 0.2500]])
+    """
+    if not 1 <= batch <= images or batch == 1 < images:
+        raise ConfigurationError(
+            f"batch_size = {batch} of {images} images gives no aggregate posterior: choose 2 <= batch_size <= {images}"
+        )
+    if estimator == "weighted":
+        return torch.full((batch, batch), -math.log(images * batch))
+    others = math.log((images - 1) / (images * (batch - 1))) if batch > 1 else -math.inf
+    return torch.full((batch, batch), others).fill_diagonal_(-math.log(images))
+
+
+def split_kl(z: Tensor, mu: Tensor, logvar: Tensor, images: int, estimator: Estimator = "stratified") -> Split:
+    r"""Split the KL from normal posteriors to the standard normal prior, by one draw from each posterior.
+
+    .. math:: \mathrm{KL}\bigl(q(z\mid x)\,\|\,p(z)\bigr) =
+        \underbrace{\mathrm{KL} - \log\frac{q(z)}{p(z)}}_{\text{mutual information}}
+        + \underbrace{\log\frac{q(z)}{\prod_j q(z_j)}}_{\text{total correlation}}
+        + \underbrace{\sum_j\log\frac{q(z_j)}{p(z_j)}}_{\text{dimension-wise KL}}
+
+    in the mean over images and draws. The KL itself is taken in closed form, so that the parts sum to it exactly, whatever
+    the estimate of q(z). A share enters log q(z) once and every log q(z_j) once: put inside the sum over latents, it would
+    count J times in log q(z).
+
+    Args:
+        z: one draw from each posterior, (B, J).
+        mu: means, (B, J).
+        logvar: log-variances, (B, J).
+        images: N, how many images the aggregate posterior averages over.
+        estimator: how the batch stands for them.
+
+    Returns:
+        The parts, for each image.
+
+    Raises:
+        ConfigurationError: the batch is no part of the images, or too small for an average.
+
+    Source:
+        Chen et al. (2018), the decomposition of the KL.
+    """
+    shares = log_shares(len(z), images, estimator).to(z.device)  # (B, B)
+    each = spike_slab.gaussian_log_prob(z.unsqueeze(1), mu, logvar)  # (B, B, J)
+    joint = (shares + each.sum(2)).logsumexp(1)  # (B,)
+    marginals = (shares.unsqueeze(2) + each).logsumexp(1).sum(1)  # (B,)
+    prior = spike_slab.gaussian_log_prob(z, torch.zeros_like(z), torch.zeros_like(z)).sum(1)  # (B,)
+    whole = spike_slab.gaussian_kl(mu, logvar).sum(1)  # (B,)
+    return Split(whole - joint + prior, joint - marginals, marginals - prior)

@@ -1,0 +1,49 @@
+"""The beta-TCVAE: a VAE that pays extra only for latents that depend on one another."""
+
+import torch
+from torch import Tensor
+
+from vsclib.aggregate_posterior import Estimator, split_kl
+from vsclib.configuration import NonNegative, configuration
+from vsclib.models.contract import Code
+from vsclib.models.vae import VAE, VAEConfig
+from vsclib.schedules import Linear
+
+
+@configuration
+class BetaTCVAEConfig(VAEConfig):
+    """Options of the beta-TCVAE. ``kl_warm_up`` is about the whole KL, ``beta`` about its middle part."""
+
+    beta: NonNegative = 6.0
+    """Weight of the total correlation: 1 gives the VAE; 6 is a common choice."""
+    estimator: Estimator = "stratified"
+    """How a batch stands for all images: ``stratified`` is unbiased, ``weighted`` is the paper's minibatch weight."""
+
+
+class BetaTCVAE(VAE):
+    r"""A VAE whose total correlation weighs ``beta`` times.
+
+    .. math:: \mathcal L = -\mathbb E_q\log p(x\mid z) + I(x; z) + \beta\,\mathrm{KL}\Bigl(q(z)\,\Big\|\,\prod_j q(z_j)\Bigr)
+        + \sum_j\mathrm{KL}\bigl(q(z_j)\,\|\,p(z_j)\bigr), \qquad q(z) = \frac1N\sum_n q(z\mid x_n)
+
+    ``kl`` stays the VAE's, and so does the evidence lower bound. The sum over pairs of images takes B^2 J numbers.
+
+    Source:
+        Chen et al. (2018), the objective of the beta-TCVAE.
+    """
+
+    Config = BetaTCVAEConfig
+    images: int = 0
+
+    def prepare(self, images: Tensor, generator: torch.Generator) -> None:
+        """Count the images that the aggregate posterior averages over; untold, a batch is all there is."""
+        self.images = len(images)
+
+    def plan(self, steps: int, steps_per_epoch: int) -> None:
+        """The weight of the whole KL rises to 1 over ``kl_warm_up`` steps."""
+        self.kl_weight = Linear(0.0, 1.0, until=self.config.kl_warm_up)
+
+    def charges(self, code: Code) -> dict[str, Tensor]:
+        """The three parts of the KL, the total correlation weighted; each (B,) in nats."""
+        parts = split_kl(code.z, code.mu, code.logvar, self.images or len(code.z), self.config.estimator)
+        return parts._asdict() | {"total_correlation": self.config.beta * parts.total_correlation}
