@@ -129,7 +129,7 @@ def test_a_card_holds_the_equation_its_source_its_check_and_the_result():
     text = card._repr_markdown_()
     assert "\\boxed" in text and card.equation.tex.strip() in text
     assert "supplement, Eq. 6" in text and "(#e02)" in text and "(#li-han-supplement-eq-6)" in text
-    assert text.count("passed`") >= 1 and text.count("fails, as it should`") >= 1
+    assert text.count("passed</li>") >= 1 and text.count("fails, as it should</li>") >= 1
 
 
 # --------------------------------------------------------------------------------------------------------- bad input

@@ -1,5 +1,6 @@
 """An equation as a chapter shows it: boxed, with its number in the source, its check and what the check found just now."""
 
+from html import escape
 from typing import NamedTuple
 
 from vsclib.checks import Outcome, run
@@ -36,7 +37,9 @@ class Card(NamedTuple):
     def _lines(self) -> list[str]:
         if self.outcome is None:
             return [self.equation.reason]
-        return ["\n".join(f"- `{verdict}`" for verdict in self.outcome.verdicts)]
+        # HTML, since Markdown would read a formula's underscores and asterisks.
+        items = "".join(f"<li>{escape(str(verdict))}</li>" for verdict in self.outcome.verdicts)
+        return [f'<ul class="verdicts">{items}</ul>']
 
 
 def show(id: str) -> Card:
