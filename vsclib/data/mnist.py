@@ -1,17 +1,13 @@
 """MNIST and its drop-in replacements: four IDX files in torchvision's layout, each checked before it is believed."""
 
 import hashlib
-import os
-import socket
-import tempfile
-from http.client import HTTPException
 from math import prod
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from vsclib.data import folders
+from vsclib.data import downloads, folders
 from vsclib.data.dataset import DataSet, Information, Split, assemble
 from vsclib.errors import DataError
 
@@ -73,11 +69,7 @@ def load(idx_set: IdxSet, root: str | Path | None = None) -> DataSet:
     raw = folders.find(f"{idx_set.folder}/raw", root)
     if raw is None:
         raw = download(idx_set)
-    if raw.parent.parent == folders.cache_folder():
-        remedy = f"delete the folder {raw.parent} and load again to download it anew"
-    else:
-        remedy = f"put the published file there, or load without root and {folders.VARIABLE} to download it"
-    train, test = read(idx_set, raw, remedy)
+    train, test = read(idx_set, raw, downloads.remedy(raw.parent))
     return assemble(idx_set.name, train, test, idx_set.information.classes)
 
 
@@ -110,39 +102,22 @@ def download(idx_set: IdxSet) -> Path:
     Raises:
         DataError: no network, no space, or what arrived is not the published set.
     """
-    cache = folders.cache_folder()
-    remedy = (
+    by_hand = (
         f"put {', '.join(file.name for file in idx_set.files)}, unpacked, into DATA/{idx_set.folder}/raw "
         f"and set {folders.VARIABLE}=DATA"
     )
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{idx_set.folder}-", dir=cache) as temporary:
-            _fetch(idx_set, temporary)
-            arrived = Path(temporary) / idx_set.folder
-            read(idx_set, arrived / "raw", f"what was downloaded is not what was published, {remedy}")
-            for packed in (arrived / "raw").glob("*.gz"):
-                packed.unlink()
-            if not (cache / idx_set.folder / "raw").is_dir():  # else another process was faster
-                os.replace(arrived, cache / idx_set.folder)
-    except (OSError, RuntimeError, HTTPException) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
-        raise DataError(
-            f"no copy of {idx_set.name} under {folders.VARIABLE} or in {cache}, and no download ({reason}): {remedy}"
-        ) from None
-    return cache / idx_set.folder / "raw"
 
+    def fetch(folder: Path) -> None:
+        # Imported here: torchvision takes a second to import, and most loads need no download.
+        from torchvision import datasets
 
-def _fetch(idx_set: IdxSet, folder: str) -> None:
-    # Imported here: torchvision takes a second to import, and most loads need no download.
-    from torchvision import datasets
-
-    patience = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(30)  # torchvision sets none, and a silent firewall would hold the reader for ever
-    try:
         getattr(datasets, idx_set.folder)(folder, download=True)
-    finally:
-        socket.setdefaulttimeout(patience)
+        raw = folder / idx_set.folder / "raw"
+        read(idx_set, raw, f"what was downloaded is not what was published, {by_hand}")
+        for packed in raw.glob("*.gz"):
+            packed.unlink()
+
+    return downloads.into_cache(idx_set.name, idx_set.folder, fetch, by_hand) / "raw"
 
 
 def _check_size(file: IdxFile, raw: Path, remedy: str) -> None:
