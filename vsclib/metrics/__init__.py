@@ -24,8 +24,11 @@ from vsclib.metrics.active import ActiveUnits, active_units
 from vsclib.metrics.aggregate import AggregateSparsity, aggregate_sparsity
 from vsclib.metrics.bound import Elbo, elbo
 from vsclib.metrics.collapse import coefficient_collapsed, posterior_collapsed
+from vsclib.metrics.correlation import BlockFloor, Blocks, absolute_correlation, block_floor, blocks
+from vsclib.metrics.dci import DCI, dci
 from vsclib.metrics.encoding import codes, read_out, reconstruct
 from vsclib.metrics.importance import ImportanceBound, importance_bound
+from vsclib.metrics.mig import Gap, mig, mutual_information
 from vsclib.metrics.pixels import image_psnr, psnr, psnr_thresholded, ssim, ssim_window
 from vsclib.metrics.probe import PROBE_CODES, linear_accuracy
 from vsclib.metrics.record import DEFINITIONS, evaluate
@@ -42,17 +45,25 @@ from vsclib.metrics.sparsity import (
 )
 
 __all__ = [
+    "DCI",
     "DEFINITIONS",
     "PROBE_CODES",
     "ActiveUnits",
     "AggregateSparsity",
+    "BlockFloor",
+    "Blocks",
     "Elbo",
+    "Gap",
     "ImportanceBound",
     "Usage",
+    "absolute_correlation",
     "active_units",
     "aggregate_sparsity",
+    "block_floor",
+    "blocks",
     "codes",
     "coefficient_collapsed",
+    "dci",
     "dead_latents",
     "elbo",
     "evaluate",
@@ -61,7 +72,9 @@ __all__ = [
     "informative_latents",
     "l0",
     "linear_accuracy",
+    "mig",
     "moving_latents",
+    "mutual_information",
     "near_zero",
     "penalty",
     "posterior_collapsed",

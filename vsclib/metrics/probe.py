@@ -39,7 +39,7 @@ def linear_accuracy(
     Raises:
         DataError: lengths that do not fit, codes that are no numbers, or fewer than two labels.
     """
-    x, x_test = _matrix(train_codes)[:PROBE_CODES], _matrix(test_codes)
+    x, x_test = matrix(train_codes)[:PROBE_CODES], matrix(test_codes)
     y, y_test = np.asarray(train_labels)[:PROBE_CODES], np.asarray(test_labels)
     if len(x) != len(y) or len(x_test) != len(y_test) or x.shape[1] != x_test.shape[1]:
         raise DataError(
@@ -61,7 +61,8 @@ def linear_accuracy(
     return float(classifier.score(x_test / scale, y_test))
 
 
-def _matrix(codes: Tensor | ArrayLike) -> np.ndarray:
+def matrix(codes: Tensor | ArrayLike) -> np.ndarray:
+    """Codes as float64 (N, J); DataError when they are no finite numbers or no matrix."""
     array = codes.detach().cpu().numpy() if isinstance(codes, Tensor) else np.asarray(codes)
     if array.ndim != 2 or not np.isfinite(array).all():
         raise DataError(f"codes shaped {array.shape} must be finite numbers (N, J): check the model for NaN")
