@@ -23,15 +23,18 @@ Example:
 from vsclib.metrics.active import ActiveUnits, active_units
 from vsclib.metrics.aggregate import AggregateSparsity, aggregate_sparsity
 from vsclib.metrics.bound import Elbo, elbo
+from vsclib.metrics.classifier import Classifier, FewLabels, accuracy_by_labels, network_accuracy
 from vsclib.metrics.collapse import coefficient_collapsed, posterior_collapsed
 from vsclib.metrics.correlation import BlockFloor, Blocks, absolute_correlation, block_floor, blocks
 from vsclib.metrics.dci import DCI, dci
 from vsclib.metrics.encoding import codes, read_out, reconstruct
 from vsclib.metrics.importance import ImportanceBound, importance_bound
+from vsclib.metrics.interpolation import largest_components, one_after_another, one_at_a_time
 from vsclib.metrics.mig import Gap, mig, mutual_information
 from vsclib.metrics.pixels import image_psnr, psnr, psnr_thresholded, ssim, ssim_window
 from vsclib.metrics.probe import PROBE_CODES, linear_accuracy
 from vsclib.metrics.record import DEFINITIONS, evaluate
+from vsclib.metrics.robustness import Robustness, add_noise, robustness
 from vsclib.metrics.sparsity import (
     Usage,
     dead_latents,
@@ -43,6 +46,7 @@ from vsclib.metrics.sparsity import (
     pseudo_inputs_used,
     usage,
 )
+from vsclib.metrics.subspace import conditional_codes, conditional_samples
 
 __all__ = [
     "DCI",
@@ -52,17 +56,24 @@ __all__ = [
     "AggregateSparsity",
     "BlockFloor",
     "Blocks",
+    "Classifier",
     "Elbo",
+    "FewLabels",
     "Gap",
     "ImportanceBound",
+    "Robustness",
     "Usage",
     "absolute_correlation",
+    "accuracy_by_labels",
     "active_units",
+    "add_noise",
     "aggregate_sparsity",
     "block_floor",
     "blocks",
     "codes",
     "coefficient_collapsed",
+    "conditional_codes",
+    "conditional_samples",
     "dci",
     "dead_latents",
     "elbo",
@@ -71,11 +82,15 @@ __all__ = [
     "importance_bound",
     "informative_latents",
     "l0",
+    "largest_components",
     "linear_accuracy",
     "mig",
     "moving_latents",
     "mutual_information",
     "near_zero",
+    "network_accuracy",
+    "one_after_another",
+    "one_at_a_time",
     "penalty",
     "posterior_collapsed",
     "pseudo_inputs_used",
@@ -83,6 +98,7 @@ __all__ = [
     "psnr_thresholded",
     "read_out",
     "reconstruct",
+    "robustness",
     "ssim",
     "ssim_window",
     "usage",

@@ -1,0 +1,78 @@
+"""Noise: its size, its clipping, and a model for which the answers are known."""
+
+import numpy as np
+import pytest
+import torch
+from small_models import SHAPE, images, seeded, tiny
+
+from vsclib import data, metrics
+from vsclib.errors import ConfigurationError, DataError
+from vsclib.metrics.robustness import any_pixels
+from vsclib.models import Code
+
+
+@pytest.fixture(scope="module")
+def digits() -> data.DataSet:
+    found = data.load("digits")
+    half = found.train._replace(images=found.train.images[:400], labels=found.train.labels[:400])
+    return found._replace(train=half)
+
+
+def test_noise_has_its_standard_deviation_and_clipping_halves_it_on_black():
+    black = torch.zeros(50, 1, 20, 20)
+    free = metrics.add_noise(black, 0.3, seeded(), clipped=False)
+    cut = metrics.add_noise(black, 0.3, seeded())
+    assert free.std().item() == pytest.approx(0.3, rel=0.02) and abs(free.mean().item()) < 0.01
+    assert torch.equal(cut, free.clamp(0, 1))
+    assert (cut == 0).float().mean().item() == pytest.approx(0.5, abs=0.02)
+    bytes_ = np.full((2, 1, 4, 4), 255, np.uint8)
+    assert torch.equal(metrics.add_noise(bytes_, 0.0, seeded()), torch.ones(2, 1, 4, 4))
+    with pytest.raises(ConfigurationError, match="sigma = -1"):
+        metrics.add_noise(black, -1, seeded())
+
+
+@pytest.mark.parametrize("name", ["vae", "vsc", "vsc_uai", "short_run"])
+def test_models_take_any_pixels_inside_the_block_only(name):
+    model, loud = tiny(name), 3.0 * images() - 1.0
+    with any_pixels(model):
+        assert model.encode(loud).z.isfinite().all()
+        with pytest.raises(DataError, match="finite and shaped"):
+            model.encode(loud[:, :, :4])
+    with pytest.raises(DataError, match="pixels from"):
+        model.encode(loud)
+
+
+def test_rows_of_the_table_are_what_the_single_measures_give(digits):
+    model = tiny("vae")
+    found = metrics.robustness(model, digits, sigmas=(0.0, 0.4), test_images=60)
+    assert [(row.sigma, row.clipped) for row in found] == [(0.0, True), (0.4, True), (0.0, False), (0.4, False)]
+    x = data.to_tensor(digits.test.images[:60])
+    noisy = (x + 0.4 * torch.randn(x.shape, generator=seeded(0))).clamp(0, 1)
+    denoised = metrics.reconstruct(model, noisy)
+    assert found[1].ssim == pytest.approx(metrics.ssim(x, denoised), abs=1e-6)
+    assert found[1].ssim_noisy == pytest.approx(metrics.ssim(x, noisy), abs=1e-6)
+    assert found[1].ssim_printed == pytest.approx(metrics.ssim(noisy, denoised), abs=1e-6)
+    assert found[0].ssim_noisy == pytest.approx(1.0) and found[0].ssim == pytest.approx(found[0].ssim_printed)
+    assert found[0][2:] == found[2][2:]  # no noise, nothing to clip
+
+
+def test_a_model_that_does_nothing_keeps_the_noise(digits, monkeypatch):
+    # Its code is the image: what a denoiser has to beat, and what scores 1 on the paper's wording.
+    model = tiny("ae", latents=64)
+    monkeypatch.setattr(model, "encode", lambda x: Code(model.check(x).flatten(1), x.flatten(1) > -9), raising=False)
+    monkeypatch.setattr(model, "decode", lambda z: type("Same", (), {"mean": z.unflatten(1, SHAPE)}), raising=False)
+    found = metrics.robustness(model, digits, sigmas=(0.0, 0.5), test_images=300)
+    for row in found:
+        assert row.ssim == pytest.approx(row.ssim_noisy) and row.ssim_printed == pytest.approx(1.0)
+        assert row.accuracy == row.code_accuracy
+    quiet, clipped, _, free = found
+    assert quiet.accuracy > 0.85 > clipped.accuracy + 0.1
+    assert clipped.accuracy > free.accuracy - 0.05 and clipped.ssim > free.ssim
+
+
+def test_robustness_needs_labels_and_images(digits):
+    bare = digits._replace(test=digits.test._replace(labels=None))
+    with pytest.raises(DataError, match="digits has no labels"):
+        metrics.robustness(tiny("vae"), bare)
+    with pytest.raises(ConfigurationError, match="test_images = 0"):
+        metrics.robustness(tiny("vae"), digits, test_images=0)
