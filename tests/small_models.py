@@ -7,7 +7,7 @@ from vsclib import models
 from vsclib.models import Loss
 
 SHAPE = (1, 8, 8)
-NAMES = ("ae", "beta_tcvae", "beta_vae", "short_run", "sparse_generator", "vae", "vsc", "vsc_uai", "vsc_wu")
+NAMES = ("abp", "ae", "beta_tcvae", "beta_vae", "short_run", "sparse_generator", "vae", "vsc", "vsc_uai", "vsc_wu")
 SPARSE = ("vsc", "vsc_uai", "vsc_wu")
 LIKELIHOODS = ("bernoulli", "gaussian", "gaussian_learned")
 

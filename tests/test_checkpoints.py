@@ -12,6 +12,7 @@ from vsclib import checkpoints, files, models
 
 SHAPE = (1, 8, 8)
 VARIANTS = [
+    ("abp", {"cold_steps": 7}),
     ("ae", {}),
     ("vae", {"network": "conv"}),
     ("beta_tcvae", {"beta": 3.0, "estimator": "weighted"}),
@@ -19,7 +20,7 @@ VARIANTS = [
     ("vsc", {"gamma_form": "relu", "alpha": 0.2, "gamma_bias": -0.1, "lam_until": 10}),
     ("vsc_uai", {"pseudo_inputs": 3, "selector": "normalised", "sharpness": 10.0, "lam_form": "sqrt"}),
     ("vsc_wu", {"alpha": 0.3}),
-    ("short_run", {"sigma": 0.2}),
+    ("short_run", {"sigma": 0.2, "chains": 3, "kept": 2, "skip": 4, "langevin_noise": True}),
     ("sparse_generator", {"alpha": 0.05, "hidden_layers": 2, "inference_steps": 5}),
 ]
 

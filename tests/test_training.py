@@ -21,6 +21,8 @@ MOVING = {
     "vae": {"kl_warm_up": 12},
     "beta_tcvae": {"kl_warm_up": 12},
     "vsc": {"lam_begin": 3, "lam_until": 14, "gate": "relaxed", "kl_warm_up": 9},
+    "abp": {"inference_steps": 5, "cold_steps": 20},
+    "short_run": {"inference_steps": 5, "langevin_noise": True, "chains": 2},
     "sparse_generator": {"alpha_decay": 0.2, "inference_steps": 5},
 }
 

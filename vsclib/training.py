@@ -109,13 +109,15 @@ def fit(model: Model, data: DataSet | Split | np.ndarray, config: TrainingConfig
     steps_per_epoch = len(images) // config.batch_size
     run = _Run(model, config, pixels)
     model.prepare(images, run.generator)
+    run.resume()
     model.plan(config.steps, steps_per_epoch)
     model.train()
     bar = tqdm(total=config.steps, initial=run.step, disable=not config.progress, unit="step", mininterval=1.0)
     with bar:
         while run.step < config.steps:
-            batch = images[run.order(steps_per_epoch)].float() / 255.0  # (B, C, H, W)
-            loss = model.loss(batch, run.step, run.generator)
+            indices = run.order(steps_per_epoch)  # (B,)
+            model.locate(indices)
+            loss = model.loss(images[indices].float() / 255.0, run.step, run.generator)
             run.update(loss)
             bar.update()
             if run.due(config.checkpoint_every):
@@ -179,8 +181,8 @@ class _Run:
         self.pending: list[dict[str, Tensor]] = []
         self.since = time.perf_counter()
         self.epoch = -1
-        if config.checkpoint and Path(config.checkpoint).exists():
-            self.resume(config.checkpoint)
+        # A checkpoint of another training is refused before anything about the model changes.
+        self.saved = self.read(config.checkpoint) if config.checkpoint and Path(config.checkpoint).exists() else None
 
     def order(self, steps_per_epoch: int) -> Tensor:
         """Indices of the next batch; every epoch has its own order, which depends on seed and epoch alone."""
@@ -260,6 +262,7 @@ class _Run:
         tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
         for index, state in self.optimizer.state_dict()["state"].items():
             tensors |= {f"adam.{index}.{name}": value for name, value in state.items()}
+        tensors |= {f"memory.{name}": value for name, value in self.model.memory().items()}
         tensors["generator"] = self.generator.get_state()
         points, terms, seconds = self.history()
         progress = {"step": self.step, "points": points, "terms": terms, "seconds": seconds}
@@ -271,7 +274,8 @@ class _Run:
         cpu = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
         checkpoints.write_tensors(self.config.checkpoint, cpu, metadata)
 
-    def resume(self, path: str | Path) -> None:
+    def read(self, path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+        """What a checkpoint of this training holds."""
         tensors, metadata = checkpoints.read_tensors(path)
         found, wanted = json.loads(metadata.get("identity", "{}")), json.loads(json.dumps(self.identity()))
         for name, value in wanted.items():
@@ -280,7 +284,18 @@ class _Run:
                     f"{path} belongs to another training ({name} = {found.get(name)!r}, wanted {value!r}): "
                     "choose another checkpoint file, or delete this one to start afresh"
                 )
+        return tensors, metadata
+
+    def resume(self) -> None:
+        """Go on from the checkpoint, if there is one."""
+        if self.saved is None:
+            return
+        tensors, metadata = self.saved
+        self.saved = None
         self.model.load_state_dict(_part(tensors, "model."))
+        memory = self.model.memory()
+        for name, value in _part(tensors, "memory.").items():
+            memory[name].copy_(value)
         state: dict[int, dict[str, Tensor]] = {}
         for name, value in _part(tensors, "adam.").items():
             index, field = name.split(".")

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 
 from vsclib.errors import ConfigurationError, nearest
+from vsclib.models.abp import ABP
 from vsclib.models.autoencoder import AutoEncoder
 from vsclib.models.beta_tcvae import BetaTCVAE
 from vsclib.models.contract import Code, Loss, Model, ModelConfig
@@ -24,6 +25,7 @@ class BetaVAE(VAE):
 
 
 FAMILIES: dict[str, type[Model]] = {
+    "abp": ABP,
     "ae": AutoEncoder,
     "beta_tcvae": BetaTCVAE,
     "beta_vae": BetaVAE,

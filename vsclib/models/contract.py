@@ -136,6 +136,13 @@ class Model(nn.Module):
     def prepare(self, images: Tensor, generator: torch.Generator) -> None:
         """Take from the training images, uint8 (N, C, H, W), what the weights start from. ``fit`` calls it before it trains."""
 
+    def locate(self, indices: Tensor) -> None:
+        """Learn which training images (B,) the next loss is about. ``fit`` calls it before every loss."""
+
+    def memory(self) -> dict[str, Tensor]:
+        """What a resumed training needs beside the weights, by name: kept in its checkpoint, not in the model's file."""
+        return {}
+
     def plan(self, steps: int, steps_per_epoch: int) -> None:
         """Lay out the schedules over a training of ``steps`` steps. ``fit`` calls it; untrained, no step is planned."""
 

@@ -1,13 +1,13 @@
 """Generators without an encoder: codes are found by gradient, under a dense or a sparse prior."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
 from vsclib import inference, spike_slab
-from vsclib.configuration import OpenUnit, Positive, Steps, configuration
+from vsclib.configuration import Count, OpenUnit, Positive, Steps, configuration
 from vsclib.errors import ConfigurationError
 from vsclib.models.contract import Code, Loss, Model, ModelConfig
 from vsclib.networks import LikelihoodName
@@ -16,7 +16,7 @@ from vsclib.schedules import Staircase
 
 @configuration
 class GeneratorConfig(ModelConfig):
-    """Options of the short-run generator."""
+    """The options that all generators share."""
 
     likelihood: LikelihoodName = "gaussian"
     """What the decoder's outputs stand for; the papers fix sigma = 0.3."""
@@ -26,16 +26,32 @@ class GeneratorConfig(ModelConfig):
     """s: a step moves the code by s^2 / 2 times the gradient."""
     inference_precision: Literal["float32", "bfloat16"] = "float32"
     """Precision of the decoder's products inside the inference; bfloat16 is faster and moves codes by about 0.2 %."""
+    langevin_noise: bool = False
+    """Add Langevin noise while training and to sampled codes; ``encode`` takes the same steps without it."""
 
 
 @configuration
-class SparseGeneratorConfig(GeneratorConfig):
+class ShortRunConfig(GeneratorConfig):
+    """Options of the short-run generator."""
+
+    chains: Count = 1
+    """C, independent chains for each image: one starts at zero, several start from draws of the prior."""
+    kept: Count = 1
+    """States kept of each chain: the one after ``inference_steps``, and one after every further ``skip`` steps."""
+    skip: Count = 10
+    """Steps between two kept states."""
+    pick: Literal["best", "mean"] = "best"
+    """What becomes of all kept states: the one of highest log-joint, or their mean."""
+
+
+@configuration
+class SparseGeneratorConfig(ShortRunConfig):
     """Options of the sparse generator. ``alpha`` weighs the wide component of the prior."""
 
     alpha: OpenUnit = 0.01
     """Weight of the wide component when the decay has ended."""
     alpha_start: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """Weight of the wide component in the first epoch; 1 is the dense prior."""
+    """Weight of the wide component in the first epoch; 1 is the dense prior, ``alpha`` itself holds it constant."""
     alpha_decay: Positive = 0.033
     """What every epoch takes off alpha."""
     sigma1: Positive = 1.0
@@ -57,11 +73,15 @@ class SparseGeneratorConfig(GeneratorConfig):
 class ShortRun(Model):
     """Codes by a short run of gradient steps from zero under a standard normal prior: the dense generator.
 
+    More chains, or more states of one chain, give more candidates for a code. The supplement of Li & Han calls this
+    "maximum sampling" and compares K chains with "a single chain with K skip steps", without a formula. Read here as: the
+    candidate of highest log-joint is the code; K chains are ``chains = K``, the single chain is ``kept = K``.
+
     Source:
-        Nijkamp et al. (2020); Li & Han (2022), Algorithm 1 with alpha = 1.
+        Nijkamp et al. (2020); Li & Han (2022), Algorithm 1 with alpha = 1, and the supplement, section B.2.
     """
 
-    Config = GeneratorConfig
+    Config: ClassVar[type] = ShortRunConfig
     heads = 0
     learning_rate = 1e-4
 
@@ -69,26 +89,74 @@ class ShortRun(Model):
         """Derivative of the log-prior, shaped like z."""
         return -z
 
-    def infer(self, x: Tensor) -> Tensor:
-        """Codes (B, J) of images (B, C, H, W), from a cold start at zero."""
-        start = torch.zeros(len(x), self.latents, device=x.device)
+    def prior_log_prob(self, z: Tensor) -> Tensor:
+        """The log-prior of each latent, shaped like z, in nats."""
+        return spike_slab.gaussian_log_prob(z, torch.zeros_like(z), torch.zeros_like(z))
+
+    def describe(self, z: Tensor) -> Code:
+        """The code that holds z (B, J)."""
+        return Code(z, self.all_active(z))
+
+    def infer(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Codes (B, J) of images (B, C, H, W), from a cold start.
+
+        Without a generator there is no noise, and several chains start from the same few draws for every image.
+        """
+        z = self.starts(len(x), generator, x.device)  # (C B, J)
+        images = x.repeat(self.config.chains, 1, 1, 1)
+        kept = [z := self.run(images, z, self.config.inference_steps, generator)]
+        kept += [z := self.run(images, z, self.config.skip, generator) for _ in range(self.config.kept - 1)]
+        return self.choose(x, torch.cat(kept).view(-1, len(x), self.latents))
+
+    def training_codes(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """Codes (B, J) that the decoder learns from."""
+        return self.infer(x, generator)
+
+    # ------------------------------------------------------------------------------------ shared by all generators
+
+    def starts(self, n: int, generator: torch.Generator | None, device: torch.device) -> Tensor:
+        """Where the chains of n images start, (C n, J), one chain of every image after the other."""
+        chains = self.config.chains
+        if chains == 1:
+            return torch.zeros(n, self.latents, device=device)
+        if generator is not None:
+            return self.sample_prior(chains * n, generator)
+        fixed = torch.Generator(device).manual_seed(0)
+        return self.sample_prior(chains, fixed).repeat_interleave(n, 0)
+
+    def run(self, x: Tensor, z: Tensor, steps: int, generator: torch.Generator | None) -> Tensor:
+        """Codes (B, J) a few steps on, with Langevin noise if that is on and has a source."""
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.config.inference_precision == "bfloat16"):
             return inference.follow_gradient(
                 lambda z: self.decode(z).log_prob(x),
                 self.prior_score,
-                start,
-                self.config.inference_steps,
+                z,
+                steps,
                 self.config.step_size,
+                generator if self.config.langevin_noise else None,
             )
+
+    @torch.no_grad()
+    def choose(self, x: Tensor, z: Tensor) -> Tensor:
+        """One code (B, J) for each image out of candidates (M, B, J)."""
+        if len(z) == 1:
+            return z[0]
+        if self.config.pick == "mean":
+            return z.mean(0)
+        joint = torch.stack([self.decode(one).log_prob(x) + self.prior_log_prob(one).sum(1) for one in z])  # (M, B)
+        return z[joint.argmax(0), torch.arange(len(x), device=z.device)]
 
     def encode(self, x: Tensor) -> Code:
         """The inferred code of images (B, C, H, W)."""
-        z = self.infer(self.check(x))
-        return Code(z, self.all_active(z))
+        return self.describe(self.infer(self.check(x)))
+
+    def sample_code(self, x: Tensor, generator: torch.Generator) -> Code:
+        """A code inferred with the noise and the random starts that the options ask for."""
+        return self.describe(self.infer(self.check(x), generator))
 
     def loss(self, x: Tensor, step: int, generator: torch.Generator) -> Loss:
         """Minus the log-likelihood of the images given their inferred codes, which stay fixed."""
-        z = self.infer(self.check(x))
+        z = self.training_codes(self.check(x), generator)
         return Loss.of(reconstruction=-self.decode(z).log_prob(x).mean())
 
 
@@ -118,9 +186,12 @@ class SparseGenerator(ShortRun):
         """Derivative of the log-prior at the present alpha, shaped like z."""
         return spike_slab.mixture_score_posterior(z, self.alpha, self.config.sigma1, self.config.sigma2)
 
-    def encode(self, x: Tensor) -> Code:
-        """The inferred code; a latent is on where the wide component is the likelier one."""
-        z = self.infer(self.check(x))
+    def prior_log_prob(self, z: Tensor) -> Tensor:
+        """The log-prior of each latent at the present alpha, shaped like z, in nats."""
+        return spike_slab.mixture_log_prob(z, self.alpha, self.config.sigma1, self.config.sigma2)
+
+    def describe(self, z: Tensor) -> Code:
+        """The code that holds z (B, J); a latent is on where the wide component is the likelier one."""
         wide = spike_slab.mixture_responsibility(z, self.alpha, self.config.sigma1, self.config.sigma2)
         return Code(z, wide > 0.5, gamma=wide)
 
