@@ -65,7 +65,8 @@ def test_every_model_learns_to_rebuild_digits(digits, name):
     x = data.to_tensor(digits.test.images)
     grey = (x - data.to_tensor(digits.train.images).mean(0)).square().mean()
     rebuilt = model.decode(model.encode(x).z).mean
-    if name not in ("vsc", "vsc_uai", "vsc_wu", "beta_vae", "beta_tcvae"):  # with so few steps these may still find no code worth its price
+    # With so few steps some may still find no code worth its price.
+    if name not in ("vsc", "vsc_uai", "vsc_wu", "beta_vae", "beta_tcvae"):
         assert (rebuilt - x).square().mean() < 0.9 * grey
 
 
