@@ -1,0 +1,181 @@
+"""The exact spike-and-slab: what it costs in nats to be another one than the prior, and the warm-up of its slab."""
+
+import math
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from vsclib.errors import ConfigurationError, nearest
+from vsclib.spike_slab.ranges import require_probability
+
+HALF_LOG_TWO_PI = 0.5 * math.log(2.0 * math.pi)
+
+WarmUp = Literal["variance_linear", "log_variance_linear", "std_linear", "sqrt"]
+
+
+def bernoulli_kl(gamma: Tensor, alpha: Tensor | float) -> Tensor:
+    r"""Kullback-Leibler divergence between two coins, for each latent.
+
+    .. math:: \mathrm{KL} = \gamma\log\frac{\gamma}{\alpha} + (1-\gamma)\log\frac{1-\gamma}{1-\alpha}
+
+    with :math:`0\log 0 = 0`. The value is exact at :math:`\gamma\in\{0,1\}` and the gradient is finite there; where q puts
+    mass and the prior puts none (``alpha`` 0 or 1 and ``gamma`` different from it) the value is infinite.
+
+    Args:
+        gamma: probability of *on* under q, in [0, 1], shaped (B, J).
+        alpha: the same under the prior, in [0, 1], broadcastable to (B, J).
+
+    Returns:
+        (B, J), in nats, never negative beyond rounding.
+
+    Raises:
+        ConfigurationError: ``gamma`` or ``alpha`` lies outside [0, 1].
+
+    Source:
+        Tonolini et al. (2019, ICLR submission), the last two terms of Eq. 9; 2019 supplement, Eq. 10.
+
+    Example:
+        >>> bernoulli_kl(torch.tensor([0.0, 0.5, 1.0]), 0.5)
+        tensor([0.6931, 0.0000, 0.6931])
+    """
+    alpha = torch.as_tensor(alpha, dtype=gamma.dtype, device=gamma.device)
+    require_probability("gamma", gamma)
+    require_probability("alpha", alpha)
+    return _mass_kl(gamma, alpha) + _mass_kl(1.0 - gamma, 1.0 - alpha)  # (B, J)
+
+
+def _mass_kl(q: Tensor, p: Tensor) -> Tensor:
+    """One outcome's share q log(q / p), with 0 log 0 = 0 and a finite gradient at q = 0."""
+    # The clamp keeps the gradient finite where q underflows; q itself makes the value exact. The stand-in 0.5 keeps an
+    # infinite log out of the backward pass, which multiplies it by zero and would give NaN.
+    possible = p > 0
+    share = q * (q.clamp(min=torch.finfo(q.dtype).tiny).log() - torch.where(possible, p, 0.5).log())
+    return torch.where(possible, share, torch.where(q > 0, math.inf, 0.0).to(q.dtype))
+
+
+def gaussian_kl(mu: Tensor, logvar: Tensor, mu_p: Tensor | float = 0.0, logvar_p: Tensor | float = 0.0) -> Tensor:
+    r"""Kullback-Leibler divergence between two Gaussians, for each latent.
+
+    .. math:: \mathrm{KL} = \tfrac12\Bigl[\log\frac{\sigma_p^2}{\sigma^2} + \frac{\sigma^2 + (\mu-\mu_p)^2}{\sigma_p^2} - 1\Bigr]
+
+    Args:
+        mu: mean of q, shaped (B, J).
+        logvar: log-variance of q, shaped (B, J).
+        mu_p: mean of the prior, broadcastable to (B, J); the default is the standard normal's.
+        logvar_p: log-variance of the prior, broadcastable to (B, J).
+
+    Returns:
+        (B, J), in nats, never negative beyond rounding.
+
+    Source:
+        Kingma & Welling (2014), appendix B. The 2019 supplement prints sigma for sigma^2 (its Eq. 9, erratum E34), which
+        can be negative.
+
+    Example:
+        >>> gaussian_kl(torch.tensor([0.0, 1.0]), torch.tensor([0.0, 0.0]))
+        tensor([0.0000, 0.5000])
+    """
+    logvar_p = torch.as_tensor(logvar_p, dtype=mu.dtype, device=mu.device)
+    # Differences of logs, not logs of ratios: a collapsed unit has a variance near the smallest float.
+    return 0.5 * (logvar_p - logvar + (logvar - logvar_p).exp() + (mu - mu_p) ** 2 * (-logvar_p).exp() - 1.0)  # (B, J)
+
+
+def gaussian_log_prob(z: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
+    r"""Log-density of normal distributions, for each latent.
+
+    .. math:: \log\mathcal N(z;\mu,\sigma^2) = -\tfrac12\Bigl[\frac{(z-\mu)^2}{\sigma^2} + \log\sigma^2 + \log 2\pi\Bigr]
+
+    Args:
+        z: codes; shapes broadcast.
+        mu: means.
+        logvar: log-variances.
+
+    Returns:
+        In nats, of the broadcast shape.
+
+    Example:
+        >>> gaussian_log_prob(torch.zeros(1), torch.zeros(1), torch.zeros(1))
+        tensor([-0.9189])
+    """
+    return -0.5 * ((z - mu).square() * (-logvar).exp() + logvar) - HALF_LOG_TWO_PI
+
+
+def kl(
+    gamma: Tensor,
+    mu: Tensor,
+    logvar: Tensor,
+    alpha: Tensor | float,
+    mu_p: Tensor | float = 0.0,
+    logvar_p: Tensor | float = 0.0,
+) -> Tensor:
+    r"""Kullback-Leibler divergence between two spike-and-slab distributions, for each latent.
+
+    .. math:: \mathrm{KL} = \gamma\,\mathrm{KL}\bigl(\mathcal N(\mu,\sigma^2)\,\|\,\mathcal N(\mu_p,\sigma_p^2)\bigr)
+        + \gamma\log\frac{\gamma}{\alpha} + (1-\gamma)\log\frac{1-\gamma}{1-\alpha}
+
+    A code that is on pays for its value and for being on; a code that is off pays only for being off. With
+    ``gamma = alpha = 1`` this is the VAE's KL.
+
+    Args:
+        gamma: probability of *on* under q, in [0, 1], shaped (B, J).
+        mu: mean of q's slab, shaped (B, J).
+        logvar: log-variance of q's slab, shaped (B, J).
+        alpha: probability of *on* under the prior, in [0, 1], broadcastable to (B, J).
+        mu_p: mean of the prior's slab.
+        logvar_p: log-variance of the prior's slab.
+
+    Returns:
+        (B, J), in nats, never negative beyond rounding.
+
+    Raises:
+        ConfigurationError: ``gamma`` or ``alpha`` lies outside [0, 1].
+
+    Source:
+        Tonolini et al. (2019, ICLR submission), Eq. 23; its Eq. 9 and 11 lose a sign and the factor 1/2 (E53, E54).
+
+    Example:
+        >>> one = torch.ones(1, 1)
+        >>> kl(one, mu=one, logvar=0 * one, alpha=1.0)
+        tensor([[0.5000]])
+    """
+    return gamma * gaussian_kl(mu, logvar, mu_p, logvar_p) + bernoulli_kl(gamma, alpha)  # (B, J)
+
+
+def warm_up(mu: Tensor, logvar: Tensor, lam: Tensor | float, form: WarmUp = "variance_linear") -> tuple[Tensor, Tensor]:
+    r"""The slab during warm-up: between pure noise (``lam`` = 0) and the encoder's slab (``lam`` = 1).
+
+    .. math:: \mu_\lambda = \lambda\mu, \qquad \sigma_\lambda^2 = \lambda\sigma^2 + 1 - \lambda
+
+    The interpolation is linear in the *variance*. Released code interpolates something else; all agree at 0 and 1 only:
+
+    * ``log_variance_linear``: :math:`\sigma_\lambda = \sigma^\lambda`, the authors' code;
+    * ``std_linear``: :math:`\sigma_\lambda = \lambda\sigma + 1 - \lambda`, the course report's code;
+    * ``sqrt``: :math:`\sigma_\lambda = \lambda\sigma + \sqrt{1-\lambda}`, code of Fallah & Rozell.
+
+    Args:
+        mu: mean, shaped (B, J).
+        logvar: log-variance, shaped (B, J).
+        lam: the warm-up, in [0, 1].
+        form: what is interpolated.
+
+    Returns:
+        Mean and log-variance of the interpolated slab, each (B, J).
+
+    Raises:
+        ConfigurationError: ``lam`` lies outside [0, 1], or no interpolation has this name.
+
+    Source:
+        Tonolini et al. (2019 supplement), section B; the course report's section 4.3.2. Its snippet departs (E67).
+    """
+    lam = torch.as_tensor(lam, dtype=mu.dtype, device=mu.device)
+    require_probability("lam", lam)
+    if form not in get_args(WarmUp):
+        raise ConfigurationError(f"there is no warm-up {form!r}: {nearest(str(form), get_args(WarmUp))}")
+    if form == "log_variance_linear":
+        return lam * mu, lam * logvar  # (B, J), (B, J)
+    if form != "variance_linear":
+        noise = torch.log1p(-lam) * (0.5 if form == "sqrt" else 1.0)
+        return lam * mu, 2.0 * torch.logaddexp(lam.log() + 0.5 * logvar, noise)  # (B, J), (B, J)
+    # As a logarithm of a sum of exponentials, so that lam = 1 gives back even a log-variance whose exponential is no float.
+    return lam * mu, torch.logaddexp(lam.log() + logvar, torch.log1p(-lam))  # (B, J), (B, J)

@@ -1,0 +1,100 @@
+"""Gates: how a spike is drawn, and which of them let a gradient through."""
+
+import torch
+from torch import Tensor
+
+from vsclib.spike_slab.ranges import require_positive
+
+
+def hard_gate(noise: Tensor, gamma: Tensor) -> Tensor:
+    r"""The spike itself: 1 with probability ``gamma``, else 0.
+
+    .. math:: w = \mathbb 1[\eta - 1 + \gamma \ge 0], \qquad \eta\sim U[0, 1)
+
+    It has no gradient in ``gamma``. Every evaluation uses it.
+
+    Args:
+        noise: uniform in [0, 1), shaped (B, J).
+        gamma: probability of *on*, in [0, 1], shaped (B, J).
+
+    Returns:
+        (B, J), exactly 0 or 1.
+
+    Source:
+        Tonolini et al. (2019 supplement), section B.2.
+    """
+    return (noise >= 1.0 - gamma).to(gamma.dtype)  # (B, J)
+
+
+def relaxed_gate(noise: Tensor, gamma: Tensor, slope: float) -> Tensor:
+    r"""The spike with its step replaced by a sigmoid of slope c, so that ``gamma`` has a gradient.
+
+    .. math:: w = S\bigl(c\,(\eta - 1 + \gamma)\bigr)
+
+    It leaks: at ``gamma = 0`` its mean is about :math:`\ln 2/c` and not 0, and where it is small it is still no exact zero.
+
+    Args:
+        noise: uniform in [0, 1), shaped (B, J).
+        gamma: probability of *on*, in [0, 1], shaped (B, J).
+        slope: c > 0; the papers raise it from 50 to 200.
+
+    Returns:
+        (B, J), inside (0, 1).
+
+    Raises:
+        ConfigurationError: ``slope`` is not positive.
+
+    Source:
+        Tonolini et al. (2019, ICLR submission), Eq. 24-25.
+    """
+    require_positive("slope", slope)
+    return torch.sigmoid(slope * (noise - 1.0 + gamma))  # (B, J)
+
+
+def straight_through_gate(noise: Tensor, gamma: Tensor, slope: float) -> Tensor:
+    """The hard gate forward, the relaxed gate's gradient backward.
+
+    Args:
+        noise: uniform in [0, 1), shaped (B, J).
+        gamma: probability of *on*, in [0, 1], shaped (B, J).
+        slope: slope of the sigmoid whose gradient stands in for the step's.
+
+    Returns:
+        (B, J), exactly 0 or 1.
+
+    Raises:
+        ConfigurationError: ``slope`` is not positive.
+
+    Source:
+        Bengio, Leonard & Courville (2013), applied to Eq. 24 of the ICLR submission.
+    """
+    relaxed = relaxed_gate(noise, gamma, slope)
+    # The difference is exactly zero, so the forward value stays exactly 0 or 1.
+    return hard_gate(noise, gamma).detach() + (relaxed - relaxed.detach())  # (B, J)
+
+
+def concrete_gate(noise: Tensor, logit: Tensor, temperature: float) -> Tensor:
+    r"""A binary concrete (relaxed Bernoulli) gate.
+
+    .. math:: w = S\Bigl(\frac{\log\eta - \log(1-\eta) + \ell}{T}\Bigr), \qquad \ell = \log\frac{\gamma}{1-\gamma}
+
+    Rounding w at 1/2 gives 1 with probability :math:`S(\ell) = \gamma`. Passing :math:`\log\gamma` for the logit gives
+    :math:`\gamma/(1+\gamma)` instead, a slip in released code.
+
+    Args:
+        noise: uniform in [0, 1), shaped (B, J).
+        logit: log-odds of *on*, shaped (B, J).
+        temperature: T > 0.
+
+    Returns:
+        (B, J), inside (0, 1).
+
+    Raises:
+        ConfigurationError: ``temperature`` is not positive.
+
+    Source:
+        Maddison, Mnih & Teh (2017), Eq. 10; Jang, Gu & Poole (2017).
+    """
+    require_positive("temperature", temperature)
+    tiny = torch.finfo(noise.dtype).eps
+    return torch.sigmoid((torch.logit(noise, eps=tiny) + logit) / temperature)  # (B, J)
