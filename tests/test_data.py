@@ -64,7 +64,8 @@ def tiny(tmp_path):
 
 
 def test_names_are_those_of_the_contract():
-    assert data.names() == ("digits", "fashion_mnist", "mnist", "smiley")
+    first = ("digits", "fashion_mnist", "mnist", "smiley")
+    assert data.names() == ("celeba", "celeba_32", *first, "svhn", "uci_har", "uci_har_signals")
 
 
 @pytest.mark.parametrize(

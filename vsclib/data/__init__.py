@@ -1,14 +1,17 @@
 """Data sets under one roof: ``load(name)`` gives images to train and to test on, whatever they are.
 
-``smiley`` (drawn on the spot) and ``digits`` (inside scikit-learn) need no network; ``mnist`` and ``fashion_mnist``
-are read from a folder that you name, from VSCLIB_DATA or from your cache, and downloaded otherwise.
+``smiley`` (drawn on the spot) and ``digits`` (inside scikit-learn) need no network; ``mnist``, ``fashion_mnist``,
+``svhn`` and ``celeba`` are read from a folder that you name, from VSCLIB_DATA or from your cache, and downloaded
+otherwise; ``uci_har`` is read and never downloaded. ``from_folder`` and ``from_array`` take your own images.
 """
 
 from collections.abc import Callable
 from pathlib import Path
 
-from vsclib.data import digits, mnist, smiley
+from vsclib.data import celeba, digits, mnist, smiley, svhn, uci_har
+from vsclib.data.arrays import from_array
 from vsclib.data.dataset import DataSet, Information, Split, check_images, checksum, to_tensor
+from vsclib.data.image_folder import from_folder
 from vsclib.errors import DataError, nearest
 
 __all__ = [
@@ -18,6 +21,8 @@ __all__ = [
     "about",
     "check_images",
     "checksum",
+    "from_array",
+    "from_folder",
     "load",
     "names",
     "smiley",
@@ -26,10 +31,15 @@ __all__ = [
 
 _Loader = Callable[[str | Path | None], DataSet]
 _SETS: dict[str, tuple[_Loader, Information]] = {
+    "celeba": (lambda root: celeba.load(celeba.CELEBA_64, root), celeba.CELEBA_64.information),
+    "celeba_32": (lambda root: celeba.load(celeba.CELEBA_32, root), celeba.CELEBA_32.information),
     "digits": (lambda root: digits.load(), digits.INFORMATION),
     "fashion_mnist": (lambda root: mnist.load(mnist.FASHION_MNIST, root), mnist.FASHION_MNIST.information),
     "mnist": (lambda root: mnist.load(mnist.MNIST, root), mnist.MNIST.information),
     "smiley": (lambda root: smiley.load(), smiley.INFORMATION),
+    "svhn": (svhn.load, svhn.INFORMATION),
+    "uci_har": (lambda root: uci_har.load(uci_har.FEATURES, root), uci_har.FEATURES.information),
+    "uci_har_signals": (lambda root: uci_har.load(uci_har.SIGNALS, root), uci_har.SIGNALS.information),
 }
 
 

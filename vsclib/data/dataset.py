@@ -55,7 +55,8 @@ class Information(NamedTuple):
         licence: terms of use.
         source: who made it and where it is published.
         origin: how ``load`` comes by it.
-        sha256: checksum that ``load(name).sha256`` has.
+        sha256: checksum that ``load(name).sha256`` has; empty where the files' checksums stand in for it.
+        files: name and MD5 of each published file, where the set is verified by them.
     """
 
     title: str
@@ -68,6 +69,7 @@ class Information(NamedTuple):
     source: str
     origin: str
     sha256: str
+    files: tuple[tuple[str, str], ...] = ()
 
 
 def checksum(train: Split, test: Split) -> str:

@@ -1,0 +1,181 @@
+"""A reader's own array as a data set: scaled to bytes, labels as positions, split by a seed."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from torch import Tensor
+
+from vsclib.data.dataset import DataSet, Split, assemble
+from vsclib.errors import DataError
+
+FORMS = "(N, H, W) or (N, C, H, W)"
+
+
+def from_array(
+    images: np.ndarray | Tensor,
+    labels: Sequence | np.ndarray | None = None,
+    factors: np.ndarray | None = None,
+    *,
+    classes: Sequence[str] | None = None,
+    test: float | np.ndarray = 0.2,
+    seed: int = 0,
+    name: str = "array",
+) -> DataSet:
+    r"""Images in memory as a data set.
+
+    Floats and booleans become bytes, :math:`\operatorname{round}(255\,x)`, which moves a pixel by 1/510 at most.
+    Bytes stay as they are.
+
+    Args:
+        images: shaped (N, H, W) or (N, C, H, W): whole numbers in 0..255, floats in [0, 1], or booleans.
+        labels: shaped (N,): numbers or names; without ``classes`` these are sorted, and each becomes its position.
+        factors: shaped (N, F): what the images were made from, finite numbers.
+        classes: name of each label; ``labels`` are then positions in it.
+        test: share of the images that is held out, in (0, 1); or bool (N,), True for the images that are.
+        seed: of the split; it plays no part when ``test`` is given as bool.
+        name: what the set is called.
+
+    Returns:
+        The data set; within each half the images keep their order.
+
+    Raises:
+        DataError: wrong shape, type or scale; labels, factors or ``test`` that do not fit the images.
+
+    Example:
+        >>> import numpy as np
+        >>> from vsclib import data
+        >>> mine = data.from_array(np.random.default_rng(0).random((50, 12, 16)), test=0.1)
+        >>> mine.train.images.shape, mine.test.images.shape
+        ((45, 1, 12, 16), (5, 1, 12, 16))
+    """
+    pixels = to_bytes(images)
+    positions, names = _positions(labels, classes, len(pixels))
+    values = _factors(factors, len(pixels))
+    held_out = hold_out(len(pixels), test, seed)
+    train, test_half = (
+        Split(
+            pixels[half],
+            None if positions is None else positions[half],
+            None if values is None else values[half],
+        )
+        for half in (~held_out, held_out)
+    )
+    return assemble(name, train, test_half, names)
+
+
+def to_bytes(images: np.ndarray | Tensor) -> np.ndarray:
+    """Images in any accepted form as uint8 (N, C, H, W).
+
+    Raises:
+        DataError: wrong shape, type or scale.
+    """
+    if isinstance(images, Tensor):
+        images = images.detach().cpu().numpy()
+    if not isinstance(images, np.ndarray):
+        raise DataError(f"images is a {type(images).__name__}, expected an array {FORMS}: call numpy.stack on a list")
+    if images.ndim not in (3, 4) or 0 in images.shape:
+        raise DataError(
+            f"images is shaped {images.shape}, expected {FORMS}: give vectors (N, D) the missing axes, "
+            "images[:, None, None, :]"
+        )
+    if images.ndim == 3:
+        images = images[:, None]
+    if images.shape[-1] in (1, 3, 4) and images.shape[1] > 4:
+        raise DataError(
+            f"images is shaped {images.shape}, which looks like (N, H, W, C), expected (N, C, H, W): "
+            "move the channels with images.transpose(0, 3, 1, 2)"
+        )
+    return _scaled(images)
+
+
+def hold_out(number: int, test: float | np.ndarray, seed: int) -> np.ndarray:
+    """Which of the images are held out: bool (number,), at least one of each kind.
+
+    Args:
+        number: of images.
+        test: their share, or the answer itself.
+        seed: of the draw, at least 0.
+
+    Raises:
+        DataError: ``test`` or ``seed`` out of range, or fewer than two images.
+    """
+    if number < 2:
+        raise DataError(f"{number} image, but a data set needs at least 2, one to train and one to test on: add images")
+    if isinstance(test, np.ndarray):
+        if test.dtype != np.bool_ or test.shape != (number,) or test.all() or not test.any():
+            raise DataError(
+                f"test is {test.dtype} {test.shape} with {np.count_nonzero(test)} set, expected bool ({number},) "
+                "with some of each: True for the images that are held out"
+            )
+        return test.copy()
+    if isinstance(test, bool) or not isinstance(test, int | float | np.number) or not 0 < test < 1:
+        raise DataError(f"test = {test!r}, but the share of held-out images lies between 0 and 1: 0.2 is usual")
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise DataError(f"seed = {seed!r}, but a seed is a whole number, at least 0: 0 is usual")
+    held_out = np.zeros(number, dtype=bool)
+    share = min(max(round(number * float(test)), 1), number - 1)
+    held_out[np.random.default_rng(seed).permutation(number)[:share]] = True
+    return held_out
+
+
+def _scaled(images: np.ndarray) -> np.ndarray:
+    if images.dtype == np.bool_:
+        return images * np.uint8(255)
+    if images.dtype.kind not in "fiu":
+        raise DataError(f"images holds {images.dtype}, expected whole numbers in 0..255, floats in [0, 1] or booleans")
+    low, high = images.min(), images.max()
+    if images.dtype.kind == "f":
+        if not (low >= 0 and high <= 1):  # also true of a NaN
+            raise DataError(
+                f"images holds floats from {low:g} to {high:g}, expected [0, 1]: scale them, "
+                "(images - low) / (high - low) with a low and a high that fit all images"
+            )
+        return np.rint(images.astype(np.float64) * 255).astype(np.uint8)
+    if low < 0 or high > 255:
+        raise DataError(f"images holds whole numbers from {low} to {high}, expected 0..255: scale them")
+    if high <= 1:
+        raise DataError(
+            f"images holds whole numbers from {low} to {high}, where 255 is white, so that all are black: "
+            "multiply by 255, or convert with images.astype(bool)"
+        )
+    return images.astype(np.uint8)
+
+
+def _positions(
+    labels: Sequence | np.ndarray | None, classes: Sequence[str] | None, number: int
+) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """Labels as int64 (N,) positions, and the name of each."""
+    if labels is None:
+        if classes is not None:
+            raise DataError(f"classes has {len(classes)} names, but there are no labels: pass labels, or leave it out")
+        return None, ()
+    array = np.asarray(labels)
+    if array.shape != (number,):
+        raise DataError(f"labels is shaped {array.shape}, expected ({number},): one label for each image")
+    if array.dtype.kind not in "iubU":
+        raise DataError(f"labels holds {array.dtype}, expected whole numbers or names: convert them, or leave them out")
+    if classes is None:
+        values, positions = np.unique(array, return_inverse=True)
+        return positions.reshape(-1).astype(np.int64), tuple(str(value) for value in values)
+    if array.dtype.kind not in "iu" or array.min() < 0 or array.max() >= len(classes):
+        span = f"runs from {array.min()} to {array.max()}" if array.dtype.kind in "iu" else f"holds {array.dtype}"
+        raise DataError(
+            f"labels {span}, but with {len(classes)} classes it holds positions from 0 to {len(classes) - 1}: "
+            "name every class, or leave classes out"
+        )
+    return array.astype(np.int64), tuple(str(name) for name in classes)
+
+
+def _factors(factors: np.ndarray | None, number: int) -> np.ndarray | None:
+    if factors is None:
+        return None
+    array = np.asarray(factors)
+    if array.ndim != 2 or len(array) != number or array.dtype.kind not in "iufb":
+        raise DataError(
+            f"factors is {array.dtype} {array.shape}, expected numbers ({number}, F): one row for each image"
+        )
+    if not np.isfinite(array).all():
+        raise DataError(
+            "factors holds a NaN or an infinity, expected finite numbers: fill or leave out what is unknown"
+        )
+    return array.astype(np.float64)

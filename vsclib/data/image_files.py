@@ -1,0 +1,119 @@
+"""One image file as bytes: turned upright, in grey or colour, and fitted to a size."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vsclib.errors import DataError
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".pbm", ".pgm", ".ppm", ".tif", ".tiff", ".webp")
+FITS = ("crop", "pad", "stretch")
+_GREY = {"1", "L", "LA", "La", "I;16", "I;16B", "I;16L", "I"}
+
+
+def read(path: Path, size: tuple[int, int] | None = None, fit: str = "crop") -> np.ndarray:
+    """The first picture in a file.
+
+    A photograph is turned as its camera noted (EXIF). What is transparent is laid on black. 16-bit grey levels keep
+    their upper 8 bits.
+
+    Args:
+        path: of the file.
+        size: (H, W) of the result; None leaves the size alone.
+        fit: how another aspect ratio gets there: ``crop`` cuts off what is too much, the middle stays; ``pad`` adds
+            black at two sides; ``stretch`` distorts.
+
+    Returns:
+        uint8, shaped (1, H, W) where the file is grey and (3, H, W) where it has colours.
+
+    Raises:
+        DataError: the file is no image or is damaged.
+    """
+    # Imported here: most readers never open an image file.
+    from PIL import Image, ImageOps
+
+    picture = _open(path)
+    if size is not None and picture.size != (size[1], size[0]):
+        shape, smooth = (size[1], size[0]), Image.Resampling.BICUBIC
+        if fit == "crop":
+            picture = ImageOps.fit(picture, shape, smooth)
+        elif fit == "pad":
+            picture = ImageOps.pad(picture, shape, smooth)
+        else:
+            picture = picture.resize(shape, smooth)
+    pixels = np.asarray(picture, dtype=np.uint8)
+    return np.ascontiguousarray(pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1))
+
+
+def read_middle(path: Path, side: int, size: int) -> np.ndarray:
+    """The square in the middle of a photograph, made small, in colours.
+
+    Args:
+        path: of the file.
+        side: of the square in pixels of the photograph.
+        size: of the result.
+
+    Returns:
+        uint8, shaped (3, size, size).
+
+    Raises:
+        DataError: the file is damaged, or smaller than the square.
+    """
+    from PIL import Image
+
+    picture = _open(path).convert("RGB")
+    width, height = picture.size
+    if min(width, height) < side:
+        raise DataError(
+            f"{path} has {height} x {width} pixels, expected at least {side} x {side}: put the right file there"
+        )
+    left, top = round((width - side) / 2), round((height - side) / 2)
+    middle = picture.crop((left, top, left + side, top + side))
+    return np.asarray(middle.resize((size, size), Image.Resampling.BILINEAR)).transpose(2, 0, 1)
+
+
+def _open(path: Path) -> Any:
+    """The picture, upright, in mode L or RGB."""
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(path) as file:
+            return _in_grey_or_colour(ImageOps.exif_transpose(file))
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise DataError(
+            f"{path} cannot be read as an image ({reason}): repair it, or take it out of the folder"
+        ) from None
+
+
+def _in_grey_or_colour(picture: Any) -> Any:
+    """The picture in mode L or RGB."""
+    from PIL import Image
+
+    if picture.mode.startswith("I"):
+        levels = np.asarray(picture)
+        if levels.size and not 0 <= levels.min() <= levels.max() <= 65535:
+            raise ValueError(f"grey levels from {levels.min()} to {levels.max()}, expected 0..65535")
+        return Image.fromarray((levels >> 8).astype(np.uint8))
+    mode = "L" if picture.mode in _GREY else "RGB"
+    if picture.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in picture.info:
+        picture = picture.convert("RGBA")
+        black = Image.new("RGBA", picture.size, (0, 0, 0, 255))
+        picture = Image.alpha_composite(black, picture)
+    return picture.convert(mode)
+
+
+def channels(pixels: np.ndarray, number: int) -> np.ndarray:
+    """A picture with 1 or 3 channels, as 1 or 3: colours become Rec. 601 luma, grey is repeated.
+
+    Args:
+        pixels: uint8 (C, H, W), C 1 or 3.
+        number: of channels wanted, 1 or 3.
+    """
+    if len(pixels) == number:
+        return pixels
+    if number == 3:
+        return np.repeat(pixels, 3, axis=0)
+    red, green, blue = pixels.astype(np.float64)
+    return np.rint(0.299 * red + 0.587 * green + 0.114 * blue).astype(np.uint8)[None]

@@ -1,0 +1,134 @@
+"""A reader's folder of images as a data set: sorted, brought to one shape, split by a seed."""
+
+from pathlib import Path
+
+import numpy as np
+
+from vsclib.data import image_files
+from vsclib.data.arrays import from_array
+from vsclib.data.dataset import DataSet
+from vsclib.errors import DataError, nearest
+
+# What a set may take in memory, in bytes: above it a reader has most likely forgotten the size.
+LARGEST = 8 * 2**30
+
+
+def from_folder(
+    path: str | Path,
+    size: int | tuple[int, int] | None = None,
+    *,
+    fit: str = "crop",
+    channels: int | None = None,
+    test: float = 0.2,
+    seed: int = 0,
+    name: str | None = None,
+) -> DataSet:
+    """Every image in a folder and the folders in it, as a data set.
+
+    Images are sorted by their path, so the same files give the same set on every machine. If all of them lie in
+    sub-folders, these are the classes. If none does, there are no labels. Hidden files and files without an image's
+    ending are passed over.
+
+    Args:
+        path: the folder.
+        size: height and width that every image gets, or one number for both; None if they all agree already.
+        fit: how another aspect ratio gets there: ``crop`` cuts off what is too much, the middle stays; ``pad`` adds
+            black at two sides; ``stretch`` distorts.
+        channels: 1 for grey, 3 for colours; None for grey only if all of them are grey.
+        test: share of the images that is held out, in (0, 1).
+        seed: of the split.
+        name: what the set is called; without it, as the folder.
+
+    Returns:
+        The data set, its images uint8 (N, C, H, W).
+
+    Raises:
+        DataError: no folder, no images, images of several sizes, a file that is damaged, an option out of range.
+
+    Example:
+        >>> from vsclib import data
+        >>> holiday = data.from_folder("~/Pictures/holiday", size=64)  # doctest: +SKIP
+    """
+    folder = Path(path).expanduser()
+    shape = _check_options(size, fit, channels)
+    files = _images_in(folder)
+    labels = _labels(folder, files)
+    pixels = _read_all(files, shape, fit, channels)
+    return from_array(pixels, labels, test=test, seed=seed, name=name or folder.resolve().name or "folder")
+
+
+def _check_options(size: int | tuple[int, int] | None, fit: str, channels: int | None) -> tuple[int, int] | None:
+    if fit not in image_files.FITS:
+        raise DataError(f"unknown fit {fit!r}: {nearest(str(fit), image_files.FITS)}")
+    if channels not in (None, 1, 3):
+        raise DataError(f"channels = {channels!r}, expected 1 (grey), 3 (colours) or None (as the files are)")
+    if size is None:
+        return None
+    sides = tuple(size) if isinstance(size, tuple | list) else (size, size)
+    whole = all(isinstance(side, int | np.integer) and not isinstance(side, bool) and side >= 1 for side in sides)
+    if len(sides) != 2 or not whole:
+        raise DataError(f"size = {size!r}, expected a whole number of pixels or (height, width), at least 1: try 32")
+    return int(sides[0]), int(sides[1])
+
+
+def _images_in(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        what = "a file" if folder.is_file() else "missing"
+        raise DataError(f"{folder} is {what}, expected a folder of images: correct the path")
+    files = [
+        file
+        for file in folder.rglob("*")
+        if file.suffix.lower() in image_files.SUFFIXES
+        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
+        and file.is_file()
+    ]
+    if len(files) < 2:
+        raise DataError(
+            f"{folder} holds {len(files)} images, expected at least 2 files that end in one of "
+            f"{', '.join(image_files.SUFFIXES)}: correct the path, or convert the files"
+        )
+    return sorted(files, key=lambda file: file.relative_to(folder).as_posix())
+
+
+def _labels(folder: Path, files: list[Path]) -> list[str] | None:
+    """The first sub-folder that each image lies in, or None if there are none."""
+    parts = [file.relative_to(folder).parts for file in files]
+    beside = [file for file, part in zip(files, parts, strict=True) if len(part) == 1]
+    if len(beside) == len(files):
+        return None
+    if beside:
+        raise DataError(
+            f"{beside[0]} and {len(beside) - 1} more lie beside sub-folders with images, which are classes: "
+            "move them into a sub-folder, or all into one folder"
+        )
+    return [part[0] for part in parts]
+
+
+def _read_all(files: list[Path], size: tuple[int, int] | None, fit: str, channels: int | None) -> np.ndarray:
+    """Uint8 (N, C, H, W)."""
+    first = image_files.read(files[0], size, fit)
+    _check_memory(len(files), channels or 3, first.shape[1:])
+    pictures = []
+    for file in files:
+        pixels = image_files.read(file, size, fit)
+        if pixels.shape[1:] != first.shape[1:]:
+            raise DataError(
+                f"{file} has {_sides(pixels)} pixels, {files[0]} has {_sides(first)}: "
+                "pass size=(height, width) to bring all to one size"
+            )
+        pictures.append(pixels if channels is None else image_files.channels(pixels, channels))
+    most = max(len(pixels) for pixels in pictures)
+    return np.stack([image_files.channels(pixels, most) for pixels in pictures])
+
+
+def _check_memory(number: int, channels: int, sides: tuple[int, ...]) -> None:
+    needed = number * channels * sides[0] * sides[1]
+    if needed > LARGEST:
+        raise DataError(
+            f"{number:,} images of {sides[0]} x {sides[1]} pixels take {needed / 2**30:.1f} GiB, at most "
+            f"{LARGEST / 2**30:.0f}: pass a smaller size, such as size=64"
+        )
+
+
+def _sides(pixels: np.ndarray) -> str:
+    return f"{pixels.shape[1]} x {pixels.shape[2]}"
