@@ -74,10 +74,10 @@ def test_training_sees_the_noise():
 @pytest.mark.parametrize("name", ["short_run", "sparse_generator"])
 @pytest.mark.parametrize("pick", ["best", "mean"])
 def test_code_of_several_chains(name, pick):
-    """Each chain by hand from its own draw of the prior, then the highest log-joint of each image, or the mean."""
+    """Each chain by hand from zero or its own draw, then the highest log-joint of each image, or the mean."""
     model, x = tiny(name, chains=3, inference_steps=6, pick=pick), images()
     prior = NORMAL if name == "short_run" else mixture(0.01, 1.0, 0.1)
-    starts = drawn(model, 18, seeded(4)).view(3, 6, 5)
+    starts = torch.cat([torch.zeros(1, 6, 5), drawn(model, 12, seeded(4)).view(2, 6, 5)])
     ends = torch.stack([moved(model, x, start, 6, prior) for start in starts])
     joint = torch.stack([log_joint(model, x, end, prior) for end in ends])
     best = torch.stack([ends[joint[:, i].argmax(), i] for i in range(6)])
@@ -88,7 +88,9 @@ def test_code_of_several_chains(name, pick):
 
 def test_codes_of_several_chains_are_the_same_every_time_and_image_by_image():
     model, x = tiny("short_run", chains=4, inference_steps=6), images()
-    ends = torch.stack([moved(model, x, start.expand(6, 5), 6) for start in drawn(model, 4, seeded(0))])
+    ends = torch.stack(
+        [moved(model, x, start.expand(6, 5), 6) for start in (torch.zeros(5), *drawn(model, 3, seeded(0)))]
+    )
     joint = torch.stack([log_joint(model, x, end) for end in ends])
     found = model.encode(x).z
     close(found, torch.stack([ends[joint[:, i].argmax(), i] for i in range(6)]))
@@ -113,9 +115,18 @@ def test_code_of_several_states_of_one_chain(pick):
 
 def test_chains_and_states_together():
     model, x = tiny("short_run", chains=2, kept=2, skip=3, inference_steps=4, pick="mean"), images()
-    starts = drawn(model, 12, seeded(4)).view(2, 6, 5)
+    starts = torch.stack([torch.zeros(6, 5), drawn(model, 6, seeded(4))])
     states = [moved(model, x, start, steps) for start in starts for steps in (4, 7)]
     close(model.sample_code(x, seeded(4)).z, torch.stack(states).mean(0))
+
+
+def test_more_candidates_never_lower_the_log_joint():
+    x = images(30)
+    for name, prior in (("short_run", NORMAL), ("sparse_generator", mixture(0.01, 1.0, 0.1))):
+        one = tiny(name)
+        alone = log_joint(one, x, one.encode(x).z, prior)
+        for options in ({"chains": 4}, {"kept": 3}):
+            assert (log_joint(one, x, tiny(name, **options).encode(x).z, prior) >= alone - 1e-3).all()
 
 
 def test_one_chain_with_one_state_is_the_plain_generator():

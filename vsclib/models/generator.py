@@ -35,7 +35,7 @@ class ShortRunConfig(GeneratorConfig):
     """Options of the short-run generator."""
 
     chains: Count = 1
-    """C, independent chains for each image: one starts at zero, several start from draws of the prior."""
+    """C, independent chains for each image: the first starts at zero, the others at draws from the prior."""
     kept: Count = 1
     """States kept of each chain: the one after ``inference_steps``, and one after every further ``skip`` steps."""
     skip: Count = 10
@@ -75,7 +75,8 @@ class ShortRun(Model):
 
     More chains, or more states of one chain, give more candidates for a code. The supplement of Li & Han calls this
     "maximum sampling" and compares K chains with "a single chain with K skip steps", without a formula. Read here as: the
-    candidate of highest log-joint is the code; K chains are ``chains = K``, the single chain is ``kept = K``.
+    candidate of highest log-joint is the code; K chains are ``chains = K``, the single chain is ``kept = K``. One chain
+    always starts at zero, for thirty steps do not forget where they came from: a start drawn from the prior stays in the code.
 
     Source:
         Nijkamp et al. (2020); Li & Han (2022), Algorithm 1 with alpha = 1, and the supplement, section B.2.
@@ -116,13 +117,13 @@ class ShortRun(Model):
 
     def starts(self, n: int, generator: torch.Generator | None, device: torch.device) -> Tensor:
         """Where the chains of n images start, (C n, J), one chain of every image after the other."""
-        chains = self.config.chains
-        if chains == 1:
-            return torch.zeros(n, self.latents, device=device)
+        zeros, others = torch.zeros(n, self.latents, device=device), self.config.chains - 1
+        if not others:
+            return zeros
         if generator is not None:
-            return self.sample_prior(chains * n, generator)
+            return torch.cat([zeros, self.sample_prior(others * n, generator)])
         fixed = torch.Generator(device).manual_seed(0)
-        return self.sample_prior(chains, fixed).repeat_interleave(n, 0)
+        return torch.cat([zeros, self.sample_prior(others, fixed).repeat_interleave(n, 0)])
 
     def run(self, x: Tensor, z: Tensor, steps: int, generator: torch.Generator | None) -> Tensor:
         """Codes (B, J) a few steps on, with Langevin noise if that is on and has a source."""
