@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 PORT ?= 8000
+# Processes that share the tests; a file's tests stay together, since a chapter's cells build on one another.
+WORKERS ?= 2
 # Threads that spin while they wait make a shared machine many times slower; sleeping costs a quiet one nothing to speak of.
 export OMP_WAIT_POLICY ?= PASSIVE
 
@@ -46,7 +48,7 @@ serve: ## show the built book at http://localhost:8000 (another port: PORT=...)
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory book/_build/html $(PORT)
 
 test: $(COURSE) ## install and run every test, the chapters among them
-	$(BIN)/python -m pytest --nbval
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --nbval --numprocesses $(WORKERS) --dist loadfile
 
 train: $(INSTALLED) ## train a model of your choice: MODEL=vae DATASET=digits STEPS=2000 SEED=1
 	$(call run_experiment,book/runs/local/$(NAME).ipynb,-p model $(MODEL) -p dataset $(DATASET) -p seed $(SEED) \
