@@ -1,6 +1,6 @@
 """Li & Han (2022), Eq. 7 and appendix A.1: the two-Gaussian prior, its logarithm and its score."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import sympy as sp
 
@@ -22,6 +22,8 @@ from vsclib.claims.two_gaussians import (
 from vsclib.spike_slab import mixture_score
 
 GROWTH = sp.exp(R2 * z**2 / 2)
+
+Density = Callable[[sp.Expr], sp.Expr]
 
 
 def under_the_root(sigma: sp.Expr) -> sp.Expr:
@@ -59,15 +61,20 @@ def equation_7() -> Iterator[Correction | Verdict]:
 
 
 @claim("Eq. 12", "E13")
-def equation_12() -> Iterator[Correction]:
+def equation_12() -> Iterator[Correction | Verdict]:
     """With sigma under the root a component does not integrate to 1 but to the root of sigma."""
     everywhere = (-sp.oo, sp.oo)
-    yield correction(
-        "E13, Eq. 12",
-        lambda name, density: integral(name, density(sigma2), z, everywhere, sp.Integer(1)),
-        printed=under_the_root,
-        right=gaussian,
-    )
+
+    def component(name: str, density: Density) -> Verdict:
+        return integral(name, density(sigma2), z, everywhere, sp.Integer(1))
+
+    def prior(name: str, density: Density) -> Verdict:
+        whole = alpha * density(sigma1) + (1 - alpha) * density(sigma2)
+        return integral(name, whole, z, everywhere, sp.Integer(1), *ALLOWED)
+
+    yield correction("E13, Eq. 12, narrow component", component, printed=under_the_root, right=gaussian)
+    yield integral("E13, Eq. 12, root of sigma", under_the_root(sigma2), z, everywhere, sp.sqrt(sigma2))
+    yield correction("E13, Eq. 12", prior, printed=under_the_root, right=gaussian)
 
 
 @claim("Eq. 13", "Eq. 14", "E13")

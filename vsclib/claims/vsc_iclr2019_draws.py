@@ -41,7 +41,7 @@ def spike_probability() -> Iterator[Verdict]:
     yield fails(close, "Eq. 12, the other sign lost", (-torch.relu(VALUES)).exp(), expected, tolerance=1e-15)
 
 
-@claim("after Eq. 12", "section A.2, recognition function", "E38", "E60")
+@claim("after Eq. 12", "section A.2, recognition model", "E38", "E60")
 def gamma_reaches_one() -> Iterator[Verdict | Correction]:
     """Gamma is exactly 1 for every output above zero: half of all units at the start, without gradient and with a NaN."""
 

@@ -27,7 +27,7 @@ lam, sigma = sp.symbols("lambda sigma", positive=True)
 MU, LOGVAR = (torch.tensor(values, dtype=torch.float64) for values in ([0.7, -1.0], [-1.5, 0.8]))
 
 
-@claim("section 3.0.2, snippet")
+@claim("section 3.0.1, encoder", "section 3.0.2, snippet")
 def vae_draw() -> Iterator[Verdict]:
     """Mean and second moment of the draw are those of N(mu, sigma^2)."""
 
@@ -59,8 +59,8 @@ def name_that_is_never_set() -> Iterator[Correction]:
     yield correction(
         "E66, names that are read but never set",
         lambda name, source: close(name, _unset_names(source), 0, tolerance=0),
-        printed="weight = 0.5\nmixed = wait * 2.0",
-        right="weight = 0.5\nmixed = weight * 2.0",
+        printed="lamb = 0.5\nshare = 1 - lam",
+        right="lam = 0.5\nshare = 1 - lam",
     )
 
 

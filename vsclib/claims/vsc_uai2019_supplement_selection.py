@@ -59,7 +59,7 @@ def relu_before_the_unit_sum() -> Iterator[Verdict]:
     yield fails(unit, "E40, ReLU with all outputs below zero", (by_relu / by_relu.sum(1, keepdim=True)).sum(1))
 
 
-@claim("section B.2, noise", "E41")
+@claim("section B.2, noise", "section C.2, noise", "E41")
 def noise_has_no_image() -> Iterator[Correction]:
     """Gamma belongs to the image i, the noise to the draw l: a gate that takes gamma of the draw mixes images up."""
     noise = ((torch.arange(400, dtype=torch.float64) + 0.5) / 400).repeat(2, 1)
