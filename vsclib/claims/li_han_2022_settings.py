@@ -72,6 +72,9 @@ def threshold_of_activation() -> Iterator[Correction | Verdict]:
     yield close("E33, p(C1 | 0.2)", _responsibility(0.2, PAPER), 0.0073, tolerance=1e-4)
     library = mixture_responsibility(torch.tensor([0.2, 0.3732], dtype=torch.float64), PAPER[alpha])
     yield close("E33, library", library, [_responsibility(size, PAPER) for size in (0.2, 0.3732)], tolerance=1e-9)
+    readings = (STANDARD_DEVIATION, VARIANCE)
+    crossings = [_crossing(reading) for reading in readings]
+    yield close("E33, where the odds are even", [_even_odds(r) for r in readings], crossings, tolerance=1e-9)
     # Under the other reading of 0.1 (E25) the odds are even at 1.13 only.
     yield fails(close, "E33 with 0.1 as a variance", _responsibility(0.3732, VARIANCE), 0.5, tolerance=5e-3)
 
@@ -101,6 +104,12 @@ def _responsibility(size: float, setting: dict) -> float:
 
 def _crossing(setting: dict) -> float:
     return optimize.brentq(lambda size: _responsibility(size, setting) - 0.5, 0.01, 3.0)
+
+
+def _even_odds(setting: dict) -> float:
+    """The same in closed form."""
+    odds = (1 - setting[alpha]) * setting[sigma1] / (setting[alpha] * setting[sigma2])
+    return math.sqrt(2 * math.log(odds) / (1 / setting[sigma2] ** 2 - 1 / setting[sigma1] ** 2))
 
 
 def _steepest(setting: dict) -> tuple[float, float]:
