@@ -6,7 +6,18 @@ import sympy as sp
 import torch
 from torch import Tensor
 
-from vsclib.checks import Correction, Verdict, catches, claim, correction, fails, implements, integral, monte_carlo
+from vsclib.checks import (
+    Correction,
+    Verdict,
+    catches,
+    claim,
+    correction,
+    fails,
+    implements,
+    integral,
+    monte_carlo,
+    symbolic,
+)
 from vsclib.claims.two_gaussians import (
     ALLOWED,
     DENSITY,
@@ -106,6 +117,8 @@ def equation_7() -> Iterator[Verdict]:
 def equation_9() -> Iterator[Verdict]:
     """The score with the exponential in the denominator is the derivative of the log-density."""
     yield catches("Eq. 8 and 9", is_score, -z / sigma1**2 + R1 * R2 * z / (sp.exp(-R2 * z**2 / 2) + R1))
+    gap = (sigma1 - sigma2) * (sigma1 + sigma2)  # positive while sigma2 < sigma1
+    yield symbolic("after Eq. 9, R2 is negative", R2, -gap / (sigma1 * sigma2) ** 2)
 
 
 def _normal(count: int, generator: torch.Generator) -> Tensor:

@@ -184,7 +184,7 @@ def dense_limit() -> Iterator[Verdict]:
     yield fails(close, "E63, Eq. 11 put into a computer at gamma = alpha = 1", direct, expected, tolerance=1e-12)
 
 
-@claim("Eq. 4", "Eq. 20", "Eq. 23", "E57")
+@claim("Eq. 4", "Eq. 6", "Eq. 13", "E57")
 def one_dimension_at_a_time() -> Iterator[Correction]:
     """The KL of J units is the sum over units, each against N(0, 1); against N(0, I_J) each unit would count J times."""
     units = 3
