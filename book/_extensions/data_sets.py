@@ -1,0 +1,65 @@
+"""Writes the table of data sets from what the library says about each.
+
+A page holding the line ``% data-sets`` gets a table with a row for each of ``vsclib.data.names()``. Nothing is loaded:
+``vsclib.data.about(name)`` knows size, licence, source and checksum.
+"""
+
+import re
+from typing import Any
+
+from sphinx.application import Sphinx
+
+from vsclib import data
+from vsclib.data import Information
+
+MARKER = re.compile(r"^% data-sets$", re.MULTILINE)
+HEADER = "| name | images | one image | licence | source | checksum |\n|---|---:|---|---|---|---|\n"
+ADDRESS = re.compile(r"https?://[^\s;,]+")
+
+
+def breakable(digest: str) -> str:
+    """A checksum that a narrow cell may break, and that is whole when copied."""
+    parts = [digest[start : start + 8] for start in range(0, len(digest), 8)]
+    return f"<code>{'<wbr>'.join(parts)}</code>"
+
+
+def checksums(about: Information) -> str:
+    """SHA-256 of the arrays, or the MD5 of each published file."""
+    if about.sha256:
+        return f"SHA-256 of the arrays {breakable(about.sha256)}"
+    return "<br>".join(f"MD5 of <code>{name}</code> {breakable(digest)}" for name, digest in about.files)
+
+
+def row(name: str, about: Information) -> str:
+    """One data set as a line of the table."""
+    cells = [
+        f"`{name}`<br>{about.title}",
+        f"{about.train:,} to train<br>{about.test:,} to test",
+        " x ".join(map(str, about.image_shape)),
+        about.licence,
+        f"{ADDRESS.sub(lambda found: f'<{found[0]}>', about.source)}.<br>From: {about.origin}.",
+        checksums(about),
+    ]
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n"
+
+
+def table() -> str:
+    """The MyST table of every data set."""
+    return HEADER + "".join(row(name, data.about(name)) for name in data.names())
+
+
+def insert_table(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Put the table where the page asks for it."""
+    source[0] = MARKER.sub(lambda match: f":::{{div}} data-sets\n\n{table()}\n:::\n", source[0])
+
+
+def reread_table(app: Sphinx, env: Any, added: set, changed: set, removed: set) -> list[str]:
+    """The page depends on the library, which Sphinx does not watch: read it at every build."""
+    return [name for name in ("data",) if name in env.found_docs]
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register with Sphinx."""
+    app.connect("source-read", insert_table)
+    app.connect("env-get-outdated", reread_table)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
