@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from vsclib import data
-from vsclib.checks import Correction, Verdict, claim, close, correction
+from vsclib.checks import Correction, Verdict, claim, close, correction, fails
 from vsclib.data import smiley
 
 FACTOR = {name: position for position, name in enumerate(smiley.FACTORS)}
@@ -101,6 +101,33 @@ def mouth_moves_less() -> Iterator[Correction]:
         printed=[0.5] * 6,
         right=[0.5, 0.5, 0.25, 0.25, 0.5, 0.7],
     )
+
+
+@claim("section E, eyes", "section E, bow tie's deviations")
+def eyes_and_bow_tie_are_right() -> Iterator[Verdict]:
+    """What is printed of the eyes and of the bow tie is how the released images are drawn."""
+    still, row, column = drawn("eyes"), np.s_[13, 7:16], np.s_[8:22, 12]
+    apart, low, big = drawn("eyes", eyes_distance=1.0), drawn("eyes", eyes_y=2.0), drawn("eyes", eyes_radius=2.0)
+    slopes = [
+        _hole(still[column], low[column], 2.0)[0],
+        -_hole(still[row], apart[row], 1.0)[0],  # the left eye moves left
+        _hole(still[row], big[row], 2.0)[1] / 2,  # a radius, not a diameter
+    ]
+    eyes, printed = smiley.VALUE_SD * np.array(slopes), [0.5, 0.5, 0.5]
+    yield close("section E, eyes: y, separation, radius", eyes, printed, tolerance=1e-9)
+    diameter = eyes * [1.0, 1.0, 2.0]
+    yield fails(close, "section E, eyes, the diameter for the radius", diameter, printed, tolerance=1e-9)
+
+    still, row, column = drawn("bowtie"), np.s_[28, :], np.s_[26:, 11]
+    slopes = [
+        _slope(still[column], drawn("bowtie", bowtie_y=1.0)[column], 1.0)[0],
+        _slope(still[row], drawn("bowtie", bowtie_x=2.0)[row], 2.0)[0],
+        _slope(still[column], drawn("bowtie", bowtie_height=1.0)[column], 1.0)[1],
+        _slope(still[row], drawn("bowtie", bowtie_width=2.0)[row], 2.0)[1],
+    ]
+    tie = smiley.VALUE_SD * np.array(slopes)
+    yield close("section E, bow tie: y, x, height, width", tie, [0.5, 0.25, 1.0, 1.5], tolerance=1e-9)
+    yield fails(close, "section E, bow tie, x and y exchanged", tie, [0.25, 0.5, 1.0, 1.5], tolerance=1e-9)
 
 
 def _slope(before: np.ndarray, after: np.ndarray, value: float) -> np.ndarray:
