@@ -7,7 +7,11 @@ from vsclib import models
 from vsclib.models import Loss
 
 SHAPE = (1, 8, 8)
-NAMES = ("abp", "ae", "beta_tcvae", "beta_vae", "short_run", "sparse_generator", "vae", "vsc", "vsc_uai", "vsc_wu")
+NAMES = (
+    *("abp", "ae", "beta_tcvae", "beta_vae", "relu_sae", "short_run", "sparse_generator", "top_k"),
+    *("vae", "vsc", "vsc_uai", "vsc_wu"),
+)
+UNBOUNDED = ("abp", "ae", "relu_sae", "short_run", "sparse_generator", "top_k")
 SPARSE = ("vsc", "vsc_uai", "vsc_wu")
 LIKELIHOODS = ("bernoulli", "gaussian", "gaussian_learned")
 

@@ -65,7 +65,7 @@ def refused(kind: type[VsclibError], call, *parts: str) -> str:
         ("vae", {"latents": -3}, ("latents = -3", "latents >= 1")),
         ("vae", {"latents": 2.5}, ("latents = 2.5", "latents >= 1", "whole number")),
         ("vae", {"hidden": 0}, ("hidden = 0", "hidden >= 1")),
-        ("vae", {"hidden_layers": 9}, ("hidden_layers = 9", "1 <= hidden_layers <= 8")),
+        ("vae", {"hidden_layers": 9}, ("hidden_layers = 9", "0 <= hidden_layers <= 8")),
         ("vae", {"sigma": 0.0}, ("sigma = 0.0", "sigma > 0")),
         ("vae", {"network": "cnn"}, ("network = 'cnn'", "'mlp', 'conv'")),
         ("vae", {"likelihood": "normal"}, ("likelihood = 'normal'", "'bernoulli', 'gaussian', 'gaussian_learned'")),

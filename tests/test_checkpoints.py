@@ -20,6 +20,8 @@ VARIANTS = [
     ("vsc", {"gamma_form": "relu", "alpha": 0.2, "gamma_bias": -0.1, "lam_until": 10}),
     ("vsc_uai", {"pseudo_inputs": 3, "selector": "normalised", "sharpness": 10.0, "lam_form": "sqrt"}),
     ("vsc_wu", {"alpha": 0.3}),
+    ("relu_sae", {"l1": 0.3}),
+    ("top_k", {"k": 2, "dead_after": 7}),
     ("short_run", {"sigma": 0.2, "chains": 3, "kept": 2, "skip": 4, "langevin_noise": True}),
     ("sparse_generator", {"alpha": 0.05, "hidden_layers": 2, "inference_steps": 5}),
 ]

@@ -10,6 +10,8 @@ from vsclib.models.autoencoder import AutoEncoder
 from vsclib.models.beta_tcvae import BetaTCVAE
 from vsclib.models.contract import Code, Loss, Model, ModelConfig
 from vsclib.models.generator import ShortRun, SparseGenerator
+from vsclib.models.sparse_autoencoder import ReluSAE
+from vsclib.models.top_k import TopK
 from vsclib.models.vae import VAE, BetaVAEConfig
 from vsclib.models.vsc import VSC
 from vsclib.models.vsc_uai import VSCUAI
@@ -29,8 +31,10 @@ FAMILIES: dict[str, type[Model]] = {
     "ae": AutoEncoder,
     "beta_tcvae": BetaTCVAE,
     "beta_vae": BetaVAE,
+    "relu_sae": ReluSAE,
     "short_run": ShortRun,
     "sparse_generator": SparseGenerator,
+    "top_k": TopK,
     "vae": VAE,
     "vsc": VSC,
     "vsc_uai": VSCUAI,

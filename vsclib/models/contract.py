@@ -64,8 +64,8 @@ class ModelConfig:
     """Kind of network, of encoder and decoder alike."""
     hidden: Count = 400
     """Units of a hidden layer."""
-    hidden_layers: Annotated[int, Field(ge=1, le=8)] = 1
-    """Hidden layers of the encoder and of the decoder."""
+    hidden_layers: Annotated[int, Field(ge=0, le=8)] = 1
+    """Hidden layers of the encoder and of the decoder; without any an ``mlp`` is linear."""
     likelihood: LikelihoodName = "bernoulli"
     """What the decoder's outputs stand for."""
     sigma: Positive = 0.3

@@ -1,0 +1,124 @@
+"""Sparse autoencoders as interpretability uses them: a dictionary and a gate, here with a price on the code."""
+
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils import parametrize
+
+from vsclib.configuration import NonNegative, configuration
+from vsclib.models.autoencoder import AutoEncoder
+from vsclib.models.contract import Code, Loss, ModelConfig
+
+SAMPLE = 2000
+"""Training images that the starting point is centred on."""
+DARKEST = 0.001
+"""Grey level below which a pixel of the average image counts as no darker."""
+SMALLEST_SPREAD = 1e-3
+"""Standard deviation below which a latent is not standardised further: it sees no difference between images."""
+
+
+@configuration
+class SparseAutoEncoderConfig(ModelConfig):
+    """Options that all sparse autoencoders share."""
+
+    hidden_layers: Annotated[int, Field(ge=0, le=8)] = 0
+    """Hidden layers of the encoder and of the decoder; 0, the custom of the field, makes both linear."""
+
+
+@configuration
+class ReluSAEConfig(SparseAutoEncoderConfig):
+    """Options of the ReLU autoencoder."""
+
+    l1: NonNegative = 1.0
+    """Price of a code, in nats for each unit of a latent's value; what it takes depends on the likelihood."""
+
+
+class UnitColumns(nn.Module):
+    """Weights whose columns all have length one, whatever the optimiser does to what lies behind them."""
+
+    def forward(self, weight: Tensor) -> Tensor:
+        """The columns (outputs, J), each divided by its length."""
+        return F.normalize(weight, dim=0)
+
+
+class SparseAutoEncoder(AutoEncoder):
+    """An autoencoder whose code passes a gate, and whose decoder starts with a dictionary of J columns of length one.
+
+    Of unit length, a column cannot grow to let its value shrink, so values compare across latents and a price on them means
+    something. With hidden layers behind the dictionary only the first layer is so bound. Like the autoencoder it has no
+    prior: ``sample`` decodes normal noise behind the gate.
+    """
+
+    prepared: Tensor
+
+    def __init__(self, config: SparseAutoEncoderConfig, name: str) -> None:
+        super().__init__(config, name)
+        first = next(layer for layer in self.decoder.layers if isinstance(layer, nn.Linear))
+        parametrize.register_parametrization(first, "weight", UnitColumns())
+        self.register_buffer("prepared", torch.zeros(()))
+
+    @torch.no_grad()
+    def prepare(self, images: Tensor, generator: torch.Generator) -> None:
+        """Standardise the encoder's values, the first time only, and let a code of zero decode to the average image.
+
+        Otherwise the few latents that point at the average image win for every image, and the others die.
+        """
+        if self.prepared:
+            return
+        some = images[:SAMPLE].float() / 255.0
+        head, features = self.encoder.head, self.encoder.layers(some)
+        head.weight /= head(features).std(0, correction=0).clamp_min(SMALLEST_SPREAD).unsqueeze(1)
+        head.bias -= head(features).mean(0)
+        last = self.decoder.layers[-1]
+        if isinstance(last, nn.Linear):
+            last.bias[: some[0].numel()] = torch.logit(some.mean(0).flatten(), eps=DARKEST)
+        self.prepared.fill_(1.0)
+
+    @property
+    def dictionary(self) -> Tensor:
+        """The decoder's first weights, (outputs, J), columns of length one."""
+        return next(layer for layer in self.decoder.layers if isinstance(layer, nn.Linear)).weight
+
+    def gate(self, values: Tensor) -> Code:
+        """The code that the encoder's values (B, J) give."""
+        raise TypeError(f"{type(self).__name__} defines no gate")
+
+    def encode(self, x: Tensor) -> Code:
+        """The code of images (B, C, H, W)."""
+        return self.gate(super().encode(x).z)
+
+    def sample_prior(self, n: int, generator: torch.Generator) -> Tensor:
+        """Codes (n, J) of noise, as sparse as the gate makes them."""
+        return self.gate(super().sample_prior(n, generator)).z
+
+
+class ReluSAE(SparseAutoEncoder):
+    r"""A code of positive values that each cost.
+
+    .. math:: \mathcal L = -\log p(x\mid z) + \ell_1\sum_j z_j, \qquad z = \max(0, e(x))
+
+    The price shrinks the values that stay on, too. A latent that is off for every image gets no gradient and stays dead;
+    ``metrics.dead_latents`` counts them.
+
+    Source:
+        Bricken et al. (2023).
+    """
+
+    Config = ReluSAEConfig
+
+    def gate(self, values: Tensor) -> Code:
+        """What is positive."""
+        return Code(values.relu(), values > 0)
+
+    def penalties(self, code: Code) -> dict[str, Tensor]:
+        """The price of the code, (B,) in nats."""
+        return {"l1": self.config.l1 * code.z.abs().sum(1)}
+
+    def loss(self, x: Tensor, step: int, generator: torch.Generator) -> Loss:
+        """Minus the log-likelihood of the image, and the price of its code."""
+        code = self.encode(x)
+        price = {name: part.mean() for name, part in self.penalties(code).items()}
+        return Loss.of(reconstruction=-self.decode(code.z).log_prob(x).mean(), **price)

@@ -1,0 +1,69 @@
+"""The top-k autoencoder: a dictionary of which every image uses exactly k columns."""
+
+import torch
+from torch import Tensor
+
+from vsclib.configuration import Count, NonNegative, configuration
+from vsclib.errors import ConfigurationError
+from vsclib.models.contract import Code, Loss
+from vsclib.models.sparse_autoencoder import SparseAutoEncoder, SparseAutoEncoderConfig
+
+
+@configuration
+class TopKConfig(SparseAutoEncoderConfig):
+    """Options of the top-k autoencoder."""
+
+    k: Count | None = None
+    """Latents that are on for every image, at most ``latents``; None takes a twentieth of them, at least one."""
+    dead_after: Count = 1000
+    """Steps without an image after which a latent counts as dead."""
+    revival: NonNegative = 1 / 32
+    """Weight of what draws dead latents back; 0 leaves them dead."""
+
+    def __post_init__(self) -> None:
+        if self.k is not None and self.k > self.latents:
+            raise ConfigurationError(f"k = {self.k} of {self.latents} latents: choose 1 <= k <= {self.latents}")
+
+
+class TopK(SparseAutoEncoder):
+    r"""A code of the k largest values, so that exactly k latents are on for every image.
+
+    .. math:: \mathcal L = -\log p(x\mid z) - r\,\log p(x\mid \bar z + d), \qquad z = \mathrm{top}_k\,e(x)
+
+    A value may be negative where fewer than k are positive. A latent that no image has used for ``dead_after`` steps is dead:
+    the second term lets the largest dead ones, d, at most half as many as pixels, add to the fixed code :math:`\bar z`; under a Gaussian likelihood it
+    is the squared error of what the code left over. Nobody is dead at first, and the term is zero.
+
+    Source:
+        Gao et al. (2024), sections 2.3 and A.2; Makhzani & Frey (2014).
+    """
+
+    Config = TopKConfig
+    idle: Tensor
+
+    def __init__(self, config: TopKConfig, name: str) -> None:
+        super().__init__(config, name)
+        self.k = config.k or max(1, config.latents // 20)
+        self.register_buffer("idle", torch.zeros(config.latents))
+
+    def gate(self, values: Tensor) -> Code:
+        """The k largest."""
+        active = torch.zeros_like(values, dtype=torch.bool).scatter(1, values.topk(self.k).indices, True)
+        return Code(values * active, active)
+
+    def loss(self, x: Tensor, step: int, generator: torch.Generator) -> Loss:
+        """Minus the log-likelihood of the image, and what draws dead latents back."""
+        (values,) = self.encoder(self.check(x))
+        code = self.gate(values)
+        self.idle = torch.where(code.active.any(0), 0.0, self.idle + 1.0)
+        reconstruction = -self.decode(code.z).log_prob(x).mean()
+        return Loss.of(reconstruction=reconstruction, revival=self.revive(x, values, code.z.detach()))
+
+    def revive(self, x: Tensor, values: Tensor, fixed: Tensor) -> Tensor:
+        """Minus the weighted log-likelihood of images whose fixed codes the largest dead latents may add to; () in nats."""
+        dead = self.idle > self.config.dead_after
+        if not self.config.revival or not dead.any():
+            return torch.zeros((), device=x.device)
+        largest = values.masked_fill(~dead, -torch.inf).topk(min(x[0].numel() // 2, int(dead.sum()))).indices
+        added = torch.zeros_like(values).scatter(1, largest, values.gather(1, largest))  # (B, J)
+        return -self.config.revival * self.decode(fixed + added).log_prob(x).mean()
