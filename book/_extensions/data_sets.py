@@ -13,14 +13,14 @@ from vsclib import data
 from vsclib.data import Information
 
 MARKER = re.compile(r"^% data-sets$", re.MULTILINE)
-HEADER = "| name | images | one image | licence | source | checksum |\n|---|---:|---|---|---|---|\n"
+HEADER = "| set | licence | source and checksum |\n|---|---|---|\n"
 ADDRESS = re.compile(r"https?://[^\s;,]+")
 
 
 def breakable(digest: str) -> str:
     """A checksum that a narrow cell may break, and that is whole when copied."""
     parts = [digest[start : start + 8] for start in range(0, len(digest), 8)]
-    return f"<code>{'<wbr>'.join(parts)}</code>"
+    return f"<code style='white-space: normal'>{'<wbr>'.join(parts)}</code>"
 
 
 def checksums(about: Information) -> str:
@@ -32,13 +32,12 @@ def checksums(about: Information) -> str:
 
 def row(name: str, about: Information) -> str:
     """One data set as a line of the table."""
+    shape = " x ".join(map(str, about.image_shape))
+    source = ADDRESS.sub(lambda found: f"<{found[0]}>", about.source)
     cells = [
-        f"`{name}`<br>{about.title}",
-        f"{about.train:,} to train<br>{about.test:,} to test",
-        " x ".join(map(str, about.image_shape)),
+        f"`{name}`<br>{about.title}<br>{about.train:,} to train<br>{about.test:,} to test<br>each {shape}",
         about.licence,
-        f"{ADDRESS.sub(lambda found: f'<{found[0]}>', about.source)}.<br>From: {about.origin}.",
-        checksums(about),
+        f"{source}.<br>From: {about.origin}.<br>{checksums(about)}",
     ]
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n"
 
