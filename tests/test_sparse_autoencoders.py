@@ -68,13 +68,13 @@ def _unchecked(model):
 @pytest.mark.parametrize("name", BOTH)
 def test_columns_keep_length_one_through_a_training_and_a_file(name, hidden_layers, tmp_path):
     model = tiny(name, hidden_layers=hidden_layers, latents=12)
-    before = model.dictionary.clone()
+    before = model.first_layer.weight.clone()
     vsclib.fit(model, data.load("digits"), steps=20, batch_size=50, learning_rate=0.03, progress=False)
-    assert not torch.allclose(before, model.dictionary, atol=0.01)
+    assert not torch.allclose(before, model.first_layer.weight, atol=0.01)
     vsclib.save(model, tmp_path / "model.safetensors", torch.float16)
     for made in (model, vsclib.load(tmp_path / "model.safetensors")):
-        assert made.dictionary.shape[1] == 12
-        torch.testing.assert_close(made.dictionary.norm(dim=0), torch.ones(12))
+        assert made.first_layer.weight.shape[1] == 12
+        torch.testing.assert_close(made.first_layer.weight.norm(dim=0), torch.ones(12))
 
 
 @pytest.mark.parametrize("name", BOTH)

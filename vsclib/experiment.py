@@ -17,6 +17,7 @@ from vsclib import data, models
 from vsclib.configuration import Count, Positive, Seed, Steps, configuration, configure
 from vsclib.errors import ConfigurationError, nearest
 from vsclib.files import write_atomically, write_text
+from vsclib.networks import quartered
 from vsclib.training import TrainingConfig
 
 
@@ -25,7 +26,7 @@ class Experiment:
     """Everything that decides what a run does. Make one with :meth:`of`."""
 
     model: str = "vsc"
-    """Name of the model, one of ``vsclib.models.names()``."""
+    """Name of the model, one of ``vsclib.models.names()``; :meth:`of` also takes a preset, ``vsclib.models.presets()``."""
     dataset: str = "digits"
     """Name of the data set, one of ``vsclib.data.names()``."""
     name: str | None = None
@@ -61,6 +62,8 @@ class Experiment:
     def of(cls, **parameters: Any) -> "Experiment":
         """Check flat parameters: those of the run, and those of the model. A model option of None keeps its default.
 
+        A preset stands for its model and options, of which others may be given.
+
         Raises:
             ConfigurationError: an unknown name, an option of another model, or a value out of range.
             DataError: an unknown data set.
@@ -69,6 +72,7 @@ class Experiment:
             >>> Experiment.of(model="vsc", dataset="digits", alpha=0.05).options
             {'alpha': 0.05}
         """
+        parameters = _unfold(parameters)
         run = {name for name in run_parameters()}
         unknown = [name for name in parameters if name not in run and name not in model_parameters()]
         if unknown:
@@ -87,7 +91,12 @@ class Experiment:
     def check(self) -> None:
         """Refuse what could only fail later, after work is done."""
         data.about(self.dataset)
-        configure(models.family(self.model).Config, f"model {self.model!r}", self.model_options())
+        configured: Any = configure(models.family(self.model).Config, f"model {self.model!r}", self.model_options())
+        if configured.network != "mlp":
+            try:
+                quartered(configured.image_shape, configured.network)
+            except ConfigurationError as error:
+                raise ConfigurationError(f"model {self.model!r} on {self.dataset!r}: {error}") from None
 
     @property
     def title(self) -> str:
@@ -126,6 +135,15 @@ class Experiment:
                 "checkpoint_every": self.checkpoint_every,
             },
         )
+
+
+def _unfold(parameters: dict[str, Any]) -> dict[str, Any]:
+    """The parameters with a preset's model and options in the place of its name."""
+    if parameters.get("model") not in models.presets():
+        return parameters
+    found = models.preset(parameters["model"])
+    given = {name: value for name, value in parameters.items() if value is not None}
+    return parameters | found.options | given | {"model": found.model}
 
 
 def run_parameters() -> dict[str, Any]:

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from vsclib.errors import ConfigurationError
 
-Network = Literal["mlp", "conv"]
+Network = Literal["mlp", "conv", "conv3"]
 LikelihoodName = Literal["bernoulli", "gaussian", "gaussian_learned"]
 
 SMALLEST_VARIANCE = 1e-6
@@ -72,9 +72,10 @@ class Encoder(nn.Module):
         image_shape: (C, H, W).
         latents: J.
         heads: how many vectors.
-        network: ``mlp`` (hidden layers of ReLU units) or ``conv`` (two strided convolutions before them).
+        network: ``mlp`` (hidden layers of ReLU units), ``conv`` (two strided convolutions before them) or ``conv3`` (the
+            course report's: narrower, and a third convolution over all that is left gives 64 numbers).
         hidden: units of a hidden layer.
-        hidden_layers: how many hidden layers.
+        hidden_layers: how many hidden layers; none makes ``mlp`` linear.
 
     Raises:
         ConfigurationError: a convolutional network whose image sides are no multiples of 4.
@@ -92,7 +93,7 @@ class Encoder(nn.Module):
         super().__init__()
         self.heads = heads
         if network == "conv":
-            channels, height, width = _quartered(image_shape)
+            channels, height, width = quartered(image_shape, network)
             layers: list[nn.Module] = [
                 nn.Conv2d(channels, 32, kernel_size=4, stride=2, padding=1),
                 nn.ReLU(),
@@ -101,6 +102,17 @@ class Encoder(nn.Module):
                 nn.Flatten(),
             ]
             size = 64 * height * width
+        elif network == "conv3":
+            channels, *rest = quartered(image_shape, network)
+            layers = [
+                nn.Conv2d(channels, 16, kernel_size=3, stride=2, padding=1),
+                nn.ReLU(),
+                nn.Conv2d(16, 32, kernel_size=3, stride=2, padding=1),
+                nn.ReLU(),
+                nn.Conv2d(32, 64, kernel_size=(rest[0], rest[1])),
+                nn.Flatten(),
+            ]
+            size = 64
         else:
             layers, size = [nn.Flatten()], math.prod(image_shape)
         for _ in range(hidden_layers):
@@ -125,9 +137,9 @@ class Decoder(nn.Module):
         likelihood: ``bernoulli``, ``gaussian`` (one fixed ``sigma``) or ``gaussian_learned`` (a log-variance for each
             pixel, floored at a variance of 1e-6).
         sigma: standard deviation of the fixed Gaussian likelihood.
-        network: ``mlp`` or ``conv``.
+        network: ``mlp``, ``conv`` or ``conv3``, as for the encoder.
         hidden: units of a hidden layer.
-        hidden_layers: how many hidden layers.
+        hidden_layers: how many hidden layers; none makes ``mlp`` linear up to the sigmoid.
 
     Raises:
         ConfigurationError: a convolutional network whose image sides are no multiples of 4.
@@ -156,7 +168,7 @@ class Decoder(nn.Module):
             layers += [nn.Linear(size, hidden), nn.ReLU()]
             size = hidden
         if network == "conv":
-            _, height, width = _quartered(image_shape)
+            _, height, width = quartered(image_shape, network)
             layers += [
                 nn.Linear(size, 64 * height * width),
                 nn.ReLU(),
@@ -164,6 +176,17 @@ class Decoder(nn.Module):
                 nn.ConvTranspose2d(64, 32, kernel_size=4, stride=2, padding=1),
                 nn.ReLU(),
                 nn.ConvTranspose2d(32, channels, kernel_size=4, stride=2, padding=1),
+            ]
+        elif network == "conv3":
+            _, *rest = quartered(image_shape, network)
+            layers += [
+                nn.Linear(size, 64),
+                nn.Unflatten(1, (64, 1, 1)),
+                nn.ConvTranspose2d(64, 32, kernel_size=(rest[0], rest[1])),
+                nn.ReLU(),
+                nn.ConvTranspose2d(32, 16, kernel_size=3, stride=2, padding=1, output_padding=1),
+                nn.ReLU(),
+                nn.ConvTranspose2d(16, channels, kernel_size=3, stride=2, padding=1, output_padding=1),
             ]
         else:
             layers.append(nn.Linear(size, channels * image_shape[1] * image_shape[2]))
@@ -180,11 +203,16 @@ class Decoder(nn.Module):
         return Gaussian(torch.sigmoid(mean), (logvar.exp() + SMALLEST_VARIANCE).log())
 
 
-def _quartered(image_shape: tuple[int, int, int]) -> tuple[int, int, int]:
+def quartered(image_shape: tuple[int, int, int], network: Network) -> tuple[int, int, int]:
+    """Channels, and what two halvings leave of an image's height and width.
+
+    Raises:
+        ConfigurationError: the sides are no multiples of 4.
+    """
     channels, height, width = image_shape
     if height % 4 or width % 4:
         raise ConfigurationError(
-            f"network = 'conv' halves an image twice, but {height} x {width} pixels cannot be: "
+            f"network = {network!r} halves an image twice, but {height} x {width} pixels cannot be: "
             "choose sides that are multiples of 4, or network = 'mlp'"
         )
     return channels, height // 4, width // 4

@@ -10,6 +10,7 @@ from vsclib.models.autoencoder import AutoEncoder
 from vsclib.models.beta_tcvae import BetaTCVAE
 from vsclib.models.contract import Code, Loss, Model, ModelConfig
 from vsclib.models.generator import ShortRun, SparseGenerator
+from vsclib.models.preset_table import preset, presets
 from vsclib.models.sparse_autoencoder import ReluSAE
 from vsclib.models.top_k import TopK
 from vsclib.models.vae import VAE, BetaVAEConfig
@@ -17,7 +18,7 @@ from vsclib.models.vsc import VSC
 from vsclib.models.vsc_uai import VSCUAI
 from vsclib.models.vsc_wu import VSCWarmUp
 
-__all__ = ["Code", "Loss", "Model", "ModelConfig", "create", "family", "names"]
+__all__ = ["Code", "Loss", "Model", "ModelConfig", "create", "family", "names", "preset", "presets"]
 
 
 class BetaVAE(VAE):

@@ -14,10 +14,8 @@ from vsclib.models.contract import Code, Loss, ModelConfig
 
 SAMPLE = 2000
 """Training images that the starting point is centred on."""
-DARKEST = 0.001
-"""Grey level below which a pixel of the average image counts as no darker."""
-SMALLEST_SPREAD = 1e-3
-"""Standard deviation below which a latent is not standardised further: it sees no difference between images."""
+SMALLEST = 0.001
+"""Least grey level of the average image, and least spread of a latent, that the starting point tells from zero."""
 
 
 @configuration
@@ -48,16 +46,14 @@ class SparseAutoEncoder(AutoEncoder):
     """An autoencoder whose code passes a gate, and whose decoder starts with a dictionary of J columns of length one.
 
     Of unit length, a column cannot grow to let its value shrink, so values compare across latents and a price on them means
-    something. With hidden layers behind the dictionary only the first layer is so bound. Like the autoencoder it has no
-    prior: ``sample`` decodes normal noise behind the gate.
+    something; hidden layers behind the dictionary are not so bound. It has no prior: ``sample`` decodes noise that passed the gate.
     """
 
     prepared: Tensor
 
     def __init__(self, config: SparseAutoEncoderConfig, name: str) -> None:
         super().__init__(config, name)
-        first = next(layer for layer in self.decoder.layers if isinstance(layer, nn.Linear))
-        parametrize.register_parametrization(first, "weight", UnitColumns())
+        parametrize.register_parametrization(self.first_layer, "weight", UnitColumns())
         self.register_buffer("prepared", torch.zeros(()))
 
     @torch.no_grad()
@@ -68,19 +64,19 @@ class SparseAutoEncoder(AutoEncoder):
         """
         if self.prepared:
             return
-        some = images[:SAMPLE].float() / 255.0
-        head, features = self.encoder.head, self.encoder.layers(some)
-        head.weight /= head(features).std(0, correction=0).clamp_min(SMALLEST_SPREAD).unsqueeze(1)
-        head.bias -= head(features).mean(0)
+        some, head = images[:SAMPLE].float() / 255.0, self.encoder.head
+        features = self.encoder.layers(some)
+        head.weight.div_(head(features).std(0, correction=0).clamp_min(SMALLEST).unsqueeze(1))
+        head.bias.sub_(head(features).mean(0))
         last = self.decoder.layers[-1]
         if isinstance(last, nn.Linear):
-            last.bias[: some[0].numel()] = torch.logit(some.mean(0).flatten(), eps=DARKEST)
+            last.bias[: some[0].numel()] = torch.logit(some.mean(0).flatten(), eps=SMALLEST)
         self.prepared.fill_(1.0)
 
     @property
-    def dictionary(self) -> Tensor:
-        """The decoder's first weights, (outputs, J), columns of length one."""
-        return next(layer for layer in self.decoder.layers if isinstance(layer, nn.Linear)).weight
+    def first_layer(self) -> nn.Linear:
+        """The decoder's first layer: its ``weight``, (outputs, J), is the dictionary."""
+        return next(layer for layer in self.decoder.layers if isinstance(layer, nn.Linear))
 
     def gate(self, values: Tensor) -> Code:
         """The code that the encoder's values (B, J) give."""
@@ -120,5 +116,5 @@ class ReluSAE(SparseAutoEncoder):
     def loss(self, x: Tensor, step: int, generator: torch.Generator) -> Loss:
         """Minus the log-likelihood of the image, and the price of its code."""
         code = self.encode(x)
-        price = {name: part.mean() for name, part in self.penalties(code).items()}
-        return Loss.of(reconstruction=-self.decode(code.z).log_prob(x).mean(), **price)
+        price = self.penalties(code)["l1"].mean()
+        return Loss.of(reconstruction=-self.decode(code.z).log_prob(x).mean(), l1=price)

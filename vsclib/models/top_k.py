@@ -30,9 +30,10 @@ class TopK(SparseAutoEncoder):
 
     .. math:: \mathcal L = -\log p(x\mid z) - r\,\log p(x\mid \bar z + d), \qquad z = \mathrm{top}_k\,e(x)
 
-    A value may be negative where fewer than k are positive. A latent that no image has used for ``dead_after`` steps is dead:
-    the second term lets the largest dead ones, d, at most half as many as pixels, add to the fixed code :math:`\bar z`; under a Gaussian likelihood it
-    is the squared error of what the code left over. Nobody is dead at first, and the term is zero.
+    A value may be negative where fewer than k are positive. A latent that no image has used for ``dead_after`` steps is
+    dead: the second term lets the largest dead ones, d, at most half as many as pixels, add to the fixed code
+    :math:`\bar z`; under a Gaussian likelihood it is the squared error of what the code left over. Nobody is dead at
+    first, and the term is zero.
 
     Source:
         Gao et al. (2024), sections 2.3 and A.2; Makhzani & Frey (2014).
