@@ -23,14 +23,25 @@ def execute(chapter: Path) -> None:
     """Run one chapter from its folder and put outputs, timings and versions into it."""
     with tempfile.TemporaryDirectory() as folder:
         executed = Path(folder) / chapter.name
-        papermill.execute_notebook(str(chapter), str(executed), cwd=str(chapter.parent), progress_bar=True)
+        papermill.execute_notebook(
+            str(chapter), str(executed), cwd=str(chapter.parent), progress_bar=True
+        )
         notebook = json.loads(executed.read_text(encoding="utf-8"))
     origin = provenance("cpu")
     notebook["metadata"]["vsclib"] = {
-        "versions": {"PyTorch": origin["torch"].split("+")[0], "vsclib": origin["vsclib"]}
+        "versions": {
+            "PyTorch": origin["torch"].split("+")[0],
+            "vsclib": origin["vsclib"],
+        }
     }
     # Where the file lay on this machine is nobody's business.
-    for name in ("input_path", "output_path", "environment_variables", "parameters", "default_parameters"):
+    for name in (
+        "input_path",
+        "output_path",
+        "environment_variables",
+        "parameters",
+        "default_parameters",
+    ):
         notebook["metadata"]["papermill"].pop(name, None)
     write_text(chapter, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
 
@@ -44,7 +55,10 @@ def main(names: list[str]) -> int:
     }
     unknown = set(names) - set(chapters)
     if unknown:
-        print(f"execute.py: there is no chapter {', '.join(sorted(unknown))}", file=sys.stderr)
+        print(
+            f"execute.py: there is no chapter {', '.join(sorted(unknown))}",
+            file=sys.stderr,
+        )
         return 1
     for name, chapter in chapters.items():
         if not names or name in names:
