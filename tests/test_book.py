@@ -273,7 +273,7 @@ def test_api_reference_covers_every_public_module(built_book: Path) -> None:
 
 
 def test_api_reference_shows_docstrings_and_typeset_formulas(built_book: Path) -> None:
-    entry = page(built_book / "api.html").find(id="vsclib.spike_slab.gaussian_kl").parent
+    entry = page(built_book / "api.html").find(id="vsclib.spike_slab.divergence.gaussian_kl").parent
     assert "Kullback-Leibler divergence between two Gaussians" in entry.text
     assert entry.select(".math") and "Source" in entry.text
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import require
 from PIL import Image
 from scipy.io import savemat
 from torchvision import datasets
@@ -378,7 +377,9 @@ def test_other_activities_and_a_damaged_packed_file_are_refused(belt):
 @pytest.mark.parametrize("name", ["uci_har", "uci_har_signals"])
 def test_the_real_windows_are_the_documented_ones(name):
     root = Path(os.environ.get("VSCLIB_DATA", "data"))
-    require((root / "uci_har").is_dir(), "uci_har is not under VSCLIB_DATA")
+    if not (root / "uci_har").is_dir():
+        # Nobody serves it in this form, so that no machine must have it.
+        pytest.skip("UCI HAR is not under VSCLIB_DATA")
     loaded, about = data.load(name, root), data.about(name)
     assert loaded.sha256 == about.sha256 and loaded.classes == about.classes
     for split, size in ((loaded.train, about.train), (loaded.test, about.test)):
