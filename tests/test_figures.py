@@ -486,6 +486,14 @@ def test_activation_by_class_counts_and_orders():
         figures.activation_by_class(code, [0, 1], ("zero", "one"))
 
 
+@pytest.mark.filterwarnings("error")
+def test_activation_by_class_of_a_code_with_nothing_on_is_empty(digits):
+    nothing = Code(z=torch.zeros(20, 5), active=torch.zeros(20, 5, dtype=torch.bool))
+    picture = figures.activation_by_class(nothing, np.arange(20) % 2, ("even", "odd"))
+    (image,) = picture.axes[0].images
+    assert image.get_array().max() == 0 and "0 ever on" in picture.axes[0].get_xlabel()
+
+
 def test_activation_by_class_says_when_it_leaves_latents_out():
     picture = figures.activation_by_class(made_code(10), np.zeros(10, int), ("all",), most=2)
     assert "the first 2 of 6 ever on" in picture.axes[0].get_xlabel()

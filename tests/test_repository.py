@@ -200,6 +200,12 @@ def test_shell_scripts_parse(script: str) -> None:
     assert run("bash", "-n", script).returncode == 0
 
 
+def test_no_notebook_says_where_it_lay_on_somebodys_machine() -> None:
+    absolute = re.compile(r"[\s\"'(]/(?:[\w.-]+/)+(?:vsclib|notebooks|site-packages)/")
+    paths = [path for path in tracked() if path.suffix == ".ipynb"]
+    assert paths and [path.name for path in paths if absolute.search(path.read_text(encoding="utf-8"))] == []
+
+
 @pytest.mark.parametrize(
     "first, second, same",
     [

@@ -175,6 +175,8 @@ def activation_by_class(
     used = np.argsort(-rates, kind="stable")[: min(most, ever)]
     present = [k for k in range(len(classes)) if (labels == k).any()]
     share = np.array([open_gates[labels == k][:, used].mean(0) for k in present])  # (K, units)
+    # A picture of nothing still has a column.
+    share = share if len(used) else np.zeros((len(present), 1))
     text = f"Share of each class's images for which a latent is on, for {len(used)} of {len(rates)} latents, "
     picture = blank(alt or text + "the most used first.", FULL[0], 0.17 * len(present) + 1.1)
     axis = picture.subplots()
