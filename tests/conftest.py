@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import hypothesis
@@ -37,6 +39,19 @@ def mnist_root() -> Path:
         "MNIST is not under VSCLIB_DATA: point it at the folder that holds MNIST/raw",
     )
     return root
+
+
+@pytest.fixture
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No VSCLIB_DATA, an empty cache, no network."""
+
+    def unreachable(*args: object, **kwargs: object) -> None:
+        raise urllib.error.URLError("Temporary failure in name resolution")
+
+    monkeypatch.delenv("VSCLIB_DATA", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(urllib.request, "urlopen", unreachable)
+    return tmp_path / "cache" / "vsclib"
 
 
 @pytest.fixture(scope="session")

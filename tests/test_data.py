@@ -33,19 +33,6 @@ def one_line(error, *parts):
 
 
 @pytest.fixture
-def alone(tmp_path, monkeypatch):
-    """No VSCLIB_DATA, an empty cache, no network."""
-
-    def unreachable(*args, **kwargs):
-        raise urllib.error.URLError("Temporary failure in name resolution")
-
-    monkeypatch.delenv("VSCLIB_DATA", raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(urllib.request, "urlopen", unreachable)
-    return tmp_path / "cache" / "vsclib"
-
-
-@pytest.fixture
 def tiny(tmp_path):
     """A set of 12 + 6 images of 5x4 pixels in MNIST's format, and the description that it has to match."""
     generator = np.random.default_rng(0)

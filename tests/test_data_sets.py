@@ -2,8 +2,6 @@
 
 import hashlib
 import os
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -28,19 +26,6 @@ def one_line(error, *parts):
 
 def md5(path):
     return hashlib.md5(path.read_bytes()).hexdigest()
-
-
-@pytest.fixture
-def alone(tmp_path, monkeypatch):
-    """No VSCLIB_DATA, an empty cache, no network."""
-
-    def unreachable(*args, **kwargs):
-        raise urllib.error.URLError("Temporary failure in name resolution")
-
-    monkeypatch.delenv("VSCLIB_DATA", raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(urllib.request, "urlopen", unreachable)
-    return tmp_path / "cache" / "vsclib"
 
 
 @pytest.mark.parametrize(

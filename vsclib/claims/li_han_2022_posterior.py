@@ -8,8 +8,11 @@ from vsclib.checks import Correction, Verdict, catches, claim, correction, fails
 from vsclib.claims.li_han_2022_prior import under_the_root
 from vsclib.claims.two_gaussians import (
     ALLOWED,
+    EXPONENT,
+    NARROW,
     RESPONSIBILITY,
     SCORE,
+    WIDE,
     alpha,
     gaussian,
     is_responsibility,
@@ -19,8 +22,6 @@ from vsclib.claims.two_gaussians import (
     z,
 )
 
-WIDE, NARROW = alpha / sigma1, (1 - alpha) / sigma2
-EXPONENT = z**2 / (2 * sigma1**2) - z**2 / (2 * sigma2**2)
 POSTERIOR = WIDE / (WIDE + NARROW * sp.exp(EXPONENT))
 """p(C1 | z) as Eq. 9 has it."""
 

@@ -23,9 +23,12 @@ from vsclib.claims.li_han_supplement import ARGUMENTS
 from vsclib.claims.two_gaussians import (
     ALLOWED,
     DENSITY,
+    EXPONENT,
+    NARROW,
     PAPER,
     RESPONSIBILITY,
     SCORE,
+    WIDE,
     alpha,
     at,
     draw,
@@ -38,8 +41,6 @@ from vsclib.claims.two_gaussians import (
 )
 from vsclib.spike_slab import mixture_log_prob, mixture_responsibility, mixture_score, mixture_score_posterior
 
-WIDE, NARROW = alpha / sigma1, (1 - alpha) / sigma2
-EXPONENT = z**2 / (2 * sigma1**2) - z**2 / (2 * sigma2**2)
 SLIPPED = z**2 / sigma1**2 - z**2 / (2 * sigma2**2)
 """The exponent of Eq. 14 for the wide component, without the 2 (E04)."""
 SLIPPED_NARROW = z**2 / sigma2**2 - z**2 / (2 * sigma1**2)

@@ -27,6 +27,10 @@ SCORE = sp.diff(LOG_DENSITY, z)
 RESPONSIBILITY = alpha * gaussian(sigma1) / DENSITY
 """p(C1 | z), Bayes' rule."""
 
+WIDE, NARROW = alpha / sigma1, (1 - alpha) / sigma2
+EXPONENT = z**2 / (2 * sigma1**2) - z**2 / (2 * sigma2**2)
+"""The papers' form: p(C1 | z) = WIDE / (WIDE + NARROW exp(EXPONENT))."""
+
 R1 = (1 - alpha) * sigma1 / (alpha * sigma2)
 R2 = (sigma2**2 - sigma1**2) / (sigma1**2 * sigma2**2)
 
