@@ -65,7 +65,7 @@ def summarise(records: Sequence[Record], metric: str) -> Summary | None:
 
     Args:
         records: the seeds of one run.
-        metric: a key of ``vsclib.metrics.DEFINITIONS``, or ``seconds``.
+        metric: a key of ``vsclib.metrics.DEFINITIONS``, or ``seconds`` or ``cpu_seconds_per_epoch`` of the training.
 
     Returns:
         Mean and spread; None where the model has no such number.
@@ -75,7 +75,7 @@ def summarise(records: Sequence[Record], metric: str) -> Summary | None:
     """
     values = []
     for record in records:
-        numbers = record["metrics"] | {"seconds": record.get("training", {}).get("seconds")}
+        numbers = {"cpu_seconds_per_epoch": None} | record.get("training", {}) | record["metrics"]
         if metric not in numbers:
             raise ConfigurationError(f"no record holds {metric!r}: {nearest(metric, numbers)}")
         if numbers[metric] is not None:

@@ -69,11 +69,13 @@ class History(NamedTuple):
         steps: after how many updates each value was taken.
         terms: for every term of the loss, and ``total``: means since the point before, nats per image.
         seconds: how long it took, resumed parts included.
+        cpu_seconds: processor time of all threads in that time; other work on the machine hardly moves it.
     """
 
     steps: list[int]
     terms: dict[str, list[float]]
     seconds: float
+    cpu_seconds: float = math.nan
 
 
 def fit(model: Model, data: DataSet | Split | np.ndarray, config: TrainingConfig | None = None, **options) -> History:
@@ -175,11 +177,11 @@ class _Run:
         self.optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=device.type != "mps")
         self.generator = torch.Generator(device).manual_seed(config.seed)
         self.record_every = max(1, math.ceil(config.steps / RECORDS))
-        self.step, self.seconds = 0, 0.0
+        self.step, self.seconds, self.cpu_seconds = 0, 0.0, 0.0
         self.points: list[int] = []
         self.terms: dict[str, list[float]] = {}
         self.pending: list[dict[str, Tensor]] = []
-        self.since = time.perf_counter()
+        self.since, self.cpu_since = time.perf_counter(), time.process_time()
         self.epoch = -1
         # A checkpoint of another training is refused before anything about the model changes.
         self.saved = self.read(config.checkpoint) if config.checkpoint and Path(config.checkpoint).exists() else None
@@ -241,7 +243,9 @@ class _Run:
         return self.step % every == 0 and self.step < self.config.steps
 
     def history(self) -> History:
-        return History(self.points, self.terms, self.seconds + time.perf_counter() - self.since)
+        seconds = self.seconds + time.perf_counter() - self.since
+        cpu_seconds = self.cpu_seconds + time.process_time() - self.cpu_since
+        return History(self.points, self.terms, seconds, cpu_seconds)
 
     # ----------------------------------------------------------------------------------------------- on disk
 
@@ -264,8 +268,8 @@ class _Run:
             tensors |= {f"adam.{index}.{name}": value for name, value in state.items()}
         tensors |= {f"memory.{name}": value for name, value in self.model.memory().items()}
         tensors["generator"] = self.generator.get_state()
-        points, terms, seconds = self.history()
-        progress = {"step": self.step, "points": points, "terms": terms, "seconds": seconds}
+        points, *rest = self.history()
+        progress = {"step": self.step, "points": points} | dict(zip(History._fields[1:], rest, strict=True))
         metadata = {
             "format": checkpoints.FORMAT,
             "identity": json.dumps(self.identity()),
@@ -304,7 +308,7 @@ class _Run:
         self.generator.set_state(tensors["generator"])
         progress = json.loads(metadata["progress"])
         self.step, self.points, self.terms = progress["step"], progress["points"], progress["terms"]
-        self.seconds = progress["seconds"]
+        self.seconds, self.cpu_seconds = progress["seconds"], progress.get("cpu_seconds", math.nan)
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
