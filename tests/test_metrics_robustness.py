@@ -76,3 +76,28 @@ def test_robustness_needs_labels_and_images(digits):
         metrics.robustness(tiny("vae"), bare)
     with pytest.raises(ConfigurationError, match="test_images = 0"):
         metrics.robustness(tiny("vae"), digits, test_images=0)
+
+
+def test_a_classifier_fitted_before_and_fewer_images_for_ssim_change_nothing_else(digits):
+    model = tiny("vae")
+    flat = data.to_tensor(digits.train.images).flatten(1)
+    fitted = metrics.Classifier(flat, digits.train.labels)
+    whole = metrics.robustness(model, digits, sigmas=(0.4,), clipped=(True,), test_images=80)[0]
+    given = metrics.robustness(
+        model, digits, sigmas=(0.4,), clipped=(True,), test_images=80, of_images=fitted, ssim_images=30
+    )[0]
+    fewer = metrics.robustness(model, digits, sigmas=(0.4,), clipped=(True,), test_images=30)[0]
+    assert given[:4] == whole[:4] and given.ssim != whole.ssim
+    assert given.ssim == pytest.approx(fewer.ssim, abs=0.02)
+    clean = data.to_tensor(digits.test.images[:80])
+    noisy = metrics.add_noise(clean, 0.4, seeded(0))
+    assert given.ssim_noisy == pytest.approx(metrics.ssim(clean[:30], noisy[:30]), abs=1e-6)
+
+    class Nine(metrics.Classifier):
+        def predict(self, codes):
+            return np.full(len(codes), 9)
+
+    of_nines = metrics.robustness(model, digits, (0.4,), (True,), 80, of_images=Nine(flat, digits.train.labels))[0]
+    assert of_nines.accuracy == (digits.test.labels[:80] == 9).mean()
+    with pytest.raises(ConfigurationError, match="ssim_images = 0"):
+        metrics.robustness(model, digits, ssim_images=0)

@@ -27,6 +27,7 @@ from vsclib.metrics.classifier import Classifier, FewLabels, accuracy_by_labels,
 from vsclib.metrics.collapse import coefficient_collapsed, posterior_collapsed
 from vsclib.metrics.correlation import BlockFloor, Blocks, absolute_correlation, block_floor, blocks
 from vsclib.metrics.dci import DCI, dci
+from vsclib.metrics.embedding import Embedding, neighbour_agreement, trustworthiness, tsne
 from vsclib.metrics.encoding import codes, read_out, reconstruct
 from vsclib.metrics.importance import ImportanceBound, importance_bound
 from vsclib.metrics.interpolation import largest_components, one_after_another, one_at_a_time
@@ -58,6 +59,7 @@ __all__ = [
     "Blocks",
     "Classifier",
     "Elbo",
+    "Embedding",
     "FewLabels",
     "Gap",
     "ImportanceBound",
@@ -88,6 +90,7 @@ __all__ = [
     "moving_latents",
     "mutual_information",
     "near_zero",
+    "neighbour_agreement",
     "network_accuracy",
     "one_after_another",
     "one_at_a_time",
@@ -101,5 +104,7 @@ __all__ = [
     "robustness",
     "ssim",
     "ssim_window",
+    "trustworthiness",
+    "tsne",
     "usage",
 ]

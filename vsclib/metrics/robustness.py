@@ -69,6 +69,8 @@ def robustness(
     clipped: Sequence[bool] = (True, False),
     test_images: int | None = 1000,
     seed: int = 0,
+    of_images: Classifier | None = None,
+    ssim_images: int | None = None,
 ) -> list[Robustness]:
     """Accuracy and SSIM under noise.
 
@@ -83,12 +85,15 @@ def robustness(
         clipped: which of the two forms to measure.
         test_images: use only the first so many test images; None takes all.
         seed: of the noise and of the nets.
+        of_images: a classifier of clean, flat images that is fitted already, when several models are to face the same one;
+            None fits it here.
+        ssim_images: take SSIM, the slow part, on the first so many of the test images only; None takes it on all.
 
     Returns:
         A row for every sigma and form.
 
     Raises:
-        ConfigurationError: a negative sigma, or fewer than one test image.
+        ConfigurationError: a negative sigma, or fewer than one test image or image for SSIM.
         DataError: no labels, or images that do not fit the model.
 
     Source:
@@ -96,10 +101,12 @@ def robustness(
     """
     if test_images is not None and test_images < 1:
         raise ConfigurationError(f"test_images = {test_images!r} is not allowed: choose at least 1, or None for all")
+    if ssim_images is not None and ssim_images < 1:
+        raise ConfigurationError(f"ssim_images = {ssim_images!r} is not allowed: choose at least 1, or None for all")
     if data.train.labels is None or data.test.labels is None:
         raise DataError(f"{data.name} has no labels: robustness of a classifier needs them")
     train, labels = data.train.images[:PROBE_CODES], data.train.labels[:PROBE_CODES]
-    of_images = Classifier(_flat(as_floats(train)), labels, seed=seed)
+    of_images = of_images or Classifier(_flat(as_floats(train)), labels, seed=seed)
     of_codes = Classifier(codes(model, train).z, labels, seed=seed)
     clean, wanted = as_floats(data.test.images[:test_images]), data.test.labels[:test_images]
     rows = []
@@ -115,9 +122,9 @@ def robustness(
                     clipped=bool(form),
                     accuracy=of_images.accuracy(_flat(denoised), wanted),
                     code_accuracy=of_codes.accuracy(code.z, wanted),
-                    ssim=ssim(clean, denoised),
-                    ssim_noisy=ssim(clean, noisy),
-                    ssim_printed=ssim(noisy, denoised),
+                    ssim=ssim(clean[:ssim_images], denoised[:ssim_images]),
+                    ssim_noisy=ssim(clean[:ssim_images], noisy[:ssim_images]),
+                    ssim_printed=ssim(noisy[:ssim_images], denoised[:ssim_images]),
                 )
             )
     return rows
