@@ -494,6 +494,20 @@ def test_activation_by_class_of_a_code_with_nothing_on_is_empty(digits):
     assert image.get_array().max() == 0 and "0 ever on" in picture.axes[0].get_xlabel()
 
 
+@pytest.mark.parametrize(("classes", "latents"), [(1, 3), (2, 30), (3, 200), (10, 200)])
+def test_activation_by_class_has_room_for_its_labels(classes, latents):
+    """Few classes make a flat picture, and numbers of three digits stand on end below it."""
+    names = tuple(f"class {number}" for number in range(classes))
+    everything = torch.ones(60, latents, dtype=torch.bool)
+    picture = figures.activation_by_class(Code(everything.float(), everything), np.arange(60) % classes, names)
+    picture.draw_without_rendering()
+    page, labels = picture.bbox, [text for axis in picture.axes for text in (axis.xaxis.label, axis.yaxis.label)]
+    boxes = {label.get_text(): label.get_window_extent() for label in labels if label.get_text()}
+    assert len(boxes) == 2
+    for name, box in boxes.items():
+        assert page.x0 <= box.x0 and box.x1 <= page.x1 and page.y0 <= box.y0 and box.y1 <= page.y1, name
+
+
 def test_activation_by_class_says_when_it_leaves_latents_out():
     picture = figures.activation_by_class(made_code(10), np.zeros(10, int), ("all",), most=2)
     assert "the first 2 of 6 ever on" in picture.axes[0].get_xlabel()

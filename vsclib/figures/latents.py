@@ -21,6 +21,8 @@ from vsclib.models import Code
 
 MANY = 60
 """More latents than this leave little room for each."""
+ROWS = 6
+"""Fewer classes than this get taller cells: the label of the colour bar needs their height."""
 PALE = 0.5
 """Opacity of the slab of a latent that is off."""
 
@@ -178,7 +180,7 @@ def activation_by_class(
     # A picture of nothing still has a column.
     share = share if len(used) else np.zeros((len(present), 1))
     text = f"Share of each class's images for which a latent is on, for {len(used)} of {len(rates)} latents, "
-    picture = blank(alt or text + "the most used first.", FULL[0], 0.17 * len(present) + 1.1)
+    picture = blank(alt or text + "the most used first.", FULL[0], 0.17 * max(len(present), ROWS) + 1.1)
     axis = picture.subplots()
     image = axis.imshow(100 * share, cmap=fading(SPIKE), vmin=0, vmax=100, aspect="auto", interpolation="none")
     axis.set_yticks(range(len(present)), [classes[k] for k in present])
