@@ -1,5 +1,6 @@
 """The front door and the house rules: what README promises works, files stay small, code is linted, typed and safe."""
 
+import inspect
 import json
 import re
 import shutil
@@ -13,6 +14,8 @@ import pytest
 import yaml
 from conftest import REPOSITORY, require
 from nbval.plugin import get_sanitize_patterns
+
+from vsclib import models
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 MEGABYTE = 2**20
@@ -141,6 +144,26 @@ def test_lock_holds_every_requirement_at_an_exact_version() -> None:
 def test_files_are_small() -> None:
     limits = {".ipynb": 2 * MEGABYTE}
     assert [path.name for path in tracked() if path.stat().st_size > limits.get(path.suffix, 4 * MEGABYTE)] == []
+
+
+def test_modules_can_be_read_in_one_sitting() -> None:
+    lengths = {
+        path: len(path.read_text(encoding="utf-8").splitlines()) for path in (REPOSITORY / "vsclib").rglob("*.py")
+    }
+    assert {path.name: length for path, length in lengths.items() if length > 400} == {}
+
+
+def test_models_are_small() -> None:
+    """A family is its class and the options that it adds; what it inherits belongs to another one."""
+    classes = {
+        base for name in models.names() for base in models.family(name).__mro__ if issubclass(base, models.Model)
+    }
+    lengths = {}
+    for family in classes:
+        own = [family, *([family.Config] if family.Config.__module__ == family.__module__ else [])]
+        lengths[family.__name__] = sum(len(inspect.getsource(part).splitlines()) for part in own)
+    assert {"Model", "VSC", "ShortRun", "Generator"} <= set(lengths)
+    assert {name: length for name, length in lengths.items() if length > 120} == {}
 
 
 FORBIDDEN = {

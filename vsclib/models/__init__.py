@@ -9,9 +9,10 @@ from vsclib.models.abp import ABP
 from vsclib.models.autoencoder import AutoEncoder
 from vsclib.models.beta_tcvae import BetaTCVAE
 from vsclib.models.contract import Code, Loss, Model, ModelConfig
-from vsclib.models.generator import ShortRun, SparseGenerator
 from vsclib.models.preset_table import preset, presets
+from vsclib.models.short_run import ShortRun
 from vsclib.models.sparse_autoencoder import ReluSAE
+from vsclib.models.sparse_generator import SparseGenerator
 from vsclib.models.top_k import TopK
 from vsclib.models.vae import VAE, BetaVAEConfig
 from vsclib.models.vsc import VSC

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from vsclib.configuration import Steps, configuration
-from vsclib.models.generator import GeneratorConfig, ShortRun
+from vsclib.models.generator import Generator, GeneratorConfig
 
 
 @configuration
@@ -17,7 +17,7 @@ class ABPConfig(GeneratorConfig):
     """Steps from zero for an image that has no chain, such as a test image."""
 
 
-class ABP(ShortRun):
+class ABP(Generator):
     """The dense generator with one persistent chain for each training image.
 
     A chain starts at a draw from the prior when a training starts, and every visit of its image moves it on from where the

@@ -1,17 +1,14 @@
-"""Generators without an encoder: codes are found by gradient, under a dense or a sparse prior."""
+"""What all generators share: no encoder, codes found by gradient on the decoder, under a standard normal prior."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from vsclib import inference, spike_slab
-from vsclib.configuration import Count, OpenUnit, Positive, Steps, configuration
-from vsclib.errors import ConfigurationError
+from vsclib.configuration import Positive, Steps, configuration
 from vsclib.models.contract import Code, Loss, Model, ModelConfig
 from vsclib.networks import LikelihoodName
-from vsclib.schedules import Staircase
 
 
 @configuration
@@ -30,61 +27,20 @@ class GeneratorConfig(ModelConfig):
     """Add Langevin noise while training and to sampled codes; ``encode`` takes the same steps without it."""
 
 
-@configuration
-class ShortRunConfig(GeneratorConfig):
-    """Options of the short-run generator."""
+class Generator(Model):
+    """Base of the models without an encoder: a code starts somewhere and follows the gradient of the log-joint.
 
-    chains: Count = 1
-    """C, independent chains for each image: the first starts at zero, the others at draws from the prior."""
-    kept: Count = 1
-    """States kept of each chain: the one after ``inference_steps``, and one after every further ``skip`` steps."""
-    skip: Count = 10
-    """Steps between two kept states."""
-    pick: Literal["best", "mean"] = "best"
-    """What becomes of all kept states: the one of highest log-joint, or their mean."""
-
-
-@configuration
-class SparseGeneratorConfig(ShortRunConfig):
-    """Options of the sparse generator. ``alpha`` weighs the wide component of the prior."""
-
-    alpha: OpenUnit = 0.01
-    """Weight of the wide component when the decay has ended."""
-    alpha_start: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """Weight of the wide component in the first epoch; 1 is the dense prior, ``alpha`` itself holds it constant."""
-    alpha_decay: Positive = 0.033
-    """What every epoch takes off alpha."""
-    sigma1: Positive = 1.0
-    """Standard deviation of the wide component."""
-    sigma2: Positive = 0.1
-    """Standard deviation of the narrow component. The paper calls 0.1 a variance; its released code squares it (E25)."""
-
-    def __post_init__(self) -> None:
-        if self.sigma2 > self.sigma1:
-            raise ConfigurationError(
-                f"sigma2 = {self.sigma2:g} exceeds sigma1 = {self.sigma1:g}: choose 0 < sigma2 <= sigma1"
-            )
-        if self.alpha_start < self.alpha:
-            raise ConfigurationError(
-                f"alpha_start = {self.alpha_start:g} lies below alpha = {self.alpha:g}: choose alpha <= alpha_start <= 1"
-            )
-
-
-class ShortRun(Model):
-    """Codes by a short run of gradient steps from zero under a standard normal prior: the dense generator.
-
-    More chains, or more states of one chain, give more candidates for a code. The supplement of Li & Han calls this
-    "maximum sampling" and compares K chains with "a single chain with K skip steps", without a formula. Read here as: the
-    candidate of highest log-joint is the code; K chains are ``chains = K``, the single chain is ``kept = K``. One chain
-    always starts at zero, for thirty steps do not forget where they came from: a start drawn from the prior stays in the code.
-
-    Source:
-        Nijkamp et al. (2020); Li & Han (2022), Algorithm 1 with alpha = 1, and the supplement, section B.2.
+    A family says with ``infer`` where codes start; one with another prior overrides ``prior_score``, ``prior_log_prob``,
+    ``describe`` and ``sample_prior``.
     """
 
-    Config: ClassVar[type] = ShortRunConfig
+    Config: ClassVar[type] = GeneratorConfig
     heads = 0
     learning_rate = 1e-4
+
+    def infer(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Codes (B, J) of images (B, C, H, W), from a cold start; without a generator there is no noise."""
+        raise TypeError(f"{type(self).__name__} defines no infer")
 
     def prior_score(self, z: Tensor) -> Tensor:
         """Derivative of the log-prior, shaped like z."""
@@ -98,32 +54,11 @@ class ShortRun(Model):
         """The code that holds z (B, J)."""
         return Code(z, self.all_active(z))
 
-    def infer(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Codes (B, J) of images (B, C, H, W), from a cold start.
-
-        Without a generator there is no noise, and several chains start from the same few draws for every image.
-        """
-        z = self.starts(len(x), generator, x.device)  # (C B, J)
-        images = x.repeat(self.config.chains, 1, 1, 1)
-        kept = [z := self.run(images, z, self.config.inference_steps, generator)]
-        kept += [z := self.run(images, z, self.config.skip, generator) for _ in range(self.config.kept - 1)]
-        return self.choose(x, torch.cat(kept).view(-1, len(x), self.latents))
-
     def training_codes(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """Codes (B, J) that the decoder learns from."""
         return self.infer(x, generator)
 
     # ------------------------------------------------------------------------------------ shared by all generators
-
-    def starts(self, n: int, generator: torch.Generator | None, device: torch.device) -> Tensor:
-        """Where the chains of n images start, (C n, J), one chain of every image after the other."""
-        zeros, others = torch.zeros(n, self.latents, device=device), self.config.chains - 1
-        if not others:
-            return zeros
-        if generator is not None:
-            return torch.cat([zeros, self.sample_prior(others * n, generator)])
-        fixed = torch.Generator(device).manual_seed(0)
-        return torch.cat([zeros, self.sample_prior(others, fixed).repeat_interleave(n, 0)])
 
     def run(self, x: Tensor, z: Tensor, steps: int, generator: torch.Generator | None) -> Tensor:
         """Codes (B, J) a few steps on, with Langevin noise if that is on and has a source."""
@@ -137,16 +72,6 @@ class ShortRun(Model):
                 generator if self.config.langevin_noise else None,
             )
 
-    @torch.no_grad()
-    def choose(self, x: Tensor, z: Tensor) -> Tensor:
-        """One code (B, J) for each image out of candidates (M, B, J)."""
-        if len(z) == 1:
-            return z[0]
-        if self.config.pick == "mean":
-            return z.mean(0)
-        joint = torch.stack([self.decode(one).log_prob(x) + self.prior_log_prob(one).sum(1) for one in z])  # (M, B)
-        return z[joint.argmax(0), torch.arange(len(x), device=z.device)]
-
     def encode(self, x: Tensor) -> Code:
         """The inferred code of images (B, C, H, W)."""
         return self.describe(self.infer(self.check(x)))
@@ -159,51 +84,3 @@ class ShortRun(Model):
         """Minus the log-likelihood of the images given their inferred codes, which stay fixed."""
         z = self.training_codes(self.check(x), generator)
         return Loss.of(reconstruction=-self.decode(z).log_prob(x).mean())
-
-
-class SparseGenerator(ShortRun):
-    r"""The short-run generator under the two-Gaussian prior, which pulls small values to zero.
-
-    ``alpha`` starts at the dense prior and falls every epoch to its target, so that every latent can learn something
-    before the pull sets in. The present alpha stays with the weights, and evaluation uses it.
-
-    Source:
-        Li & Han (2022), Eq. 1 and 6-10, Algorithm 1.
-    """
-
-    Config = SparseGeneratorConfig
-    alpha: Tensor
-
-    def __init__(self, config: SparseGeneratorConfig, name: str) -> None:
-        super().__init__(config, name)
-        self.register_buffer("alpha", torch.tensor(config.alpha))
-
-    def plan(self, steps: int, steps_per_epoch: int) -> None:
-        """Alpha falls once an epoch."""
-        config = self.config
-        self.alpha_schedule = Staircase(config.alpha_start, config.alpha, config.alpha_decay, every=steps_per_epoch)
-
-    def prior_score(self, z: Tensor) -> Tensor:
-        """Derivative of the log-prior at the present alpha, shaped like z."""
-        return spike_slab.mixture_score_posterior(z, self.alpha, self.config.sigma1, self.config.sigma2)
-
-    def prior_log_prob(self, z: Tensor) -> Tensor:
-        """The log-prior of each latent at the present alpha, shaped like z, in nats."""
-        return spike_slab.mixture_log_prob(z, self.alpha, self.config.sigma1, self.config.sigma2)
-
-    def describe(self, z: Tensor) -> Code:
-        """The code that holds z (B, J); a latent is on where the wide component is the likelier one."""
-        wide = spike_slab.mixture_responsibility(z, self.alpha, self.config.sigma1, self.config.sigma2)
-        return Code(z, wide > 0.5, gamma=wide)
-
-    def loss(self, x: Tensor, step: int, generator: torch.Generator) -> Loss:
-        """The short-run loss at the step's alpha."""
-        self.alpha.fill_(self.alpha_schedule(step))
-        return super().loss(x, step, generator)
-
-    def sample_prior(self, n: int, generator: torch.Generator) -> Tensor:
-        """Codes (n, J) from the mixture at the present alpha."""
-        shape = (n, self.latents)
-        return spike_slab.mixture_sample(
-            shape, float(self.alpha), self.config.sigma1, self.config.sigma2, generator=generator
-        )

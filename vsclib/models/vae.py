@@ -32,7 +32,7 @@ class VAE(Model):
 
     .. math:: \mathcal L = -\mathbb E_{q(z|x)}\log p(x\mid z) + \beta\,\mathrm{KL}\bigl(q(z\mid x)\,\|\,\mathcal N(0, I)\bigr)
 
-    Families with another posterior override what differs: ``posterior``, ``draw``, ``draw_for_training``, ``divergences``.
+    Families with another posterior override what differs: ``recognise``, ``draw``, ``draw_for_training``, ``divergences``.
 
     Source:
         Kingma & Welling (2014), Eq. 10; Higgins et al. (2017), Eq. 4.
@@ -45,9 +45,9 @@ class VAE(Model):
         """The KL's weight rises over ``kl_warm_up`` steps."""
         self.kl_weight = Linear(0.0, self.config.beta, until=self.config.kl_warm_up)
 
-    def posterior(self, x: Tensor) -> Code:
-        """Parameters of q(z|x), and its mean as the code."""
-        mu, logvar = self.encoder(self.check(x))
+    def recognise(self, x: Tensor) -> Code:
+        """Parameters of q(z|x) of anything shaped like images, whatever its range, and the mean as the code."""
+        mu, logvar = self.encoder(x)
         return Code(mu, self.all_active(mu), mu, logvar)
 
     def draw(self, code: Code, generator: torch.Generator) -> Code:
@@ -72,6 +72,10 @@ class VAE(Model):
         """A draw (B, J) from N(mu, sigma^2)."""
         noise = torch.randn(code.mu.shape, generator=generator, device=code.mu.device)
         return code.mu + (0.5 * code.logvar).exp() * noise  # (B, J)
+
+    def posterior(self, x: Tensor) -> Code:
+        """Parameters of q(z|x), and the mean code."""
+        return self.recognise(self.check(x))
 
     def encode(self, x: Tensor) -> Code:
         """The mean code of images (B, C, H, W)."""

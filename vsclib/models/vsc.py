@@ -1,18 +1,15 @@
 """Variational Sparse Coding: a VAE whose code is a spike-and-slab, with a fixed prior."""
 
-from typing import Literal
-
 import torch
 from torch import Tensor
 
 from vsclib import spike_slab
 from vsclib.configuration import Finite, OpenUnit, Positive, Steps, configuration
 from vsclib.errors import ConfigurationError
+from vsclib.models import gates
 from vsclib.models.contract import Code, Loss
 from vsclib.models.vae import VAE, VAEConfig
 from vsclib.schedules import Linear
-
-SMALLEST_GAMMA = 1e-6
 
 
 @configuration
@@ -21,11 +18,11 @@ class VSCConfig(VAEConfig):
 
     alpha: OpenUnit = 0.01
     """Prior probability that a latent is on."""
-    gamma_form: Literal["sigmoid", "relu"] = "sigmoid"
+    gamma_form: gates.GammaForm = "sigmoid"
     """How gamma comes from the encoder: a sigmoid, or log gamma = -relu(-v) as in the ICLR 2019 submission."""
     gamma_bias: Finite | None = None
     """Initial bias of gamma's head: -2 for the sigmoid, so that few latents start on; 0 for relu."""
-    gate: Literal["straight_through", "relaxed", "concrete"] | None = None
+    gate: gates.GateName | None = None
     """How a gradient reaches gamma: straight-through for the sigmoid, relaxed for relu."""
     slope_start: Positive | None = None
     """Slope c of the gate when training starts: 10 straight-through, 50 relaxed."""
@@ -67,33 +64,23 @@ class VSC(VAE):
 
     def __init__(self, config: VSCConfig, name: str) -> None:
         super().__init__(config, name)
-        self.gate = config.gate or ("straight_through" if config.gamma_form == "sigmoid" else "relaxed")
         self.register_buffer("lam", torch.ones(()))
-        bias = config.gamma_bias if config.gamma_bias is not None else (-2.0 if config.gamma_form == "sigmoid" else 0.0)
         with torch.no_grad():
+            bias = gates.BIAS[config.gamma_form] if config.gamma_bias is None else config.gamma_bias
             self.encoder.head.bias[2 * self.latents :] = bias
 
     def plan(self, steps: int, steps_per_epoch: int) -> None:
-        """Slope over the whole training, lambda over its own window."""
+        """Gate and slope over the whole training, lambda over its own window."""
         super().plan(steps, steps_per_epoch)
-        straight = self.config.gate == "straight_through" or (
-            not self.config.gate and self.config.gamma_form == "sigmoid"
-        )
-        first, last = (10.0, 10.0) if straight else (50.0, 200.0)
-        self.slope = Linear(self.config.slope_start or first, self.config.slope_end or last, until=max(steps - 1, 0))
+        self.gate: gates.GateName = self.config.gate or gates.SUITED[self.config.gamma_form]
+        self.slope = gates.slopes(self.gate, self.config.slope_start, self.config.slope_end, steps)
         self.warm_up = Linear(0.0, 1.0, begin=self.config.lam_begin, until=self.config.lam_until)
 
-    def posterior(self, x: Tensor) -> Code:
-        """Parameters of q(z|x) at the present lambda, and mu where gamma exceeds the threshold as the code."""
-        return self.recognise(self.check(x))
-
     def recognise(self, x: Tensor) -> Code:
-        """The posterior's parameters of anything shaped like images, whatever its range."""
+        """Parameters of q(z|x) at the present lambda, and mu where gamma exceeds the threshold as the code."""
         mu, logvar, v = self.encoder(x)
         mu, logvar = spike_slab.warm_up(mu, logvar, self.lam, self.config.lam_form)
-        gamma = torch.sigmoid(v) if self.config.gamma_form == "sigmoid" else (-torch.relu(-v)).exp()
-        # At 0 and 1 exactly a gate has no way back: the clamp keeps both ends open, as the released code does.
-        gamma = gamma.clamp(SMALLEST_GAMMA, 1.0 - SMALLEST_GAMMA)
+        gamma = gates.probability(v, self.config.gamma_form)
         active = gamma > self.config.threshold
         return Code(mu * active, active, mu, logvar, gamma)
 
@@ -106,10 +93,7 @@ class VSC(VAE):
     def draw_for_training(self, code: Code, generator: torch.Generator) -> Tensor:
         """A draw (B, J) whose gate has a gradient in gamma."""
         slab, noise = self.draw_slab(code, generator), self.draw_noise(code, generator)
-        if self.gate == "concrete":
-            return slab * spike_slab.concrete_gate(noise, torch.logit(code.gamma), self.config.temperature)
-        gate = spike_slab.straight_through_gate if self.gate == "straight_through" else spike_slab.relaxed_gate
-        return slab * gate(noise, code.gamma, self.present_slope)
+        return slab * gates.training_gate(self.gate, noise, code.gamma, self.present_slope, self.config.temperature)
 
     def draw_noise(self, code: Code, generator: torch.Generator) -> Tensor:
         """Uniform noise (B, J) in [0, 1) for the gates."""
