@@ -86,6 +86,7 @@ def every_picture(digits: np.ndarray) -> dict[str, figures.Picture]:
         "history": figures.history(made_history()),
         "density": figures.density(z, {"prior": 1 + z**2, "slab": 1 - z**2, "score": z}, {"spike": 0.4}),
         "compare": figures.compare({"VAE": [1.0, 2.0]}, {"VAE": 3.0, "VSC": 4.0}, "PSNR (dB)"),
+        "embedding": figures.embedding({"code": np.stack([z, z**2], 1)}, np.arange(20) % 10, "0123456789"),
         "canvas": own,
     }
 

@@ -41,6 +41,7 @@ from vsclib.figures.images import latent_grid, reconstructions, samples, travers
 from vsclib.figures.latents import activation_by_class, code_statistics, codes
 from vsclib.figures.look import DATA, INK, PRIOR, RECONSTRUCTION, SCORE, SLAB, SPIKE, casing, contrast, style
 from vsclib.figures.picture import Picture, canvas, show
+from vsclib.figures.plane import embedding
 
 __all__ = [
     "DATA",
@@ -59,6 +60,7 @@ __all__ = [
     "compare",
     "contrast",
     "density",
+    "embedding",
     "history",
     "latent_grid",
     "reconstructions",

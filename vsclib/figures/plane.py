@@ -1,0 +1,87 @@
+"""Codes laid out in the plane, each drawn as its class."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from numpy.typing import ArrayLike
+
+from vsclib.errors import DataError
+from vsclib.figures.look import DATA, FULL, INK, PRIOR, RECONSTRUCTION, SCORE, SLAB, SPIKE
+from vsclib.figures.picture import Picture, blank, styled
+
+_SHAPES = "os^vDPX*<>"
+# Orange alone is too faint for thin strokes on white, so letters do without it.
+_OF_LETTERS = [SLAB, SCORE, INK, RECONSTRUCTION, PRIOR, DATA]
+_OF_SHAPES = [SLAB, SPIKE, RECONSTRUCTION, SCORE, PRIOR]
+_ACROSS = 4
+
+
+@styled
+def embedding(
+    positions: Mapping[str, ArrayLike],
+    labels: ArrayLike,
+    classes: Sequence[str],
+    alt: str | None = None,
+) -> Picture:
+    """Positions in the plane, such as those of ``metrics.tsne``, a panel for each set.
+
+    Classes whose names are single characters are written, so that no colour has to be told from another; others are drawn as
+    shapes, with a legend. There are no ticks: the positions have no unit.
+
+    Args:
+        positions: (N, 2) each, by the name that stands below the panel.
+        labels: (N,), positions in ``classes``; the same codes in every panel.
+        classes: name of each label, ten at most unless they are single characters.
+        alt: description; None takes a plain one.
+
+    Returns:
+        The picture, 7 in wide, up to four panels in a row.
+
+    Raises:
+        DataError: no panels, positions that are not (N, 2), too many classes for the shapes, or labels that do not fit.
+    """
+    sets = {name: np.asarray(each, dtype=float) for name, each in positions.items()}
+    y = np.asarray(labels)
+    for name, each in sets.items():
+        if each.shape != (len(y), 2):
+            raise DataError(f"positions {name!r} are shaped {each.shape} with {len(y)} labels: give ({len(y)}, 2)")
+    written = all(len(name) == 1 for name in classes)
+    if not sets or y.max(initial=0) >= len(classes) or not (written or len(classes) <= len(_SHAPES)):
+        raise DataError(
+            f"{len(sets)} panels, {len(classes)} classes, labels up to {y.max(initial=0)}: give a panel at least, a class "
+            f"for every label, and names of one character for more than {len(_SHAPES)} classes"
+        )
+    across = min(_ACROSS, len(sets))
+    down = -(-len(sets) // across)
+    text = f"{len(y)} codes in the plane, each drawn as its class, for {', '.join(sets)}."
+    picture = blank(alt or text, FULL[0], down * min(FULL[0] / across, 3.6) + (0.0 if written else 0.3))
+    panels = picture.subplots(down, across, squeeze=False).ravel()
+    for axis in panels[len(sets) :]:
+        axis.set_axis_off()
+    for axis, (name, each) in zip(panels, sets.items(), strict=False):
+        for k in range(len(classes)):
+            _draw(axis, each[y == k], k, classes[k] if written else None)
+        axis.set(xticks=[], yticks=[], xlabel=name)
+        axis.spines[:].set_visible(True)
+        axis.spines[:].set_alpha(0.3)
+        axis.set_aspect("equal", adjustable="datalim")
+    if not written:
+        marks = [Line2D([], [], linewidth=0, **_shape(k)) for k in range(len(classes))]
+        picture.legend(marks, list(classes), loc="outside lower center", ncols=min(5, len(classes)))
+    return picture
+
+
+def _draw(axis: Axes, points: np.ndarray, k: int, letter: str | None) -> None:
+    if letter is None:
+        axis.plot(*points.T, linewidth=0, **_shape(k))
+    else:
+        colour = _OF_LETTERS[k % len(_OF_LETTERS)]
+        axis.plot(*points.T, linewidth=0, marker=f"${letter}$", markersize=4.5, color=colour, markeredgewidth=0.1)
+
+
+def _shape(k: int) -> dict[str, Any]:
+    colour = _OF_SHAPES[k % len(_OF_SHAPES)]
+    return {"marker": _SHAPES[k], "color": colour, "markersize": 4, "markeredgecolor": INK, "markeredgewidth": 0.4}
