@@ -37,7 +37,7 @@ RUNS = [
 PIXELS, COMPONENTS = "raw-pixels", "pca-200"
 SETTINGS: dict[str, dict[str, Any]] = {
     "labels": {"counts": [100, 300, 1000, 5000], "choices": 3, "pool": 20_000, "test_images": 10_000},
-    "robustness": {"sigmas": [0.3, 0.5, 0.7], "draws": 3, "test_images": 3000, "ssim_images": 200},
+    "robustness": {"sigmas": [0.3, 0.5, 0.7], "draws": 3, "test_images": 3000, "ssim_images": 100},
     "tsne": {"test_images": 2000, "perplexity": 30.0, "neighbours": 10, "shown": 600},
 }
 
@@ -161,7 +161,7 @@ def measure(what: str, names: list[str], runs: dict[str, Path], mnist: data.Data
             "cpu_seconds": round(time.process_time() - began, 1),
         }
         print(f"{what}: {name} in {lines[name]['cpu_seconds']:.0f} s")
-        write_text(path, one_line_each(record, {name: lines[name] for name in names if name in lines} | lines))
+        write_text(path, one_line_each(record, lines))
 
 
 def one_line_each(record: dict[str, Any], lines: dict[str, Any]) -> str:
@@ -197,7 +197,7 @@ def main() -> int:
     try:
         mnist = data.load("mnist")
         for what in arguments.what or SETTINGS:
-            measure(what, [PIXELS, COMPONENTS, *runs], runs, mnist)
+            measure(what, [*runs, PIXELS, COMPONENTS], runs, mnist)
     except VsclibError as error:
         print(f"codes.py: {error}", file=sys.stderr)
         return 1
