@@ -19,9 +19,11 @@ from papermill import PapermillExecutionError
 from vsclib.errors import ConfigurationError, VsclibError, nearest
 from vsclib.experiment import Experiment, run
 from vsclib.files import write_text
+from vsclib.refiner import Refinement
 
 HERE = Path(__file__).parent
-NOTEBOOK = HERE.parent / "notebooks" / "experiments" / "train.ipynb"
+NOTEBOOKS = HERE.parent / "notebooks" / "experiments"
+NOT_PARAMETERS = ("seeds", "title", "notebook")
 
 
 def listing() -> dict[str, dict]:
@@ -31,11 +33,21 @@ def listing() -> dict[str, dict]:
     return {name: defaults | settings for name, settings in runs.items()}
 
 
+def experiment_of(name: str, settings: dict, seed: int, threads: int | None = None) -> Experiment:
+    """What one seed of a listed run does. A run of the notebook ``refine`` names its base as it is listed, without a seed."""
+    parameters = {key: value for key, value in settings.items() if key not in NOT_PARAMETERS}
+    parameters |= {"name": f"{name}-seed{seed}", "seed": seed, "threads": threads}
+    if settings.get("notebook") != "refine":
+        return Experiment.of(**parameters)
+    return Refinement.of(**parameters | {"base": f"{settings['base']}-seed{seed}"})
+
+
 def reproduce(name: str, settings: dict, seed: int, threads: int | None) -> None:
     """One seed of one run: its record into results/, for the first seed its page into book/runs/."""
-    parameters = {key: value for key, value in settings.items() if key not in ("seeds", "title")}
-    experiment = Experiment.of(**parameters, name=f"{name}-seed{seed}", seed=seed, threads=threads)
-    page = run(experiment, NOTEBOOK)
+    experiment = experiment_of(name, settings, seed, threads)
+    if isinstance(experiment, Refinement) and not experiment.base_file.is_file():
+        reproduce(settings["base"], listing()[settings["base"]], seed, threads)
+    page = run(experiment, NOTEBOOKS / f"{settings.get('notebook', 'train')}.ipynb")
     write_text(HERE / f"{experiment.title}.json", (experiment.path / "record.json").read_text(encoding="utf-8"))
     if seed == settings["seeds"][0]:
         publish(page, HERE.parent / "book" / "runs" / f"{name}.ipynb", settings["title"])

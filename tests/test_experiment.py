@@ -295,9 +295,9 @@ def test_every_run_behind_the_book_is_a_valid_experiment(reproduce):
     runs = reproduce.listing()
     assert runs
     for name, settings in runs.items():
-        parameters = {key: value for key, value in settings.items() if key not in ("seeds", "title")}
         assert settings["title"] and settings["seeds"]
-        Experiment.of(**parameters, name=name)
+        assert reproduce.experiment_of(name, settings, seed=1).title == f"{name}-seed1"
+        assert settings.get("base", name) in runs
 
 
 def test_an_unknown_run_is_refused_by_name(reproduce, capsys, monkeypatch):

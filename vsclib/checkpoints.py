@@ -43,15 +43,35 @@ def load(path: str | Path) -> Model:
         CheckpointError: the file is missing or damaged, was written by another program, or does not fit its own options.
     """
     tensors, metadata = read_tensors(path)
+    if "refiner" in metadata:
+        raise CheckpointError(f"{path} holds a refiner and its base: give it to vsclib.refiner.load")
     if "config" not in metadata or "model" not in metadata:
         raise CheckpointError(
             f"{path} holds the state of a training, not a finished model: give the file that vsclib.save wrote"
         )
+    return restore(path, metadata["model"], metadata["config"], tensors)
+
+
+def restore(path: str | Path, name: str, config: str, tensors: dict[str, Tensor]) -> Model:
+    """Make a model from what a file holds of it.
+
+    Args:
+        path: the file, for messages.
+        name: of the model.
+        config: its options, as JSON.
+        tensors: its weights by name.
+
+    Returns:
+        The model on the CPU, in float32.
+
+    Raises:
+        CheckpointError: the parts do not fit one another.
+    """
     try:
-        options = json.loads(metadata["config"])
+        options = json.loads(config)
         # JSON knows no tuples.
         options["image_shape"] = tuple(options["image_shape"])
-        model = models.create(metadata["model"], **options)
+        model = models.create(name, **options)
         model.load_state_dict({name: value.float() for name, value in tensors.items()})
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]

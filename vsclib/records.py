@@ -33,6 +33,8 @@ class Summary(NamedTuple):
 
 Record = dict[str, Any]
 
+_UNMEASURED: Record = dict.fromkeys(DEFINITIONS)
+
 
 def read(folder: str | Path) -> dict[str, list[Record]]:
     """The records of a folder, the seeds of a run together.
@@ -68,14 +70,15 @@ def summarise(records: Sequence[Record], metric: str) -> Summary | None:
         metric: a key of ``vsclib.metrics.DEFINITIONS``, or ``seconds`` or ``cpu_seconds_per_epoch`` of the training.
 
     Returns:
-        Mean and spread; None where the model has no such number.
+        Mean and spread; None where the model has no such number, or its records are older than the number.
 
     Raises:
-        ConfigurationError: the records do not hold the metric.
+        ConfigurationError: there is no such metric.
     """
     values = []
     for record in records:
-        numbers = {"cpu_seconds_per_epoch": None} | record.get("training", {}) | record["metrics"]
+        # A record may be older than a number; a name that nothing ever had is a slip.
+        numbers = {"cpu_seconds_per_epoch": None} | record.get("training", {}) | _UNMEASURED | record["metrics"]
         if metric not in numbers:
             raise ConfigurationError(f"no record holds {metric!r}: {nearest(metric, numbers)}")
         if numbers[metric] is not None:
@@ -111,11 +114,12 @@ def table(runs: Mapping[str, Sequence[Record]], metrics: Mapping[str, str], name
     return "\n".join(lines)
 
 
-def describe(path: str | Path) -> str:
+def describe(path: str | Path, definitions: Mapping[str, str] = DEFINITIONS) -> str:
     """One record in Markdown: every number with what it means, and where it comes from.
 
     Args:
         path: a ``record.json`` or a file of ``results/``.
+        definitions: what each number means, by name.
 
     Returns:
         Markdown: a table of the numbers that the model has, and a line of provenance.
@@ -125,7 +129,7 @@ def describe(path: str | Path) -> str:
     for name, value in record["metrics"].items():
         if value is not None:
             shown = f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
-            lines.append(f"| `{name}` | {shown} | {DEFINITIONS.get(name, '')} |")
+            lines.append(f"| `{name}` | {shown} | {definitions.get(name, '')} |")
     origin, training = record["provenance"], record["training"]
     finished = record.get("finished") or origin["finished"]
     commit = (origin["commit"] or "unknown").replace(" with changes", ", with changes")

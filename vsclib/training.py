@@ -125,10 +125,10 @@ def fit(model: Model, data: DataSet | Split | np.ndarray, config: TrainingConfig
             if run.due(config.checkpoint_every):
                 run.save()
             if run.step % run.record_every == 0:
-                bar.set_postfix_str(f"{run.terms['total'][-1]:.1f} nats per image", refresh=False)
+                bar.set_postfix_str(run.present_loss(), refresh=False)
             if run.step % max(1, config.steps // LINES) == 0 and config.progress and run.points:
                 # The bar becomes a widget in a notebook; a terminal that runs one through papermill sees these lines.
-                bar.write(f"step {run.step:,} of {config.steps:,}: {run.terms['total'][-1]:.1f} nats per image")
+                bar.write(f"step {run.step:,} of {config.steps:,}: {run.present_loss()}")
     run.save()
     model.eval()
     return run.history()
@@ -221,6 +221,11 @@ class _Run:
             self.terms.setdefault(name, []).append(value.item())
         self.points.append(self.step)
         self.pending = []
+
+    def present_loss(self) -> str:
+        """The last record's loss, in words."""
+        total = self.terms["total"][-1]
+        return f"{total:.{1 if abs(total) >= 1 else 3}f} {self.model.unit}"
 
     def refuse(self, terms: dict[str, Tensor]) -> None:
         worst = next((name for name, value in terms.items() if not torch.isfinite(value)), "total")

@@ -79,6 +79,7 @@ class Model(nn.Module):
         Config: the dataclass of the family's options.
         heads: vectors of J numbers that the encoder gives; 0 for a model without an encoder.
         learning_rate: step size of Adam that suits the family.
+        unit: what the loss is counted in.
         name: name under which :func:`vsclib.models.create` made it.
         config: its checked options.
     """
@@ -86,6 +87,7 @@ class Model(nn.Module):
     Config: ClassVar[type] = ModelConfig
     heads: ClassVar[int] = 1
     learning_rate: ClassVar[float] = 1e-3
+    unit: ClassVar[str] = "nats per image"
 
     def __init__(self, config: Any, name: str) -> None:
         super().__init__()
