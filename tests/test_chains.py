@@ -14,6 +14,7 @@ import vsclib
 from vsclib import data
 from vsclib.errors import CheckpointError, ConfigurationError
 from vsclib.experiment import Experiment, run
+from vsclib.networks import Gaussian
 
 NOTEBOOK = Path(__file__).parent.parent / "notebooks" / "experiments" / "train.ipynb"
 NORMAL = Normal(0.0, 1.0)
@@ -195,6 +196,31 @@ def test_images_without_a_chain_start_cold():
     noisy = tiny("abp", cold_steps=9)
     assert noisy.config.langevin_noise
     close(noisy.sample_code(x, seeded(4)).z, moved(noisy, x, torch.zeros(6, 5), 9, noise=seeded(4)))
+
+
+def test_persistent_chains_reach_the_posterior_of_a_linear_generator():
+    """A thousand copies of one image, a chain for each: together they are draws from a posterior known in closed form."""
+    copies, directions = 1000, torch.randn(64, 5, generator=seeded(1)) / 10
+    model, x = abp(langevin_noise=True, inference_steps=6), data.to_tensor(pixels(1))
+    model.decode = lambda z: Gaussian((0.5 + z @ directions.T).view(-1, *SHAPE), torch.tensor(0.3).log() * 2)
+    precision = torch.eye(5) + directions.T @ directions / 0.3**2
+    top = torch.linalg.solve(precision, directions.T @ (x.flatten() - 0.5) / 0.3**2)
+    many = x.repeat(copies, 1, 1, 1)
+    model.prepare(many, seeded(2))
+    rows, noise = torch.arange(copies), seeded(3)
+
+    def visit(times: int) -> tuple[float, torch.Tensor]:
+        for step in range(times):
+            model.locate(rows)
+            model.loss(many, step, noise)
+        return (model.chains.mean(0) - top).norm().item(), model.chains.T.cov() @ precision
+
+    near = 4.5 * torch.linalg.inv(precision).trace().div(copies).sqrt().item()
+    early, _ = visit(1)
+    late, ratio = visit(40)
+    assert early > 2 * near and late < near
+    # The identity, up to draws (about 5 % an entry) and to the bias of a finite step (s^2/4 times the precision).
+    assert (ratio - torch.eye(5)).abs().max() < 0.25 and SIZE**2 / 4 * torch.linalg.eigvalsh(precision).max() < 0.05
 
 
 class Killed(Exception):

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy.linalg import solve_discrete_lyapunov
 
 from vsclib.inference import follow_gradient
 
@@ -62,6 +63,28 @@ def test_langevin_noise_has_the_known_variance():
     assert abs(z.mean().item()) <= 4 * math.sqrt(expected / chains)
     assert abs(z.var().item() - expected) <= 4 * expected * math.sqrt(2 / chains)
     assert abs(expected - 1) > 8 * math.sqrt(2 / chains)
+
+
+@pytest.mark.parametrize("steps", [5, 200])
+def test_a_walk_with_noise_has_the_law_of_a_linear_recursion(linear, steps):
+    """A linear decoder's walk is z <- z - s^2/2 L (z - m) + s e: mean and covariance follow step by step, from zero."""
+    (weights, x), chains, s = linear, 20_000, 0.2
+    precision = np.eye(3) + weights.T @ weights / NOISE**2
+    top = np.linalg.solve(precision, weights.T @ x[0] / NOISE**2)
+    move, mean, covariance = np.eye(3) - 0.5 * s**2 * precision, np.zeros(3), np.zeros((3, 3))
+    for _ in range(steps):
+        mean, covariance = top + move @ (mean - top), move @ covariance @ move + s**2 * np.eye(3)
+    noise = torch.Generator().manual_seed(1)
+    z = follow_gradient(log_likelihood(weights, x[:1]), lambda z: -z, start(chains), steps, s, noise).numpy()
+    within = 4.5 * np.sqrt(np.diag(covariance) / chains)
+    assert (abs(z.mean(0) - mean) <= within).all()
+    sizes = np.outer(np.diag(covariance), np.diag(covariance))
+    assert (abs(np.cov(z.T) - covariance) <= 4.5 * np.sqrt((sizes + covariance**2) / chains)).all()
+    if steps == 200:
+        # At rest, and wider than the posterior in every direction: the step is not small.
+        np.testing.assert_allclose(covariance, solve_discrete_lyapunov(move, s**2 * np.eye(3)), rtol=1e-6)
+        assert (np.linalg.eigvalsh(covariance - np.linalg.inv(precision)) > 0).all()
+        assert np.linalg.eigvalsh(covariance @ precision).max() > 1.5
 
 
 def test_noise_is_repeated_by_its_generator():
