@@ -8,6 +8,7 @@ import pytest
 import torch
 from scipy.signal import correlate2d
 from scipy.special import expit
+from sklearn.decomposition import PCA
 from torchmetrics.functional.image import peak_signal_noise_ratio
 
 from vsclib import data, metrics, models
@@ -359,6 +360,21 @@ def test_accuracy_refuses_what_it_cannot_learn_from(codes, labels, message):
         metrics.linear_accuracy(codes, labels, np.zeros((2, 2)), np.zeros(2, int))
 
 
+def test_fvu_is_one_for_the_average_image_and_a_share_of_its_error_else():
+    rng = np.random.default_rng(0)
+    x = torch.as_tensor(rng.random((30, 1, 5, 4)) ** 2).float()
+    average = x.mean(0, keepdim=True).expand_as(x)
+    assert metrics.fvu(x, x) == 0.0 and metrics.fvu(x, average) == pytest.approx(1.0, rel=1e-6)
+    assert metrics.fvu(x, average + 0.7 * (x - average)) == pytest.approx(0.09, rel=1e-4)  # 0.3 squared
+    plane = x.flatten(1).numpy().astype(float)
+    kept = PCA(3).fit(plane)
+    rebuilt = torch.as_tensor(kept.inverse_transform(kept.transform(plane))).float().reshape(x.shape)
+    explained = kept.explained_variance_ratio_.sum()
+    assert metrics.fvu(x, rebuilt) == pytest.approx(1 - explained, rel=1e-4)
+    with pytest.raises(DataError, match="no variance to explain"):
+        metrics.fvu(x[:1].expand(4, 1, 5, 4), x[:4])
+
+
 # ---------------------------------------------------------------------------------------------------------- record
 
 
@@ -368,7 +384,7 @@ def test_a_record_is_plain_defined_and_complete(digits, name):
     assert tuple(record) == tuple(metrics.DEFINITIONS)
     assert all(value is None or type(value) in (int, float) for value in record.values())
     assert json.loads(json.dumps(record, allow_nan=False)) == record
-    sparse = name in ("vsc", "vsc_uai", "vsc_wu")
+    sparse = name in ("vsc", "vsc_thresholds", "vsc_uai", "vsc_wu")
     has_bound = sparse or name in ("vae", "beta_vae", "beta_tcvae")
     assert (record["elbo"] is not None) is has_bound
     assert (record["accuracy_mu_gamma"] is not None) is sparse

@@ -45,6 +45,12 @@ def test_unknown_run_and_metric_are_refused_by_name(folder):
         records.summarise(runs["vae-mnist"], "psrn")
 
 
+def test_a_record_older_than_a_number_shows_none(folder):
+    write(folder, "vae-mnist", 3, elbo=-100.0, fvu=0.1)
+    assert records.summarise(records.read(folder)["vae-mnist"], "fvu") == (pytest.approx(0.1), 0.0, 1)
+    assert records.summarise(records.read(folder)["short-run-mnist"], "fvu") is None
+
+
 def test_damaged_record_and_missing_folder_are_named(folder):
     with pytest.raises(DataError, match="nowhere"):
         records.read(folder / "nowhere")

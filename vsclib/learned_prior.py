@@ -7,6 +7,7 @@ the weighted average :math:`\sum_k u^*_k\,\mathrm{KL}(q\,\|\,q_k)`.
 Shapes: batch B, latents J, pseudo-inputs K.
 """
 
+from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 import torch
@@ -148,7 +149,14 @@ def averaged_kl(
     return share * slab, share * spike
 
 
-def log_density(z: Tensor, active: Tensor, gamma: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
+def log_density(
+    z: Tensor,
+    active: Tensor,
+    gamma: Tensor,
+    mu: Tensor,
+    logvar: Tensor,
+    slab_log_prob: Callable[[Tensor, Tensor, Tensor], Tensor] = spike_slab.gaussian_log_prob,
+) -> Tensor:
     r"""Log-density of a spike-and-slab at a code that says which latents are on, for each latent.
 
     .. math:: \log q(z) = \begin{cases}\log\gamma + \log\mathcal N(z;\mu,\sigma^2) & \text{on}\\
@@ -163,9 +171,10 @@ def log_density(z: Tensor, active: Tensor, gamma: Tensor, mu: Tensor, logvar: Te
         gamma: probability of *on*, inside (0, 1).
         mu: mean of the slab.
         logvar: log-variance of the slab.
+        slab_log_prob: log-density of the slab, which need not be Gaussian.
 
     Returns:
         In nats, of the broadcast shape.
     """
-    slab = spike_slab.gaussian_log_prob(z, mu, logvar)
+    slab = slab_log_prob(z, mu, logvar)
     return torch.where(active, gamma.log() + slab, torch.log1p(-gamma))

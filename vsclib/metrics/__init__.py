@@ -32,7 +32,7 @@ from vsclib.metrics.encoding import codes, read_out, reconstruct
 from vsclib.metrics.importance import ImportanceBound, importance_bound
 from vsclib.metrics.interpolation import largest_components, one_after_another, one_at_a_time
 from vsclib.metrics.mig import Gap, mig, mutual_information
-from vsclib.metrics.pixels import image_psnr, psnr, psnr_thresholded, ssim, ssim_window
+from vsclib.metrics.pixels import fvu, image_psnr, psnr, psnr_thresholded, ssim, ssim_window
 from vsclib.metrics.probe import PROBE_CODES, linear_accuracy
 from vsclib.metrics.record import DEFINITIONS, evaluate
 from vsclib.metrics.robustness import Robustness, add_noise, robustness
@@ -80,6 +80,7 @@ __all__ = [
     "dead_latents",
     "elbo",
     "evaluate",
+    "fvu",
     "image_psnr",
     "importance_bound",
     "informative_latents",

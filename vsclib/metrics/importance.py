@@ -102,5 +102,6 @@ def log_ratio(model: Model, draw: Code) -> Tensor:
     gamma = draw.gamma.double() if sparse else torch.ones_like(z)
     alpha = torch.full_like(z, model.config.alpha if sparse else 1.0)
     zero = torch.zeros_like(z)
-    posterior = learned_prior.log_density(z, draw.active, gamma, mu, logvar)  # (B, J)
-    return (posterior - learned_prior.log_density(z, draw.active, alpha, zero, zero)).sum(1)
+    slab = model.slab_log_prob
+    posterior = learned_prior.log_density(z, draw.active, gamma, mu, logvar, slab)  # type: ignore[arg-type]  # (B, J)
+    return (posterior - learned_prior.log_density(z, draw.active, alpha, zero, zero, slab)).sum(1)  # type: ignore[arg-type]

@@ -56,6 +56,36 @@ def psnr(images: Images, reconstructions: Images) -> float:
     return image_psnr(images, reconstructions).mean().item()
 
 
+def fvu(images: Images, reconstructions: Images) -> float:
+    r"""Fraction of variance unexplained: the squared error of a set, in units of what its average image would make.
+
+    .. math:: \mathrm{FVU} = \frac{\sum_i\lVert x_i - \hat x_i\rVert^2}{\sum_i\lVert x_i - \bar x\rVert^2}, \qquad
+        \bar x = \frac1N\sum_i x_i
+
+    Zero for reconstructions that are exact and 1 for the average image every time; above 1, that image would have been better.
+    Unlike PSNR it pools the error over all images, so that hard images count for more, and it does not depend on how bright
+    or varied a data set is.
+
+    Args:
+        images: (N, C, H, W), uint8 array or float tensor in [0, 1], not all equal.
+        reconstructions: the same.
+
+    Returns:
+        No unit.
+
+    Raises:
+        DataError: the shapes differ, or the images are all the same one.
+
+    Source:
+        The reconstruction error that sparse autoencoders report; one minus the explained variance of others.
+    """
+    x, y = (each.double() for each in _pair(images, reconstructions))
+    total = (x - x.mean(0)).square().sum().item()
+    if total == 0.0:
+        raise DataError(f"{len(x)} images without a difference have no variance to explain: give different images")
+    return (x - y).square().sum().item() / total
+
+
 def psnr_thresholded(model: Model, images: Images, threshold: float, code: Code | None = None) -> float:
     r"""PSNR when every small value of the mean code is set to zero: does the decoder need them?
 

@@ -10,7 +10,7 @@ from vsclib.errors import ConfigurationError
 from vsclib.metrics.bound import elbo
 from vsclib.metrics.collapse import coefficient_collapsed, posterior_collapsed
 from vsclib.metrics.encoding import codes, read_out, reconstruct
-from vsclib.metrics.pixels import psnr, psnr_thresholded, ssim, ssim_window
+from vsclib.metrics.pixels import fvu, psnr, psnr_thresholded, ssim, ssim_window
 from vsclib.metrics.probe import PROBE_CODES, linear_accuracy
 from vsclib.metrics.sparsity import (
     dead_latents,
@@ -37,6 +37,7 @@ DEFINITIONS: dict[str, str] = {
     "pseudo_inputs_used": "Number of pseudo-inputs that weigh most for more than 0.1 % of the images. None with a fixed prior.",
     "psnr": "PSNR at the mean code: 10 log10(1/MSE) of each image, then the mean; dB.",
     "psnr_sampled": "The same PSNR at one sampled code an image; dB. None where the posterior is no distribution.",
+    "fvu": "Fraction of variance unexplained at the mean code: squared error over that of the average test image; 0 is the best.",
     "ssim": "SSIM at the mean code, Gaussian window, data range 1, mean over images; 1 is the best.",
     "ssim_window": "Side of SSIM's window in pixels; its standard deviation is 1.5 pixels for 11, in proportion below.",
     "threshold": "What gamma must exceed for a latent to be on. None for dense models, where all are on.",
@@ -129,6 +130,7 @@ def _pixels(model: Model, x: np.ndarray, code: Code) -> Record:
     reconstructions = reconstruct(model, code)
     return {
         "psnr": psnr(x, reconstructions),
+        "fvu": fvu(x, reconstructions) if np.ptp(x, axis=0).any() else None,
         "ssim": ssim(x, reconstructions),
         "ssim_window": ssim_window(x.shape),
         "psnr_thresholded_0.05": psnr_thresholded(model, x, 0.05, code),

@@ -16,6 +16,7 @@ from vsclib.models.sparse_generator import SparseGenerator
 from vsclib.models.top_k import TopK
 from vsclib.models.vae import VAE, BetaVAEConfig
 from vsclib.models.vsc import VSC
+from vsclib.models.vsc_thresholds import VSCThresholds
 from vsclib.models.vsc_uai import VSCUAI
 from vsclib.models.vsc_wu import VSCWarmUp
 
@@ -39,6 +40,7 @@ FAMILIES: dict[str, type[Model]] = {
     "top_k": TopK,
     "vae": VAE,
     "vsc": VSC,
+    "vsc_thresholds": VSCThresholds,
     "vsc_uai": VSCUAI,
     "vsc_wu": VSCWarmUp,
 }

@@ -40,6 +40,7 @@ class VAE(Model):
 
     Config = VAEConfig
     heads = 2
+    slab_log_prob = staticmethod(spike_slab.gaussian_log_prob)
 
     def plan(self, steps: int, steps_per_epoch: int) -> None:
         """The KL's weight rises over ``kl_warm_up`` steps."""
@@ -65,6 +66,10 @@ class VAE(Model):
     def charges(self, code: Code) -> dict[str, Tensor]:
         """What training charges for drawn codes, each (B,) in nats: the KL, unless a family weighs its parts otherwise."""
         return {name: part.sum(1) for name, part in self.divergences(code).items()}
+
+    def costs(self, code: Code) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Charges, which the KL's weight multiplies, and penalties. A family overrides it to compute once what both need."""
+        return self.charges(code), self.penalties(code)
 
     # ------------------------------------------------------------------------------ shared by all variational families
 
@@ -94,7 +99,8 @@ class VAE(Model):
         code = self.posterior(x)
         code = code._replace(z=self.draw_for_training(code, generator))
         reconstruction = -self.decode(code.z).log_prob(x).mean()
-        weight = self.kl_weight(step)
-        divergences = {name: weight * part.mean() for name, part in self.charges(code).items()}
-        penalties = {name: part.mean() for name, part in self.penalties(code).items()}
-        return Loss.of(reconstruction=reconstruction, **divergences, **penalties)
+        weight, (charges, penalties) = self.kl_weight(step), self.costs(code)
+        terms = {name: weight * part.mean() for name, part in charges.items()}
+        return Loss.of(
+            reconstruction=reconstruction, **terms, **{name: part.mean() for name, part in penalties.items()}
+        )

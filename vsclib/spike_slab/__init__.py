@@ -13,6 +13,16 @@ Two distributions live here, and the papers use their names in opposite senses:
 
 from vsclib.spike_slab.divergence import WarmUp, bernoulli_kl, gaussian_kl, gaussian_log_prob, kl, warm_up
 from vsclib.spike_slab.gates import concrete_gate, hard_gate, relaxed_gate, straight_through_gate
+from vsclib.spike_slab.thresholds import (
+    ROOT_TWO,
+    gamma_threshold,
+    laplace_kl,
+    laplace_log_prob,
+    laplace_noise,
+    shifted_soft_threshold,
+    threshold_gamma,
+    threshold_price,
+)
 from vsclib.spike_slab.two_gaussians import (
     mixture_log_prob,
     mixture_responsibility,
@@ -22,19 +32,27 @@ from vsclib.spike_slab.two_gaussians import (
 )
 
 __all__ = [
+    "ROOT_TWO",
     "WarmUp",
     "bernoulli_kl",
     "concrete_gate",
+    "gamma_threshold",
     "gaussian_kl",
     "gaussian_log_prob",
     "hard_gate",
     "kl",
+    "laplace_kl",
+    "laplace_log_prob",
+    "laplace_noise",
     "mixture_log_prob",
     "mixture_responsibility",
     "mixture_sample",
     "mixture_score",
     "mixture_score_posterior",
     "relaxed_gate",
+    "shifted_soft_threshold",
     "straight_through_gate",
+    "threshold_gamma",
+    "threshold_price",
     "warm_up",
 ]

@@ -1,0 +1,175 @@
+"""Codes by thresholding: a draw that stays near its mean becomes an exact zero, and what that costs.
+
+All of it is about Laplace noise, given by the logarithm of its *variance*, as everywhere in this library. Its scale is
+:math:`b = \\sigma/\\sqrt2`.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from vsclib.errors import ConfigurationError
+
+ROOT_TWO = math.sqrt(2.0)
+
+
+def laplace_noise(noise: Tensor) -> Tensor:
+    r"""Laplace noise of mean 0 and variance 1, by the inverse of its distribution function.
+
+    .. math:: \varepsilon = -\tfrac1{\sqrt2}\,\operatorname{sign}(u)\log(1 - 2|u|), \qquad u = \eta - \tfrac12
+
+    Args:
+        noise: eta, uniform in [0, 1), any shape.
+
+    Returns:
+        The same shape, finite even at eta = 0.
+    """
+    u = noise - 0.5
+    tail = (1.0 - 2.0 * u.abs()).clamp_min(torch.finfo(noise.dtype).eps / 2)
+    return -u.sign() * tail.log() / ROOT_TWO
+
+
+def laplace_log_prob(z: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
+    r"""Log-density of Laplace distributions, for each latent.
+
+    .. math:: \log p(z) = -\frac{\sqrt2\,|z - \mu|}{\sigma} - \tfrac12\log 2\sigma^2
+
+    Args:
+        z: codes; shapes broadcast.
+        mu: means.
+        logvar: log-variances.
+
+    Returns:
+        In nats, of the broadcast shape.
+
+    Example:
+        >>> laplace_log_prob(torch.zeros(1), torch.zeros(1), torch.zeros(1))
+        tensor([-0.3466])
+    """
+    return -ROOT_TWO * (z - mu).abs() * (-0.5 * logvar).exp() - 0.5 * (logvar + math.log(2.0))
+
+
+def laplace_kl(mu: Tensor, logvar: Tensor, mu_p: Tensor | float = 0.0, logvar_p: Tensor | float = 0.0) -> Tensor:
+    r"""Kullback-Leibler divergence between two Laplace distributions, for each latent.
+
+    .. math:: \mathrm{KL} = \log\frac{b_p}{b} + \frac{b\,e^{-|\mu - \mu_p|/b} + |\mu - \mu_p|}{b_p} - 1, \qquad
+        b = \frac{\sigma}{\sqrt2}
+
+    Args:
+        mu: mean of q, shaped (B, J).
+        logvar: log-variance of q, shaped (B, J).
+        mu_p: mean of the prior, broadcastable to (B, J).
+        logvar_p: log-variance of the prior, broadcastable to (B, J).
+
+    Returns:
+        (B, J), in nats, never negative beyond rounding.
+
+    Source:
+        Fallah & Rozell (2022) use it between their base distributions. One branch of their released code takes half the
+        log-scale in the density, and the KL from draws then differs from this.
+
+    Example:
+        >>> laplace_kl(torch.tensor([0.0, 1.0]), torch.tensor([0.0, 0.0]))
+        tensor([0.0000, 0.6573])
+    """
+    logvar_p = torch.as_tensor(logvar_p, dtype=mu.dtype, device=mu.device)
+    half = 0.5 * (logvar - logvar_p)  # log of the ratio of scales
+    distance = ROOT_TWO * (mu - mu_p).abs()
+    own, other = distance * (-0.5 * logvar).exp(), distance * (-0.5 * logvar_p).exp()  # in units of b and of b_p
+    return -half + (half - own).exp() + other - 1.0  # (B, J)
+
+
+def threshold_gamma(threshold: Tensor, logvar: Tensor) -> Tensor:
+    r"""Probability that Laplace noise exceeds a threshold in size, so that the latent is on.
+
+    .. math:: \gamma = P(|\varepsilon| > \tau) = e^{-\tau/b}, \qquad b = \frac{\sigma}{\sqrt2}
+
+    Args:
+        threshold: tau, not negative, shaped (B, J). The paper calls it lambda.
+        logvar: log-variance of the noise, shaped (B, J).
+
+    Returns:
+        (B, J), in (0, 1].
+
+    Raises:
+        ConfigurationError: a threshold is negative.
+    """
+    _require_threshold(threshold)
+    return (-ROOT_TWO * threshold * (-0.5 * logvar).exp()).exp()
+
+
+def gamma_threshold(gamma: Tensor, logvar: Tensor) -> Tensor:
+    r"""The threshold that Laplace noise exceeds with a given probability: :math:`\tau = -b\log\gamma`.
+
+    Args:
+        gamma: probability of *on*, in (0, 1], shaped (B, J).
+        logvar: log-variance of the noise, shaped (B, J).
+
+    Returns:
+        (B, J), not negative.
+    """
+    return -gamma.log() * (0.5 * logvar).exp() / ROOT_TWO
+
+
+def shifted_soft_threshold(deviation: Tensor, mu: Tensor, threshold: Tensor) -> Tensor:
+    r"""A draw, thresholded around its mean and not around zero.
+
+    .. math:: z = \begin{cases}0 & |\varepsilon| \le \tau\\
+        \mu + \operatorname{sign}(\varepsilon)\,(|\varepsilon| - \tau) & \text{otherwise}\end{cases}
+
+    The noise is what is thresholded, so that a draw which survives keeps its mean: a soft threshold around zero would shrink
+    it by tau. With Laplace noise the result is *exactly* a spike-and-slab: on with probability :math:`e^{-\tau/b}`, and given
+    that, :math:`\mu` plus the same Laplace noise, since what an exponential variable exceeds a threshold by is distributed
+    as the variable itself. Where it is on, the derivatives are those of the formula; a change of tau moves no zero.
+
+    Args:
+        deviation: epsilon, the noise in units of z, shaped (B, J).
+        mu: mean, shaped (B, J).
+        threshold: tau, not negative, broadcastable to (B, J).
+
+    Returns:
+        (B, J), with exact zeros.
+
+    Raises:
+        ConfigurationError: a threshold is negative.
+
+    Source:
+        Fallah & Rozell (2022), the shifted soft-threshold of figure 2, and their released code.
+    """
+    _require_threshold(threshold)
+    over = deviation.abs() - threshold
+    return torch.where(over > 0, mu + deviation.sign() * over, 0.0)
+
+
+def threshold_price(threshold: Tensor, scale: float) -> Tensor:
+    r"""What a threshold pays under a Gamma prior of shape 2 and a given mean, above what the likeliest one pays.
+
+    .. math:: -\log\frac{p(\tau)}{\max p} = \frac{2\tau}{s} - 1 - \log\frac{2\tau}{s}, \qquad
+        p = \mathrm{Gamma}(2,\ \text{rate } 2/s)
+
+    Args:
+        threshold: tau, positive, shaped (B, J).
+        scale: s > 0, the prior's mean.
+
+    Returns:
+        (B, J), in nats, zero at tau = s / 2.
+
+    Raises:
+        ConfigurationError: the scale is not positive.
+
+    Source:
+        The Gamma prior is that of the released code of Fallah & Rozell (2022), whose encoder gives a Gamma posterior for
+        every threshold; this is the same prior for a threshold that is one number.
+    """
+    if not scale > 0:
+        raise ConfigurationError(f"scale = {scale:g} is not allowed: choose scale > 0")
+    ratio = 2.0 * threshold / scale
+    return ratio - 1.0 - ratio.log()
+
+
+def _require_threshold(threshold: Tensor) -> None:
+    if not torch.compiler.is_compiling() and bool((threshold < 0).any()):
+        raise ConfigurationError(
+            f"threshold = {threshold.min().item():g} is not allowed: every threshold must be at least 0"
+        )
