@@ -171,6 +171,31 @@ def test_sparsity_term_by_hand(selector):
     assert metrics.penalty(model, code) == pytest.approx(np.mean(terms), rel=1e-4)
 
 
+@pytest.mark.parametrize("selector", SELECTORS)
+def test_a_step_encodes_the_pseudo_inputs_once_and_for_that_step_alone(selector):
+    """The same loss and gradients as with a prior of its own for every term, also after the weights have moved."""
+    model, x = uai(selector=selector, sharpness=10.0), images()
+    encoded, once = model.prior, []
+    model.prior = lambda: (once.append(1), encoded())[1]
+    for _ in range(2):
+        once.clear()
+        found = loss(model)
+        assert len(once) == 1
+        code = model.posterior(x)
+        apart = {name: part.sum(1).mean() for name, part in model.divergences(code).items()}
+        apart |= {name: part.mean() for name, part in model.penalties(code).items()}
+        assert len(once) == 3
+        assert {name: found.terms[name].item() for name in apart} == {name: part.item() for name, part in apart.items()}
+        weights = [*model.encoder.parameters(), *model.selector.parameters(), model.pseudo_inputs]
+        total = found.total - found.terms["reconstruction"]
+        for one, other in zip(
+            torch.autograd.grad(total, weights), torch.autograd.grad(sum(apart.values()), weights), strict=True
+        ):
+            torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+        with torch.no_grad():
+            model.pseudo_inputs.add_(0.1)
+
+
 @pytest.mark.parametrize("options", [{}, {"selector": "normalised", "sharpness": 10.0}, {"selector": "printed"}])
 def test_gradient_of_the_loss_is_that_of_finite_differences(options):
     """With frozen noise and relaxed gates; through pseudo-inputs, selector, encoder and decoder."""

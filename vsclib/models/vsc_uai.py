@@ -73,9 +73,15 @@ class VSCUAI(VSC):
             return code
         return code._replace(gamma=torch.sigmoid(self.config.sharpness * (code.gamma - 0.5)))
 
-    def divergences(self, code: Code) -> dict[str, Tensor]:
-        """The average of the KLs to the pseudo-inputs' codes; each part (B, J) in nats."""
+    def costs(self, code: Code) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Charges and penalties against the same prior: a step encodes the pseudo-inputs once."""
         prior = self.prior()
+        charges = {name: part.sum(1) for name, part in self.divergences(code, prior).items()}
+        return charges, self.penalties(code, prior)
+
+    def divergences(self, code: Code, prior: Code | None = None) -> dict[str, Tensor]:
+        """The average of the KLs to the pseudo-inputs' codes, encoded now unless given; each part (B, J) in nats."""
+        prior = prior or self.prior()
         slab, spike = learned_prior.averaged_kl(
             code.weights, (code.gamma, code.mu, code.logvar), (prior.gamma, prior.mu, prior.logvar)
         )
@@ -85,9 +91,10 @@ class VSCUAI(VSC):
         """KL from posterior to the selected prior, (B, J) in nats: weights that switch it off are no prior."""
         return super().kl(code._replace(weights=learned_prior.unit_sum(code.weights)))
 
-    def penalties(self, code: Code) -> dict[str, Tensor]:
-        """What the prior's mean gamma pays for differing from alpha, (B,) in nats."""
-        gamma = learned_prior.unit_sum(code.weights) @ self.prior().gamma.mean(1)  # (B,)
+    def penalties(self, code: Code, prior: Code | None = None) -> dict[str, Tensor]:
+        """What the prior's mean gamma pays for differing from alpha, (B,) in nats; the prior is encoded now unless given."""
+        prior = prior or self.prior()
+        gamma = learned_prior.unit_sum(code.weights) @ prior.gamma.mean(1)  # (B,)
         return {"sparsity": self.latents * spike_slab.bernoulli_kl(gamma, self.config.alpha)}
 
     def log_ratio(self, code: Code) -> Tensor:
