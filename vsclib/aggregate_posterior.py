@@ -1,7 +1,8 @@
 """The KL of a VAE split into three by the aggregate posterior, which a batch estimates."""
 
 import math
-from typing import Literal, NamedTuple
+from itertools import repeat
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -95,10 +96,54 @@ def split_kl(z: Tensor, mu: Tensor, logvar: Tensor, images: int, estimator: Esti
     Source:
         Chen et al. (2018), the decomposition of the KL.
     """
-    shares = log_shares(len(z), images, estimator).to(z.device)  # (B, B)
-    each = spike_slab.gaussian_log_prob(z.unsqueeze(1), mu, logvar)  # (B, B, J)
-    joint = (shares + each.sum(2)).logsumexp(1)  # (B,)
-    marginals = (shares.unsqueeze(2) + each).logsumexp(1).sum(1)  # (B,)
+    shares = log_shares(len(z), images, estimator).to(z)  # (B, B)
+    rows = (numbers.T.contiguous().split(_latents_at_once(len(z))) for numbers in (z, mu, logvar))
+    pairs, marginals = (torch.stack(parts).sum(0) for parts in zip(*map(_sums, *rows, repeat(shares)), strict=True))
+    joint = (shares + pairs).logsumexp(1)  # (B,)
     prior = spike_slab.gaussian_log_prob(z, torch.zeros_like(z), torch.zeros_like(z)).sum(1)  # (B,)
     whole = spike_slab.gaussian_kl(mu, logvar).sum(1)  # (B,)
     return Split(whole - joint + prior, joint - marginals, marginals - prior)
+
+
+def _latents_at_once(batch: int) -> int:
+    """So few latents that what is computed for all pairs of images stays in the processor's cache."""
+    return max(1, 200_000 // batch**2)
+
+
+def _sums(z: Tensor, mu: Tensor, logvar: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
+    """Log-densities that split_kl needs, summed over some latents: log q(z_i|x_m), (B, B), and log q(z_ij), (B,)."""
+    return _Sums.apply(z, mu, logvar, shares)
+
+
+class _Sums(torch.autograd.Function):
+    r"""The sums over a few latents, and their gradient.
+
+    The gradient of a mixture's log-density is the mean of its components' gradients, weighed by their responsibilities:
+
+    .. math:: d\log\sum_m W_m q_m = \sum_m r_m\,d\log q_m, \qquad r_m = \frac{W_m q_m}{\sum_n W_n q_n}
+
+    Written out, it takes a third of the time that automatic differentiation of the logsumexp takes. Codes are (J, B) here:
+    sums run along the memory.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, z: Tensor, mu: Tensor, logvar: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
+        each = spike_slab.gaussian_log_prob(z.unsqueeze(2), mu.unsqueeze(1), logvar.unsqueeze(1))  # (J, B, B)
+        pairs = each.sum(0)  # (B, B)
+        each += shares
+        responsibilities = each.softmax(2)  # (J, B, B)
+        ctx.save_for_backward(z, mu, logvar, responsibilities)
+        # A sum is its largest term divided by that term's responsibility, which is at least 1/B.
+        return pairs, (each.amax(2) - responsibilities.amax(2).log()).sum(0)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+        to_pairs, to_marginals = gradients  # (B, B), (B,)
+        z, mu, logvar, responsibilities = ctx.saved_tensors
+        precision = (-0.5 * logvar).exp().unsqueeze(1)  # (J, 1, B), 1 / sigma
+        distance = (z.unsqueeze(2) - mu.unsqueeze(1)) * precision  # (J, B, B)
+        weight = torch.addcmul(to_pairs, responsibilities, to_marginals.unsqueeze(1))  # (J, B, B)
+        pull = weight * distance
+        to_logvar = 0.5 * ((pull * distance).sum(1) - weight.sum(1))  # (J, B)
+        pull *= precision
+        return -pull.sum(2), pull.sum(1), to_logvar, None
