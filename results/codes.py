@@ -38,7 +38,7 @@ PIXELS, COMPONENTS = "raw-pixels", "pca-200"
 SETTINGS: dict[str, dict[str, Any]] = {
     "labels": {"counts": [100, 300, 1000, 5000], "choices": 3, "pool": 20_000, "test_images": 10_000},
     "robustness": {"sigmas": [0.3, 0.5, 0.7], "draws": 3, "test_images": 3000, "ssim_images": 100},
-    "tsne": {"test_images": 2000, "perplexity": 30.0, "neighbours": 10, "shown": 600},
+    "tsne": {"test_images": 2000, "perplexity": 30.0, "neighbours": 10, "shown": 300},
 }
 
 Encode = Callable[[np.ndarray], np.ndarray]
@@ -129,12 +129,13 @@ def untouched(mnist: data.DataSet, draw: int, classifier: metrics.Classifier) ->
 
 
 def tsne(name: str, runs: dict[str, Path], mnist: data.DataSet) -> list[dict]:
-    """t-SNE of test codes: the numbers, and the first positions to one decimal."""
+    """t-SNE of test codes: the numbers, and the first positions to one decimal with their labels."""
     settings = SETTINGS["tsne"]
     z = encoder(name, runs, mnist)(mnist.test.images[: settings["test_images"]])
     wanted = mnist.test.labels[: settings["test_images"]]
     found = metrics.tsne(z, wanted, settings["perplexity"], neighbours=settings["neighbours"])
-    return [found._asdict() | {"positions": found.positions[: settings["shown"]].round(1).tolist()}]
+    shown = {"positions": found.positions.astype(float).round(1).tolist(), "labels": wanted.tolist()}
+    return [found._asdict() | {name: values[: settings["shown"]] for name, values in shown.items()}]
 
 
 def measure(what: str, names: list[str], runs: dict[str, Path], mnist: data.DataSet) -> None:
