@@ -157,7 +157,7 @@ CODES = {  # spread of the means, log-variance
 def test_parts_and_gradients_are_those_of_the_definition(precision, codes, estimator):
     """By numbers in double precision: 60 images and 130 latents, more than are computed at once.
 
-    In single precision the values may differ by 1e-6, the gradients by 1e-4 of the largest.
+    In single precision the values may differ by 1e-4 nats plus 1e-6 of the largest, the gradients by 1e-4 of the largest.
     """
     spread, logvar = CODES[codes]
     noise = torch.randn(3, 60, 130, generator=seeded(8), dtype=precision)
@@ -170,7 +170,7 @@ def test_parts_and_gradients_are_those_of_the_definition(precision, codes, estim
     exact = [x.double().requires_grad_() for x in given]
     found, expected = torch.stack(split_kl(*numbers, 900, estimator)), plainly(*exact, shares)
     tolerance = 1.0 if precision == torch.float32 else 1e-7
-    assert (found - expected).abs().max() < tolerance * 1e-6 * expected.abs().max()
+    assert (found - expected).abs().max() < tolerance * (1e-4 + 1e-6 * expected.abs().max())
     gradients = torch.autograd.grad((weights * found).sum(), numbers)
     for one, other in zip(gradients, torch.autograd.grad((weights * expected).sum(), exact), strict=True):
         assert (one - other).abs().max() < tolerance * 1e-4 * other.abs().max()
