@@ -15,7 +15,7 @@ import torch
 import vsclib
 from vsclib import data, experiment, models
 from vsclib.errors import ConfigurationError, DataError
-from vsclib.experiment import Experiment, model_parameters, parameters_of, run, run_parameters, write_record
+from vsclib.experiment import LEFT_OPEN, Experiment, model_parameters, parameters_of, run, run_parameters, write_record
 
 REPOSITORY = Path(__file__).parent.parent
 NOTEBOOK = REPOSITORY / "notebooks" / "experiments" / "train.ipynb"
@@ -49,7 +49,9 @@ def test_flat_parameters_become_a_run_and_its_models_options():
 def test_an_experiment_of_nothing_is_the_defaults():
     made = dataclasses.asdict(Experiment.of())
     assert made.pop("options") == {}
-    assert made == run_parameters()
+    assert (made["steps"], made["batch_size"], made["learning_rate_switch"]) == (200, 100, 0)
+    assert made == {name: made[name] if name in LEFT_OPEN else default for name, default in run_parameters().items()}
+    assert made == {k: v for k, v in dataclasses.asdict(Experiment.of(**run_parameters())).items() if k != "options"}
 
 
 def test_model_parameters_are_the_options_of_all_models_and_no_others():
@@ -77,7 +79,8 @@ def test_model_parameters_are_the_options_of_all_models_and_no_others():
         ({"steps": -1}, "experiment: steps = -1 is not allowed: choose steps >= 0"),
         ({"seed": 2**31}, "experiment: seed = 2147483648 is not allowed: choose 0 <= seed < 2147483648"),
         ({"steps": "many"}, "experiment: steps = 'many' is not allowed: choose steps >= 0 (a whole number)"),
-        ({"batch_size": None}, "experiment: batch_size = None is not allowed: choose batch_size >= 1"),
+        ({"batch_size": 0}, "experiment: batch_size = 0 is not allowed: choose batch_size >= 1"),
+        ({"seed": None}, "experiment: seed = None is not allowed: choose 0 <= seed < 2147483648"),
         ({"lam_begin": 5, "lam_until": 2}, "lam_until = 2 comes before lam_begin = 5: choose lam_until >= lam_begin"),
         ({"model": "sparse_generator", "sigma2": 2.0}, "sigma2 = 2 exceeds sigma1 = 1: choose 0 < sigma2 <= sigma1"),
         ({"model": "sparse_generator", "alpha": 0.5, "alpha_start": 0.2}, "choose alpha <= alpha_start <= 1"),

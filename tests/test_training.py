@@ -5,12 +5,13 @@ import signal
 import subprocess
 import sys
 import textwrap
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
 
-from vsclib import data, fit, models
+from vsclib import data, fit, models, spike_slab
 from vsclib.errors import TrainingError
 from vsclib.models import Loss
 from vsclib.training import TrainingConfig
@@ -378,3 +379,40 @@ def test_progress_is_shown_only_when_asked_for(few, capsys):
     assert capsys.readouterr().err == ""
     train(tiny("ae"), few, progress=True)
     assert "18/18" in capsys.readouterr().err
+
+
+# ------------------------------------------------------------------------------------------------- the papers' recipe
+
+
+@pytest.mark.parametrize("name", ["vsc", "vsc_uai"])
+@pytest.mark.parametrize("form", get_args(spike_slab.WarmUp))
+def test_warm_up_slope_and_rate_reach_both_ends_in_training(few, monkeypatch, name, form):
+    """In small: spikes alone for seven steps, lambda up in five, the slope from 50 to 200, the second rate from there on."""
+    options = {"gamma_form": "relu", "lam_form": form, "lam_begin": 6, "lam_until": 11}
+    model, seen = tiny(name, **options), []
+    learn, adam = model.loss, torch.optim.Adam.step
+    slab = model.encoder.head.weight[:12].detach().clone()
+
+    def loss(*given):
+        found = learn(*given)
+        seen.append([model.lam.item(), model.present_slope, (model.encoder.head.weight[:12] == slab).all().item()])
+        return found
+
+    def step(self, *given):
+        seen[-1].append(self.param_groups[0]["lr"])
+        return adam(self, *given)
+
+    monkeypatch.setattr(model, "loss", loss)
+    monkeypatch.setattr(torch.optim.Adam, "step", step)
+    train(model, few, steps=21, learning_rate=1e-2, learning_rate_end=1e-3, learning_rate_switch=11)
+    lams, slopes, untouched, rates = zip(*seen, strict=True)
+    assert lams == pytest.approx([0.0] * 7 + [0.2, 0.4, 0.6, 0.8] + [1.0] * 10) and lams[6] == 0.0 and lams[11] == 1.0
+    assert (slopes[0], slopes[-1]) == (50.0, 200.0) and np.diff(slopes) == pytest.approx(7.5)
+    assert rates == (1e-2,) * 11 + (1e-3,) * 10
+    # With lambda at zero neither the mean nor the variance of the slab can learn; from then on both do.
+    assert untouched == (True,) * 8 + (False,) * 13
+    # What evaluation sees is the end of the warm-up: the encoder's own slab.
+    x = data.to_tensor(few[:5])
+    own = model.encoder(x)
+    assert torch.equal(model.encode(x).mu, own[0])
+    torch.testing.assert_close(model.encode(x).logvar, own[1], rtol=1e-3, atol=1e-4)

@@ -27,10 +27,12 @@ class Experiment:
 
     model: str = "vsc"
     """Name of the model, one of ``vsclib.models.names()``; :meth:`of` also takes a preset, ``vsclib.models.presets()``."""
+    preset: str | None = None
+    """The preset that options and training came from, for the record; ask for one with ``model``."""
     dataset: str = "digits"
     """Name of the data set, one of ``vsclib.data.names()``."""
     name: str | None = None
-    """Name of the run; by default model, data set and seed."""
+    """Name of the run; by default model or preset, data set and seed."""
     steps: Steps = 200
     """Updates of the weights; ignored when ``epochs`` is given."""
     epochs: Count | None = None
@@ -62,7 +64,7 @@ class Experiment:
     def of(cls, **parameters: Any) -> "Experiment":
         """Check flat parameters: those of the run, and those of the model. A model option of None keeps its default.
 
-        A preset stands for its model and options, of which others may be given.
+        A preset stands for its model, options and training, each of which may be given otherwise; None leaves it.
 
         Raises:
             ConfigurationError: an unknown name, an option of another model, or a value out of range.
@@ -71,6 +73,9 @@ class Experiment:
         Example:
             >>> Experiment.of(model="vsc", dataset="digits", alpha=0.05).options
             {'alpha': 0.05}
+            >>> paper = Experiment.of(model="li_han_mnist", dataset="mnist", epochs=2)
+            >>> paper.model, paper.preset, paper.epochs, paper.learning_rate
+            ('sparse_generator', 'li_han_mnist', 2, 0.0001)
         """
         parameters = _unfold(parameters)
         run = {name for name in run_parameters()}
@@ -82,9 +87,8 @@ class Experiment:
         if isinstance(options.get("image_shape"), list):
             # Papermill passes lists only.
             options["image_shape"] = tuple(options["image_shape"])
-        experiment = configure(
-            cls, "experiment", {k: v for k, v in parameters.items() if k in run} | {"options": options}
-        )
+        given = {k: v for k, v in parameters.items() if k in run and not (v is None and k in LEFT_OPEN)}
+        experiment = configure(cls, "experiment", given | {"options": options})
         experiment.check()
         return experiment
 
@@ -101,7 +105,7 @@ class Experiment:
     @property
     def title(self) -> str:
         """Name of the run."""
-        return self.name or f"{self.model}-{self.dataset}-seed{self.seed}"
+        return self.name or f"{self.preset or self.model}-{self.dataset}-seed{self.seed}"
 
     @property
     def path(self) -> Path:
@@ -137,18 +141,33 @@ class Experiment:
         )
 
 
+LEFT_OPEN = ("steps", "batch_size", "learning_rate_switch")
+"""Parameters of which None, too, stands for the default: a notebook that gives them a number would overrule every preset."""
+
+
 def _unfold(parameters: dict[str, Any]) -> dict[str, Any]:
-    """The parameters with a preset's model and options in the place of its name."""
-    if parameters.get("model") not in models.presets():
-        return parameters
-    found = models.preset(parameters["model"])
+    """The parameters with a preset's model, options and training in the place of its name."""
     given = {name: value for name, value in parameters.items() if value is not None}
-    return parameters | found.options | given | {"model": found.model}
+    name = given.get("preset") or given.get("model")
+    if name not in models.presets() and "preset" not in given:
+        return parameters
+    found = models.preset(str(name))
+    if given.get("model", found.model) not in (found.model, name):
+        raise ConfigurationError(
+            f"preset = {name!r} is no {given['model']!r}: give model = {name!r}, and leave preset to the run"
+        )
+    # Steps that are asked for shall not lose to epochs that are not.
+    training = {k: v for k, v in found.training.items() if not (k == "epochs" and "steps" in given)}
+    return parameters | found.options | training | given | {"model": found.model, "preset": name}
 
 
 def run_parameters() -> dict[str, Any]:
-    """The parameters that every run has, with their defaults."""
-    return {f.name: f.default for f in dataclasses.fields(Experiment) if f.name != "options"}  # type: ignore[arg-type]
+    """The parameters that every run has, with their defaults; None where a preset may have a say."""
+    return {
+        field.name: None if field.name in LEFT_OPEN else field.default
+        for field in dataclasses.fields(Experiment)  # type: ignore[arg-type]
+        if field.name != "options"
+    }
 
 
 def model_parameters() -> list[str]:
@@ -276,7 +295,9 @@ def run(
     notebook, folder = Path(notebook), experiment.path.resolve()
     if not notebook.is_file():
         raise ConfigurationError(f"there is no notebook {notebook}: give the path of notebooks/experiments/train.ipynb")
-    parameters = {k: v for k, v in dataclasses.asdict(experiment).items() if k != "options"} | experiment.options  # type: ignore[call-overload]
+    fields = dataclasses.asdict(experiment)  # type: ignore[call-overload]
+    unused = ("options",) if experiment.preset else ("options", "preset")
+    parameters = {name: value for name, value in fields.items() if name not in unused} | experiment.options
     # The notebook runs in its own folder, and its page shall not tell where this machine keeps things.
     for name, place in (("folder", folder), ("data_root", experiment.data_root)):
         parameters[name] = place and os.path.relpath(place, notebook.parent)

@@ -30,8 +30,12 @@ def source(family: type) -> str:
 
 
 def own_options(family: type) -> dict[str, Any]:
-    """The options that a family adds to those of the family it stands on, with their defaults."""
-    inherited = {field.name for base in family.__mro__[1:] for field in _fields(base)}
+    """The options that a family adds to those of the models it stands on, with their defaults.
+
+    A base that is no model by itself, such as that of all generators, has no entry where its options could be looked up.
+    """
+    listed = {models.family(name) for name in models.names()} | {models.Model}
+    inherited = {field.name for base in family.__mro__[1:] if base in listed for field in _fields(base)}
     return {field.name: field.default for field in _fields(family) if field.name not in inherited}
 
 
@@ -43,6 +47,19 @@ def _fields(family: type) -> tuple[dataclasses.Field, ...]:
 def presets_of(name: str) -> list[str]:
     """The presets that make a model of this name."""
     return [preset for preset in models.presets() if models.preset(preset).model == name]
+
+
+def described(name: str) -> list[str]:
+    """One preset as an item of a list: its name, its options, its training, its source."""
+    preset = models.preset(name)
+    parts = [assignments(preset.options), f"trained with {assignments(preset.training)}" if preset.training else ""]
+    return [f"- **`{name}`**: {'; '.join(part for part in parts if part)}.", f"  {preset.source}"]
+
+
+def assignments(values: dict[str, Any]) -> str:
+    """Names and values as they would be given, long numbers with their thousands apart."""
+    shown = {name: f"{value:_}" if type(value) is int else repr(value) for name, value in values.items()}
+    return ", ".join(f"`{name} = {value}`" for name, value in shown.items())
 
 
 def tests_of(name: str, repository: Path) -> list[str]:
@@ -61,10 +78,10 @@ def entry(name: str, repository: Path) -> str:
     if source(family):
         lines += [f"Source\n: {source(family)}", ""]
     if options := own_options(family):
-        shown = ", ".join(f"`{option} = {default!r}`" for option, default in options.items())
-        lines += [f"Options\n: {shown}", ""]
+        lines += [f"Options\n: {assignments(options)}", ""]
     if presets := presets_of(name):
-        lines += [f"Presets\n: {', '.join(f'`{preset}`' for preset in presets)}", ""]
+        items = [line for preset in presets for line in described(preset)]
+        lines += ["Presets", f": {items[0]}", *(f"  {line}" for line in items[1:]), ""]
     if tests := tests_of(name, repository):
         lines += [f"Tests\n: {', '.join(f'`{test}`' for test in tests)}", ""]
     return "\n".join([*lines, ":::", ""])

@@ -115,5 +115,6 @@ class Refinement(Experiment):
 def parameters() -> Mapping[str, Any]:
     """Every parameter of a refinement, with its default."""
     made = dataclasses.asdict(Refinement())  # type: ignore[call-overload]
-    made.pop("options")
+    for name in ("options", "preset"):
+        made.pop(name)
     return made | dict.fromkeys(field.name for field in dataclasses.fields(RefinerConfig))
