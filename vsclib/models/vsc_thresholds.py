@@ -76,7 +76,8 @@ class VSCThresholds(VAE):
         """A thresholded draw (B, J) whose gradient reaches the thresholds, or with ``identity`` passes them by."""
         noise = self.draw_noise(code, generator)
         deviation = (0.5 * code.logvar).exp() * spike_slab.laplace_noise(noise)
-        threshold = spike_slab.gamma_threshold(code.gamma, code.logvar)
+        # What survives has forgotten the threshold: its derivative there is pure noise, of mean zero, and is left out.
+        threshold = spike_slab.gamma_threshold(code.gamma.detach(), code.logvar)
         z = spike_slab.shifted_soft_threshold(deviation, code.mu, threshold)
         if self.config.gradient == "identity":
             base = code.mu + deviation
