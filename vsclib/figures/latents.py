@@ -97,7 +97,8 @@ def _bars(axis: Axes, code: Code, row: int) -> None:
     axis.add_patch(_ticks_in_one(zeros, 0.04 * np.ptp(axis.get_ylim()), color=INK, linewidth=THIN / 2))
     axis.axhline(0.0, color=INK, linewidth=THIN / 2)
     axis.spines["bottom"].set_visible(False)
-    axis.set_xlim(-1, len(z))
+    axis.set_xlim(-0.9, len(z) - 0.1)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.yaxis.set_major_locator(MaxNLocator(3, integer=True))
 
 

@@ -5,6 +5,7 @@ import io
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 # Readable on white and on black: the picture cannot know what lies behind it.
 INK = "#767676"
@@ -50,6 +51,7 @@ def _code(axis, code: np.ndarray, active: np.ndarray | None) -> None:
     if active is not None:
         axis.plot(place[active], code[active], "o", color=SPIKE, markersize=4)
     axis.axhline(0, color=INK, linewidth=0.5)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.set_xlabel("code: latent", color=INK, fontsize=9)
     axis.tick_params(colors=INK, labelsize=8)
     axis.spines[["top", "right"]].set_visible(False)
