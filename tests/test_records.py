@@ -71,4 +71,6 @@ def test_a_record_is_described_in_words(tmp_path):
     text = records.describe(tmp_path / "record.json")
     assert "| `elbo` | -103.2 | Evidence lower bound" in text
     assert "psnr" not in text
-    assert "3,000 steps of 200 images in 105 s on cpu (1 threads), PyTorch 2.15.0, commit aaaaaaa, 2026-11-21" in text
+    assert "\n3,000 steps of 200 images in 105 s on cpu (1 threads), PyTorch 2.15.0, commit aaaaaaa, 2026-11-21" in text
+    (tmp_path / "record.json").write_text(json.dumps(record | {"experiment": {"preset": "uai_2019"}}))
+    assert "\nPreset uai_2019: 3,000 steps" in records.describe(tmp_path / "record.json")

@@ -133,9 +133,11 @@ def describe(path: str | Path, definitions: Mapping[str, str] = DEFINITIONS) -> 
     origin, training = record["provenance"], record["training"]
     finished = record.get("finished") or origin["finished"]
     commit = (origin["commit"] or "unknown").replace(" with changes", ", with changes")
+    preset = record.get("experiment", {}).get("preset")
+    recipe = f"Preset {preset}: " if preset else ""
     lines += [
         "",
-        f"{training['steps']:,} steps of {training['batch_size']} images in {training['seconds']:,.0f} s on "
+        f"{recipe}{training['steps']:,} steps of {training['batch_size']} images in {training['seconds']:,.0f} s on "
         f"{origin['device']} ({origin['threads']} threads), PyTorch {origin['torch']}, commit {commit[:7]}{commit[40:]}, "
         f"{finished[:10]}. Data set {record['dataset']['name']}, SHA-256 {record['dataset']['sha256'][:12]}.",
     ]
