@@ -9,10 +9,10 @@ from vsclib.models import Loss
 SHAPE = (1, 8, 8)
 NAMES = (
     *("abp", "ae", "beta_tcvae", "beta_vae", "relu_sae", "short_run", "sparse_generator", "top_k"),
-    *("vae", "vsc", "vsc_thresholds", "vsc_uai", "vsc_wu"),
+    *("vae", "vsc", "vsc_mixture", "vsc_thresholds", "vsc_uai", "vsc_wu"),
 )
 UNBOUNDED = ("abp", "ae", "relu_sae", "short_run", "sparse_generator", "top_k")
-SPARSE = ("vsc", "vsc_thresholds", "vsc_uai", "vsc_wu")
+SPARSE = ("vsc", "vsc_mixture", "vsc_thresholds", "vsc_uai", "vsc_wu")
 LIKELIHOODS = ("bernoulli", "gaussian", "gaussian_learned")
 
 

@@ -149,6 +149,67 @@ def averaged_kl(
     return share * slab, share * spike
 
 
+def kl_to_each(q: tuple[Tensor, Tensor, Tensor], priors: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+    r"""KL from every spike-and-slab to each of K priors, summed over latents.
+
+    The square in the Gaussian's KL is multiplied out, so that products (B, J) x (J, K) do and no tensor (B, K, J) is made.
+
+    Args:
+        q: gamma, mean and log-variance of each image's code, each (B, J).
+        priors: the same of each pseudo-input, each (K, J).
+
+    Returns:
+        (B, K), in nats.
+
+    Source:
+        Tonolini et al. (2019 supplement), section C.
+    """
+    gamma, mu, logvar = q
+    prior_gamma, prior_mu, prior_logvar = priors
+    precision = (-prior_logvar).exp()  # (K, J)
+    squares = (gamma * (mu.square() + logvar.exp())) @ precision.T - 2.0 * (gamma * mu) @ (
+        prior_mu * precision
+    ).T  # (B, K)
+    constants = gamma @ (prior_mu.square() * precision + prior_logvar - 1.0).T  # (B, K)
+    slab = 0.5 * (squares + constants - (gamma * logvar).sum(1, keepdim=True))
+    entropy = (gamma * gamma.log() + (1.0 - gamma) * torch.log1p(-gamma)).sum(1, keepdim=True)  # (B, 1)
+    return slab + entropy - gamma @ prior_gamma.log().T - (1.0 - gamma) @ torch.log1p(-prior_gamma).T  # (B, K)
+
+
+def responsibilities(divergences: Tensor) -> Tensor:
+    r"""The weights under which K priors cost least when choosing among them is paid for: :math:`u_k\propto e^{-\mathrm{KL}_k}`.
+
+    .. math:: \mathrm{KL}\Bigl(q\,\Big\|\,\frac1K\sum_k q_k\Bigr) \le \min_u\Bigl[\sum_k u_k\,\mathrm{KL}(q\,\|\,q_k)
+        + \sum_k u_k\log K u_k\Bigr] = -\log\frac1K\sum_k e^{-\mathrm{KL}(q\,\|\,q_k)}
+
+    Args:
+        divergences: KL to each prior, (B, K) in nats.
+
+    Returns:
+        (B, K), positive, summing to one.
+
+    Source:
+        Hershey & Olsen (2007), the variational approximation of the KL between mixtures, here from a single density.
+    """
+    return torch.softmax(-divergences, dim=1)  # (B, K)
+
+
+def choice_cost(weights: Tensor) -> Tensor:
+    r"""What choosing one of K priors costs: :math:`\sum_k u_k\log K u_k`, the KL from the weights to equal ones.
+
+    Args:
+        weights: summing to one, (B, K).
+
+    Returns:
+        (B,), in nats, from 0 to log K.
+
+    Example:
+        >>> choice_cost(torch.tensor([[0.5, 0.5], [1.0, 0.0]]))
+        tensor([0.0000, 0.6931])
+    """
+    return torch.xlogy(weights, weights * weights.shape[1]).sum(1)  # (B,)
+
+
 def log_density(
     z: Tensor,
     active: Tensor,

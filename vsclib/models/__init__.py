@@ -16,6 +16,7 @@ from vsclib.models.sparse_generator import SparseGenerator
 from vsclib.models.top_k import TopK
 from vsclib.models.vae import VAE, BetaVAEConfig
 from vsclib.models.vsc import VSC
+from vsclib.models.vsc_mixture import VSCMixture
 from vsclib.models.vsc_thresholds import VSCThresholds
 from vsclib.models.vsc_uai import VSCUAI
 from vsclib.models.vsc_wu import VSCWarmUp
@@ -40,6 +41,7 @@ FAMILIES: dict[str, type[Model]] = {
     "top_k": TopK,
     "vae": VAE,
     "vsc": VSC,
+    "vsc_mixture": VSCMixture,
     "vsc_thresholds": VSCThresholds,
     "vsc_uai": VSCUAI,
     "vsc_wu": VSCWarmUp,
