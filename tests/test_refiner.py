@@ -148,10 +148,11 @@ def test_the_network_sees_the_noisy_image_first_then_the_reconstruction():
 def trained() -> refiner.Refiner:
     require(installed, "diffusers is not installed")
     digits = data.load("digits")
-    blurring = base(latents=4)
+    blurring = base(latents=3)
     fit(blurring, digits, steps=600, learning_rate=5e-3, progress=False)
     model = refiner.create(blurring, channels=8, levels=2)
-    fit(model, digits, steps=400, batch_size=32, learning_rate=4e-3, progress=False)
+    rates = {"learning_rate": 5e-3, "learning_rate_end": 1e-3, "learning_rate_switch": 330}
+    fit(model, digits, steps=450, batch_size=32, progress=False, **rates)
     return model
 
 

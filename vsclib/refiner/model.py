@@ -76,7 +76,7 @@ class Refiner(Model):
             down_block_types=("DownBlock2D",) * config.levels,
             up_block_types=("UpBlock2D",) * config.levels,
             layers_per_block=config.layers,
-            norm_num_groups=math.gcd(config.channels, 8),
+            norm_num_groups=_groups(config.channels),
             add_attention=False,
         )
         beta = {"beta_start": 0.1 / config.timesteps, "beta_end": 20.0 / config.timesteps}
@@ -193,6 +193,11 @@ def _diffusers() -> ModuleType:
             'a refiner needs the package diffusers, which is not installed: pip install "vsclib[refiner]"'
         ) from None
     return diffusers
+
+
+def _groups(channels: int) -> int:
+    # Group normalisation: a group of a single channel would forget how bright an image is.
+    return math.gcd(channels, 8 if channels > 8 else max(1, channels // 2))
 
 
 def _refuse_odd_sides(height: int, width: int, levels: int) -> None:
