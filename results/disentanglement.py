@@ -1,6 +1,6 @@
 """Measures of disentanglement of several models on Smiley, three seeds each, into results/disentanglement-smiley.json.
 
-    python results/disentanglement.py             the sweep, about two minutes of one processor core
+    python results/disentanglement.py             the sweep, about four minutes of one processor core
 
 No download: the images are drawn by the library.
 """
