@@ -8,6 +8,7 @@ No download: the images are drawn by the library.
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,9 +20,9 @@ from vsclib.experiment import provenance
 from vsclib.files import write_text
 
 TARGET = Path(__file__).parent / "disentanglement-smiley.json"
-SIZE = {"image_shape": (1, 32, 32), "latents": 20, "hidden": 200}
-TRAINING = {"steps": 1000, "batch_size": 50, "learning_rate": 2e-3}
-SWEEP = {
+SIZE: dict[str, Any] = {"image_shape": (1, 32, 32), "latents": 20, "hidden": 200}
+TRAINING: dict[str, Any] = {"steps": 1000, "batch_size": 50, "learning_rate": 2e-3}
+SWEEP: dict[str, tuple[str, dict[str, float]]] = {
     "VAE": ("vae", {}),
     "beta-VAE 4": ("beta_vae", {"beta": 4.0}),
     "beta-TCVAE 4": ("beta_tcvae", {"beta": 4.0}),
@@ -75,7 +76,7 @@ def main() -> None:
     steps = parser.parse_args().steps
     torch.set_num_threads(1)
     origin, smiley = provenance("cpu"), data.load("smiley")
-    record = {
+    record: dict[str, Any] = {
         "name": "disentanglement-smiley",
         "training": TRAINING | {"steps": steps},
         "size": SIZE,
