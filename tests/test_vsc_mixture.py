@@ -64,6 +64,17 @@ def test_choice_costs_nothing_among_equals_and_log_k_when_decided():
     assert learned_prior.choice_cost(torch.eye(5)).tolist() == pytest.approx([math.log(5)] * 5)
 
 
+def test_weights_that_underflow_leave_a_gradient():
+    """At a KL of 300 nats a weight is zero in float32; what is charged is the least KL and log K, its slope that of the least."""
+    costs = torch.tensor([[1.0, 300.0, 500.0]], requires_grad=True)
+    weights = learned_prior.responsibilities(costs)
+    assert weights[0, 1] == 0
+    price = (weights * costs).sum() + learned_prior.choice_cost(weights).sum()
+    assert price.item() == pytest.approx(1 + math.log(3))
+    (slope,) = torch.autograd.grad(price, costs)
+    assert slope[0].tolist() == pytest.approx([1, 0, 0], abs=1e-6)
+
+
 def test_what_training_charges_bounds_the_kl_to_the_mixture_from_above():
     """Against 40,000 draws, for an image between pseudo-inputs: the bound holds, and misses by less than log K."""
     model, x = mixture(gamma_bias=-1.0), images(1).expand(40_000, *SHAPE)

@@ -207,7 +207,9 @@ def choice_cost(weights: Tensor) -> Tensor:
         >>> choice_cost(torch.tensor([[0.5, 0.5], [1.0, 0.0]]))
         tensor([0.0000, 0.6931])
     """
-    return torch.xlogy(weights, weights * weights.shape[1]).sum(1)  # (B,)
+    # A weight may underflow to zero, where the derivative of its logarithm would be 0/0.
+    relative = (weights * weights.shape[1]).clamp_min(torch.finfo(weights.dtype).tiny)  # (B, K)
+    return torch.xlogy(weights, relative).sum(1)  # (B,)
 
 
 def log_density(
