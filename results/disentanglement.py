@@ -10,7 +10,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from vsclib import data, fit, metrics, models
@@ -33,7 +32,7 @@ SWEEP: dict[str, tuple[str, dict[str, float]]] = {
 }
 
 
-def gaps(codes: torch.Tensor | np.ndarray, factors: np.ndarray) -> dict[str, float]:
+def gaps(codes: Any, factors: Any) -> dict[str, float]:
     """MIG and the block contrasts of codes (N, J), by size and by value."""
     contrast = {
         name: metrics.blocks(metrics.absolute_correlation(factors, codes, size), ATTRIBUTE_OF_FACTOR).contrast
@@ -42,7 +41,7 @@ def gaps(codes: torch.Tensor | np.ndarray, factors: np.ndarray) -> dict[str, flo
     return {"mig": metrics.mig(codes, factors).gap} | contrast
 
 
-def measure(codes: torch.Tensor | np.ndarray, factors: np.ndarray) -> dict[str, float]:
+def measure(codes: Any, factors: Any) -> dict[str, float]:
     """These, and DCI, which takes longest."""
     dci = metrics.dci(codes, factors, trees=5)._asdict()
     return gaps(codes, factors) | {name: dci[name] for name in ("disentanglement", "completeness", "informativeness")}
