@@ -69,7 +69,7 @@ class History(NamedTuple):
         steps: after how many updates each value was taken.
         terms: for every term of the loss, and ``total``: means since the point before, nats per image.
         seconds: how long it took, resumed parts included.
-        cpu_seconds: processor time of all threads in that time; other work on the machine hardly moves it.
+        cpu_seconds: processor time of all threads in that time; other work on the machine moves it less than ``seconds``.
     """
 
     steps: list[int]

@@ -36,7 +36,7 @@ class TopK(SparseAutoEncoder):
     first, and the term is zero.
 
     Source:
-        Gao et al. (2024), sections 2.3 and A.2; Makhzani & Frey (2014).
+        Gao et al. (2025), sections 2.3 and A.2; Makhzani & Frey (2014).
     """
 
     Config = TopKConfig
