@@ -377,6 +377,7 @@ def test_a_record_holds_every_number_and_psnr_falls(trained):
         ({"alpha": 0.1}, "a refinement has no parameter 'alpha'"),
         ({"chanels": None}, "a refinement has no parameter 'chanels': did you mean 'channels'?"),
         ({"options": {}}, "a refinement has no parameter 'options'"),
+        ({"preset": "uai_2019"}, "a refinement has no parameter 'preset'"),
         ({"model": "vsc"}, "model = 'vsc' is not allowed: a refinement trains a 'refiner'"),
         ({"channels": 0}, "channels = 0 is not allowed"),
         ({"refiner_steps": [3]}, "refiner_steps = [3] is not allowed: choose divisors of 1000"),

@@ -47,7 +47,7 @@ class Refinement(Experiment):
             >>> Refinement.of(dataset="digits", channels=8).options
             {'channels': 8}
         """
-        run = {field.name for field in dataclasses.fields(cls)} - {"options"}
+        run = {field.name for field in dataclasses.fields(cls)} - {"options", "preset"}
         own = {field.name for field in dataclasses.fields(RefinerConfig)}
         for name in parameters:
             if name not in run | own:
