@@ -8,12 +8,12 @@ from torch import Tensor
 
 from vsclib import spike_slab
 from vsclib.configuration import Finite, OpenUnit, configuration
+from vsclib.models import gates
 from vsclib.models.contract import Code
 from vsclib.models.vae import VAE, VAEConfig
 
 SLOPE = 10.0
 """Slope c of the sigmoid whose gradient stands in for the gate's step."""
-SMALLEST_GAMMA = 1e-6
 
 
 @configuration
@@ -61,7 +61,7 @@ class VSCThresholds(VAE):
     def recognise(self, x: Tensor) -> Code:
         """Parameters of q(z|x), logvar that of the Laplace noise, and mu where gamma exceeds the threshold as the code."""
         mu, logvar, v = self.encoder(x)
-        gamma = torch.sigmoid(v).clamp(SMALLEST_GAMMA, 1.0 - SMALLEST_GAMMA)
+        gamma = gates.probability(v, "sigmoid")
         active = gamma > self.config.threshold
         return Code(mu * active, active, mu, logvar, gamma)
 
