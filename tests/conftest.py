@@ -1,11 +1,13 @@
 """Shared ground of the tests: what must be there, and where the real images are."""
 
+import importlib.util
 import os
 import subprocess
 import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
+from types import ModuleType
 
 import hypothesis
 import pytest
@@ -19,6 +21,15 @@ torch.set_num_threads(1)
 # The same examples on every machine, and no failure because a machine is busy.
 hypothesis.settings.register_profile("vsclib", deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("vsclib")
+
+
+def load_script(place: str) -> ModuleType:
+    """A script of the repository, which is no part of a package, as a module."""
+    path = REPOSITORY / place
+    specification = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
 
 
 def require(condition: bool, reason: str) -> None:

@@ -1,21 +1,15 @@
 """The benchmark runs, and its stored result is about the kinds of inference that it measures."""
 
-import importlib.util
 import json
 import sys
-from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).parent.parent
+from conftest import load_script
 
 
 @pytest.fixture(scope="module")
 def benchmark_of_inference():
-    spec = importlib.util.spec_from_file_location("benchmark_of_inference", ROOT / "benchmarks" / "inference.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("benchmarks/inference.py")
 
 
 def test_it_measures_every_kind_against_one_chain(benchmark_of_inference, monkeypatch, tmp_path):

@@ -1,11 +1,10 @@
 """results/codes.py: what it measures, that it goes on where it stopped, and what it says about a run that is missing."""
 
-import importlib.util
 import json
 import math
 
 import pytest
-from conftest import REPOSITORY
+from conftest import load_script
 
 import vsclib
 from vsclib import data, models
@@ -13,9 +12,7 @@ from vsclib import data, models
 
 @pytest.fixture
 def script(tmp_path, monkeypatch):
-    specification = importlib.util.spec_from_file_location("codes_script", REPOSITORY / "results" / "codes.py")
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
+    module = load_script("results/codes.py")
     monkeypatch.setattr(module, "HERE", tmp_path)
     monkeypatch.setattr(module, "RUNS", ["vae-mnist"])
     monkeypatch.setattr(module.data, "load", lambda name: DIGITS)

@@ -2,7 +2,6 @@
 
 import ast
 import dataclasses
-import importlib.util
 import json
 import subprocess
 from pathlib import Path
@@ -11,13 +10,13 @@ import nbformat
 import papermill
 import pytest
 import torch
+from conftest import REPOSITORY, load_script
 
 import vsclib
 from vsclib import data, experiment, models
 from vsclib.errors import ConfigurationError, DataError
 from vsclib.experiment import LEFT_OPEN, Experiment, model_parameters, parameters_of, run, run_parameters, write_record
 
-REPOSITORY = Path(__file__).parent.parent
 NOTEBOOK = REPOSITORY / "notebooks" / "experiments" / "train.ipynb"
 
 
@@ -288,10 +287,7 @@ def test_the_commit_of_a_result_is_the_librarys_own(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def reproduce():
-    specification = importlib.util.spec_from_file_location("reproduce", REPOSITORY / "results" / "reproduce.py")
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+    return load_script("results/reproduce.py")
 
 
 def test_every_run_behind_the_book_is_a_valid_experiment(reproduce):
