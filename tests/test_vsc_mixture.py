@@ -136,7 +136,9 @@ def test_trains_on_digits_and_says_how_many_pseudo_inputs_it_uses():
     history = vsclib.fit(model, digits, steps=300, learning_rate=3e-3, progress=False)
     assert history.terms["total"][-1] < 0.85 * history.terms["total"][0]
     record = metrics.evaluate(model, digits, seeded())
-    assert record["elbo_paid"] < record["elbo"] and 1 <= record["pseudo_inputs_used"] <= 10
+    # The choice costs log K at most; draws stand for the one and not for the other, which moves both by less than 0.1.
+    assert record["elbo_paid"] > record["elbo"] - math.log(10) - 0.1
+    assert 1 <= record["pseudo_inputs_used"] <= 10
     assert record["on_per_image"] > 0
 
 
