@@ -36,7 +36,9 @@ def open_course(work: Path = WORK, release: Path = RELEASE) -> NbGraderAPI:
     """
     work.mkdir(parents=True, exist_ok=True)
     # nbgrader starts alembic by its name, which only an activated environment would find.
-    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    os.environ["PATH"] = os.pathsep.join(
+        [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
+    )
     config = PyFileConfigLoader("nbgrader_config.py", path=str(HERE)).load_config()
     folders = {name: str(work / name) for name in ("submitted", "autograded", "feedback")}
     for name, folder in folders.items():

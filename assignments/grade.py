@@ -64,9 +64,15 @@ def grade(submissions: Path, work: Path = course.WORK) -> tuple[list[Row], dict[
     for folder in students:
         try:
             rows.append(_grade_one(nbgrader, folder, work, worth))
-        except Exception as error:  # whatever one student's folder holds, the others get their grades
+        except (
+            Exception
+        ) as error:  # whatever one student's folder holds, the others get their grades
             rows.append(
-                Row(folder.name, dict.fromkeys(worth, 0.0), f"cannot be graded: {type(error).__name__} {error}")
+                Row(
+                    folder.name,
+                    dict.fromkeys(worth, 0.0),
+                    f"cannot be graded: {type(error).__name__} {error}",
+                )
             )
     return rows, worth
 
@@ -78,12 +84,22 @@ def find_students(submissions: Path, work: Path) -> list[Path]:
         CourseError: the folder is missing, is empty, or lies where grading deletes files.
     """
     if not submissions.is_dir():
-        raise course.CourseError(f"there is no folder {submissions}: give one with make grade SUBMISSIONS=folder")
-    if submissions.resolve().is_relative_to(work.resolve()) or work.resolve().is_relative_to(submissions.resolve()):
-        raise course.CourseError(f"{submissions} overlaps {work}, which grading empties: keep submissions elsewhere")
-    students = sorted(path for path in submissions.iterdir() if path.is_dir() and not path.name.startswith("."))
+        raise course.CourseError(
+            f"there is no folder {submissions}: give one with make grade SUBMISSIONS=folder"
+        )
+    if submissions.resolve().is_relative_to(work.resolve()) or work.resolve().is_relative_to(
+        submissions.resolve()
+    ):
+        raise course.CourseError(
+            f"{submissions} overlaps {work}, which grading empties: keep submissions elsewhere"
+        )
+    students = sorted(
+        path for path in submissions.iterdir() if path.is_dir() and not path.name.startswith(".")
+    )
     if not students:
-        raise course.CourseError(f"{submissions} is empty: it should hold <student>/{course.ASSIGNMENT}/{NOTEBOOK}")
+        raise course.CourseError(
+            f"{submissions} is empty: it should hold <student>/{course.ASSIGNMENT}/{NOTEBOOK}"
+        )
     return students
 
 
@@ -93,7 +109,11 @@ def _grade_one(nbgrader: NbGraderAPI, folder: Path, work: Path, worth: dict[str,
     if handed_in is None:
         return Row(student, nothing, note)
     if not re.fullmatch(r"\w[\w.@ -]*", student):
-        return Row(student, nothing, "the folder's name may hold letters, digits, '.', '@', '-', '_' and blanks only")
+        return Row(
+            student,
+            nothing,
+            "the folder's name may hold letters, digits, '.', '@', '-', '_' and blanks only",
+        )
     try:
         notebook = unique_cells(json.loads(handed_in.read_text(encoding="utf-8")))
     except (ValueError, LookupError, TypeError, AttributeError):
@@ -108,12 +128,15 @@ def _grade_one(nbgrader: NbGraderAPI, folder: Path, work: Path, worth: dict[str,
             points = {**nothing, **{grade.cell.name: grade.auto_score or 0.0 for grade in grades}}
     except MissingEntry as error:
         return Row(student, nothing, f"nbgrader lost it: {error}")
-    graded = json.loads((work / "autograded" / student / course.ASSIGNMENT / NOTEBOOK).read_text(encoding="utf-8"))
+    graded = json.loads(
+        (work / "autograded" / student / course.ASSIGNMENT / NOTEBOOK).read_text(encoding="utf-8")
+    )
     return Row(student, points, "; ".join(part for part in (note, *remarks(graded, worth)) if part))
 
 
 def unique_cells(notebook: dict) -> dict:
-    """The notebook with each answer and each test once: a copy that a student made becomes a cell of its own.
+    """The notebook with each answer and each test once: a copy that a student made becomes a cell
+    of its own.
 
     nbgrader refuses a whole notebook because of one copied cell.
     """
@@ -130,7 +153,9 @@ def unique_cells(notebook: dict) -> dict:
 def find_notebook(folder: Path) -> tuple[Path | None, str]:
     """The notebook of a student and a remark; None and the reason where there is none."""
     place = folder / course.ASSIGNMENT
-    found = sorted(path for path in place.glob("*.ipynb") if path.is_file() and not path.is_symlink())
+    found = sorted(
+        path for path in place.glob("*.ipynb") if path.is_file() and not path.is_symlink()
+    )
     named = [path for path in found if path.name == NOTEBOOK]
     if named:
         return named[0], ""
@@ -152,14 +177,21 @@ def _failure(outcome: dict) -> str:
 
 
 def remarks(graded: dict, worth: dict[str, float]) -> list[str]:
-    """What a teacher should know of an executed notebook: answers that raise an error, endless loops, deleted tests."""
+    """What a teacher should know of an executed notebook: answers that raise an error, endless
+    loops, deleted tests.
+    """
     found = []
     for cell in graded["cells"]:
         about = cell["metadata"].get("nbgrader", {})
-        errors = [output["ename"] for output in cell.get("outputs", []) if output["output_type"] == "error"]
+        errors = [
+            output["ename"]
+            for output in cell.get("outputs", [])
+            if output["output_type"] == "error"
+        ]
         if "CellTimeoutError" in errors:
             found.append(f"{about.get('grade_id', 'a cell of its own')}: took too long")
-        # An answer left as it was released is unanswered, which its zero says; so it does of a test that fails.
+        # An answer left as it was released is unanswered, which its zero says; so it does of a test
+        # that fails.
         elif errors and not about.get("grade") and errors[0] != "NotImplementedError":
             found.append(f"{about.get('grade_id', 'a cell of its own')}: {errors[0]}")
     left = {cell["metadata"].get("nbgrader", {}).get("grade_id") for cell in graded["cells"]}
@@ -170,9 +202,19 @@ def as_records(rows: list[Row], worth: dict[str, float]) -> list[list[str]]:
     """The table: a line of names, one for each student, and what each question is worth."""
     header = ["student", *(name.replace("question-", "q") for name in worth), "total", "note"]
     lines = [
-        [row.student, *(f"{row.points[q]:g}" for q in worth), f"{sum(row.points.values()):g}", row.note] for row in rows
+        [
+            row.student,
+            *(f"{row.points[q]:g}" for q in worth),
+            f"{sum(row.points.values()):g}",
+            row.note,
+        ]
+        for row in rows
     ]
-    return [header, *lines, ["(worth)", *(f"{points:g}" for points in worth.values()), f"{sum(worth.values()):g}", ""]]
+    return [
+        header,
+        *lines,
+        ["(worth)", *(f"{points:g}" for points in worth.values()), f"{sum(worth.values()):g}", ""],
+    ]
 
 
 def as_text(records: list[list[str]]) -> str:
@@ -180,7 +222,9 @@ def as_text(records: list[list[str]]) -> str:
     widths = [max(len(record[column]) for record in records) for column in range(len(records[0]))]
     lines = []
     for student, *numbers, note in records:
-        middle = "  ".join(number.rjust(width) for number, width in zip(numbers, widths[1:-1], strict=True))
+        middle = "  ".join(
+            number.rjust(width) for number, width in zip(numbers, widths[1:-1], strict=True)
+        )
         lines.append(f"{student.ljust(widths[0])}  {middle}  {note}".rstrip())
     return "\n".join(lines)
 
@@ -188,16 +232,24 @@ def as_text(records: list[list[str]]) -> str:
 def write_csv(path: Path, records: list[list[str]]) -> None:
     """The students' lines as a CSV file, whole or not at all."""
     buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerows(record for record in records if record[0] != "(worth)")
+    csv.writer(buffer, lineterminator="\n").writerows(
+        record for record in records if record[0] != "(worth)"
+    )
     write_text(path, buffer.getvalue())
 
 
 def main() -> int:
     """Command line: grade a folder, print the table, write the file."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("submissions", nargs="?", default="", help="folder of <student>/spike-and-slab-kl/*.ipynb")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "submissions", nargs="?", default="", help="folder of <student>/spike-and-slab-kl/*.ipynb"
+    )
     parser.add_argument("--output", type=Path, default=Path("grades.csv"), help="the CSV file")
-    parser.add_argument("--work", type=Path, default=course.WORK, help="working folder; it is emptied first")
+    parser.add_argument(
+        "--work", type=Path, default=course.WORK, help="working folder; it is emptied first"
+    )
     arguments = parser.parse_args()
     try:
         if not arguments.submissions:
@@ -209,7 +261,9 @@ def main() -> int:
     records = as_records(rows, worth)
     write_csv(arguments.output, records)
     print(as_text(records))
-    print(f"\nWritten to {arguments.output.resolve()}; the graded notebooks are in {arguments.work}/autograded.")
+    print(
+        f"\nWritten to {arguments.output.resolve()}; the graded notebooks are in {arguments.work}/autograded."
+    )
     return 0
 
 

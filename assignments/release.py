@@ -21,14 +21,21 @@ def release(work: Path = course.WORK, destination: Path = course.RELEASE) -> Pat
     Raises:
         CourseError: nbgrader failed, or something that students must not see is left in the result.
     """
-    outcome = course.open_course(work, destination).generate_assignment(course.ASSIGNMENT, force=True, create=True)
+    outcome = course.open_course(work, destination).generate_assignment(
+        course.ASSIGNMENT, force=True, create=True
+    )
     if not outcome["success"]:
         raise course.CourseError(f"nbgrader makes no release: {course.last_line(outcome)}")
     notebook = destination / course.ASSIGNMENT / f"{course.ASSIGNMENT}.ipynb"
-    text = "\n".join("".join(cell["source"]) for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"])
+    text = "\n".join(
+        "".join(cell["source"])
+        for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    )
     if "HIDDEN TESTS" in text or "SOLUTION" in text:
         notebook.unlink()
-        raise course.CourseError(f"the release held solutions or hidden tests and was deleted: check {notebook.name}")
+        raise course.CourseError(
+            f"the release held solutions or hidden tests and was deleted: check {notebook.name}"
+        )
     return notebook
 
 

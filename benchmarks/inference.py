@@ -2,9 +2,10 @@
 
     python benchmarks/inference.py
 
-trains every kind for a few steps in turn, many rounds over, on one thread, and prints each one's processor time as a
-ratio to one chain of thirty steps in the same round: the median round, and the smallest and largest. The result goes to
-results/inference-speed.json. It takes two minutes and needs no data set.
+trains every kind for a few steps in turn, many rounds over, on one thread, and prints each one's
+processor time as a ratio to one chain of thirty steps in the same round: the median round, and the
+smallest and largest. The result goes to results/inference-speed.json. It takes two minutes and
+needs no data set.
 """
 
 import argparse
@@ -54,11 +55,16 @@ def seconds_per_step(model: models.Model, images: np.ndarray, steps: int) -> flo
 def measure(rounds: int, steps: int) -> dict[str, list[float]]:
     """Processor seconds of a training step in every round, for every kind.
 
-    A machine that slows down for a while slows all kinds of a round, and their order changes from round to round.
+    A machine that slows down for a while slows all kinds of a round, and their order changes from
+    round to round.
     """
     # Speed does not depend on what the images show.
-    images = np.random.default_rng(0).integers(0, 256, (2 * BATCH, *NETWORK["image_shape"]), dtype=np.uint8)
-    made = {kind: models.create(model, **NETWORK, **options) for kind, (model, options) in KINDS.items()}
+    images = np.random.default_rng(0).integers(
+        0, 256, (2 * BATCH, *NETWORK["image_shape"]), dtype=np.uint8
+    )
+    made = {
+        kind: models.create(model, **NETWORK, **options) for kind, (model, options) in KINDS.items()
+    }
     order, shuffle = list(KINDS), random.Random(0)
     found: dict[str, list[float]] = {kind: [] for kind in KINDS}
     for index in range(rounds + 1):
@@ -72,13 +78,17 @@ def measure(rounds: int, steps: int) -> dict[str, list[float]]:
 
 
 def summarise(found: dict[str, list[float]]) -> dict[str, dict[str, Any]]:
-    """For every kind its model and options, the median seconds of a step, and the ratio to the baseline in each round."""
+    """For every kind its model and options, the median seconds of a step, and the ratio to the
+    baseline in each round.
+    """
     return {
         kind: {
             "model": KINDS[kind][0],
             "options": KINDS[kind][1],
             "seconds_per_step": round(statistics.median(seconds), 5),
-            "ratios": [round(one / base, 3) for one, base in zip(seconds, found[BASELINE], strict=True)],
+            "ratios": [
+                round(one / base, 3) for one, base in zip(seconds, found[BASELINE], strict=True)
+            ],
         }
         for kind, seconds in found.items()
     }
@@ -100,11 +110,14 @@ def main() -> None:
     for kind, numbers in kinds.items():
         ratios = numbers["ratios"]
         spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
-        print(f"{kind:28} {statistics.median(ratios):7.2f} {spread:>13}   {1000 * numbers['seconds_per_step']:9.1f}")
+        print(
+            f"{kind:28} {statistics.median(ratios):7.2f} {spread:>13}   {1000 * numbers['seconds_per_step']:9.1f}"
+        )
     record = {
         "name": "inference-speed",
         "baseline": BASELINE,
-        "settings": NETWORK | {"batch_size": BATCH, "rounds": arguments.rounds, "steps": arguments.steps},
+        "settings": NETWORK
+        | {"batch_size": BATCH, "rounds": arguments.rounds, "steps": arguments.steps},
         "kinds": kinds,
         "provenance": origin,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -1,10 +1,11 @@
 """What the codes of trained runs are good for: few labels, noise, and a picture by t-SNE.
 
-    python results/codes.py                                the three measures, for every run found in runs/
-    python results/codes.py labels tsne --runs FOLDER ...  these, for runs of other folders
+    python results/codes.py                                the three measures, for every run found
+    in runs/ python results/codes.py labels tsne --runs FOLDER ...  these, for runs of other folders
 
-Writes results/codes-labels.json, codes-robustness.json and codes-tsne.json. A run that stands there already is not measured
-again: to do so, delete its line. A run that is missing is named, with the command that trains it.
+Writes results/codes-labels.json, codes-robustness.json and codes-tsne.json. A run that stands there
+already is not measured again: to do so, delete its line. A run that is missing is named, with the
+command that trains it.
 """
 
 import argparse
@@ -36,7 +37,12 @@ RUNS = [
 ]
 PIXELS, COMPONENTS = "raw-pixels", "pca-200"
 SETTINGS: dict[str, dict[str, Any]] = {
-    "labels": {"counts": [100, 300, 1000, 5000], "choices": 3, "pool": 20_000, "test_images": 10_000},
+    "labels": {
+        "counts": [100, 300, 1000, 5000],
+        "choices": 3,
+        "pool": 20_000,
+        "test_images": 10_000,
+    },
     "robustness": {"sigmas": [0.3, 0.5, 0.7], "draws": 3, "test_images": 3000, "ssim_images": 100},
     "tsne": {"test_images": 2000, "perplexity": 30.0, "neighbours": 10, "shown": 300},
 }
@@ -64,7 +70,9 @@ def flat(images: np.ndarray) -> np.ndarray:
 
 
 def labels(name: str, runs: dict[str, Path], mnist: data.DataSet) -> list[dict]:
-    """Accuracy by number of labels, for both classifiers, mean and standard deviation over the choices of labels."""
+    """Accuracy by number of labels, for both classifiers, mean and standard deviation over the
+    choices of labels.
+    """
     settings = SETTINGS["labels"]
     encode = encoder(name, runs, mnist)
     z = encode(mnist.train.images[: settings["pool"]])  # (pool, J)
@@ -107,10 +115,14 @@ def robustness(name: str, runs: dict[str, Path], mnist: data.DataSet) -> list[di
     return rows
 
 
-def of_images(mnist: data.DataSet, draw: int, kept: dict[int, metrics.Classifier] = {}) -> metrics.Classifier:  # noqa: B006
+def of_images(
+    mnist: data.DataSet, draw: int, kept: dict[int, metrics.Classifier] = {}
+) -> metrics.Classifier:  # noqa: B006
     """The net on clean pixels that all runs of a draw face; fitted once."""
     if draw not in kept:
-        kept[draw] = metrics.Classifier(flat(mnist.train.images[:5000]), mnist.train.labels[:5000], seed=draw)
+        kept[draw] = metrics.Classifier(
+            flat(mnist.train.images[:5000]), mnist.train.labels[:5000], seed=draw
+        )
     return kept[draw]
 
 
@@ -134,7 +146,10 @@ def tsne(name: str, runs: dict[str, Path], mnist: data.DataSet) -> list[dict]:
     z = encoder(name, runs, mnist)(mnist.test.images[: settings["test_images"]])
     wanted = mnist.test.labels[: settings["test_images"]]
     found = metrics.tsne(z, wanted, settings["perplexity"], neighbours=settings["neighbours"])
-    shown = {"positions": found.positions.astype(float).round(1).tolist(), "labels": wanted.tolist()}
+    shown = {
+        "positions": found.positions.astype(float).round(1).tolist(),
+        "labels": wanted.tolist(),
+    }
     return [found._asdict() | {name: values[: settings["shown"]] for name, values in shown.items()}]
 
 
@@ -154,10 +169,15 @@ def measure(what: str, names: list[str], runs: dict[str, Path], mnist: data.Data
             continue
         origin, began = provenance("cpu"), time.process_time()
         rows = {"labels": labels, "robustness": robustness, "tsne": tsne}[what](name, runs, mnist)
-        trained = json.loads((runs[name] / "record.json").read_text(encoding="utf-8")) if name in runs else None
+        trained = (
+            json.loads((runs[name] / "record.json").read_text(encoding="utf-8"))
+            if name in runs
+            else None
+        )
         lines[name] = {
             "rows": rows,
-            "trained": trained and {"steps": trained["training"]["steps"], "commit": trained["provenance"]["commit"]},
+            "trained": trained
+            and {"steps": trained["training"]["steps"], "commit": trained["provenance"]["commit"]},
             "provenance": origin,
             "cpu_seconds": round(time.process_time() - began, 1),
         }
@@ -174,19 +194,32 @@ def one_line_each(record: dict[str, Any], lines: dict[str, Any]) -> str:
 
 def main() -> int:
     """Read the command line and measure what it names."""
-    parser = argparse.ArgumentParser(description="Measure what the codes of trained runs are good for.")
-    parser.add_argument("what", nargs="*", metavar="WHAT", help=f"of {', '.join(SETTINGS)}; all by default")
-    parser.add_argument("--runs", nargs="+", default=["runs"], metavar="FOLDER", help="folders that hold the runs")
+    parser = argparse.ArgumentParser(
+        description="Measure what the codes of trained runs are good for."
+    )
+    parser.add_argument(
+        "what", nargs="*", metavar="WHAT", help=f"of {', '.join(SETTINGS)}; all by default"
+    )
+    parser.add_argument(
+        "--runs", nargs="+", default=["runs"], metavar="FOLDER", help="folders that hold the runs"
+    )
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], help="seeds of the runs")
     arguments = parser.parse_args()
     unknown = [what for what in arguments.what if what not in SETTINGS]
     if unknown:
-        print(f"codes.py: there is no measure {unknown[0]!r}: choose from {', '.join(SETTINGS)}", file=sys.stderr)
+        print(
+            f"codes.py: there is no measure {unknown[0]!r}: choose from {', '.join(SETTINGS)}",
+            file=sys.stderr,
+        )
         return 1
     torch.set_num_threads(1)
     runs, missing = {}, []
     for name in (f"{run}-seed{seed}" for run in RUNS for seed in arguments.seeds):
-        places = [Path(folder) / name for folder in arguments.runs if (Path(folder) / name / "done.json").is_file()]
+        places = [
+            Path(folder) / name
+            for folder in arguments.runs
+            if (Path(folder) / name / "done.json").is_file()
+        ]
         if places:
             runs[name] = places[0]
         else:
@@ -194,7 +227,10 @@ def main() -> int:
     for name in missing:
         run, seed = name.rsplit("-seed", 1)
         command = f"python results/reproduce.py {run} --seed {seed}"
-        print(f"codes.py: {name} is in none of {', '.join(arguments.runs)}: {command} makes it", file=sys.stderr)
+        print(
+            f"codes.py: {name} is in none of {', '.join(arguments.runs)}: {command} makes it",
+            file=sys.stderr,
+        )
     try:
         mnist = data.load("mnist")
         for what in arguments.what or SETTINGS:

@@ -1,6 +1,8 @@
-"""Measures of disentanglement of several models on Smiley, three seeds each, into results/disentanglement-smiley.json.
+"""Measures of disentanglement of several models on Smiley, three seeds each, into
+results/disentanglement-smiley.json.
 
-    python results/disentanglement.py             the sweep, about four minutes of one processor core
+    python results/disentanglement.py             the sweep, about four minutes of one processor
+    core
 
 No download: the images are drawn by the library.
 """
@@ -35,7 +37,9 @@ SWEEP: dict[str, tuple[str, dict[str, float]]] = {
 def gaps(codes: Any, factors: Any) -> dict[str, float]:
     """MIG and the block contrasts of codes (N, J), by size and by value."""
     contrast = {
-        name: metrics.blocks(metrics.absolute_correlation(factors, codes, size), ATTRIBUTE_OF_FACTOR).contrast
+        name: metrics.blocks(
+            metrics.absolute_correlation(factors, codes, size), ATTRIBUTE_OF_FACTOR
+        ).contrast
         for name, size in (("contrast_sizes", True), ("contrast_values", False))
     }
     return {"mig": metrics.mig(codes, factors).gap} | contrast
@@ -44,10 +48,14 @@ def gaps(codes: Any, factors: Any) -> dict[str, float]:
 def measure(codes: Any, factors: Any) -> dict[str, float]:
     """These, and DCI, which takes longest."""
     dci = metrics.dci(codes, factors, trees=5)._asdict()
-    return gaps(codes, factors) | {name: dci[name] for name in ("disentanglement", "completeness", "informativeness")}
+    return gaps(codes, factors) | {
+        name: dci[name] for name in ("disentanglement", "completeness", "informativeness")
+    }
 
 
-def train(name: str, options: dict, seed: int, smiley: data.DataSet, steps: int) -> dict[str, dict[str, float]]:
+def train(
+    name: str, options: dict, seed: int, smiley: data.DataSet, steps: int
+) -> dict[str, dict[str, float]]:
     """Measures of one trained model by how its code is read, and what it knows of the images."""
     model = models.create(name, seed=seed, **SIZE, **options)
     fit(model, smiley, **TRAINING | {"steps": steps}, seed=seed, progress=False)
@@ -79,7 +87,9 @@ def main() -> None:
         "name": "disentanglement-smiley",
         "training": TRAINING | {"steps": steps},
         "size": SIZE,
-        "sweep": {name: {"model": model, "options": options} for name, (model, options) in SWEEP.items()},
+        "sweep": {
+            name: {"model": model, "options": options} for name, (model, options) in SWEEP.items()
+        },
         "dataset": {"name": smiley.name, "sha256": smiley.sha256},
         "provenance": origin,
         "perfect": measure(smiley.test.factors, smiley.test.factors),

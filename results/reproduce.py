@@ -4,8 +4,8 @@
     python results/reproduce.py vae-mnist ...       repeat these, every seed
     python results/reproduce.py vae-mnist --seed 1  one seed only
 
-A run that was killed goes on from its last checkpoint. One that is finished is measured again, not trained again: to train
-it afresh, delete its folder in runs/.
+A run that was killed goes on from its last checkpoint. One that is finished is measured again, not
+trained again: to train it afresh, delete its folder in runs/.
 """
 
 import argparse
@@ -34,7 +34,9 @@ def listing() -> dict[str, dict]:
 
 
 def experiment_of(name: str, settings: dict, seed: int, threads: int | None = None) -> Experiment:
-    """What one seed of a listed run does. A run of the notebook ``refine`` names its base as it is listed, without a seed."""
+    """What one seed of a listed run does. A run of the notebook ``refine`` names its base as it is
+    listed, without a seed.
+    """
     parameters = {key: value for key, value in settings.items() if key not in NOT_PARAMETERS}
     parameters |= {"name": f"{name}-seed{seed}", "seed": seed, "threads": threads}
     if settings.get("notebook") != "refine":
@@ -48,7 +50,10 @@ def reproduce(name: str, settings: dict, seed: int, threads: int | None) -> None
     if isinstance(experiment, Refinement) and not experiment.base_file.is_file():
         reproduce(settings["base"], listing()[settings["base"]], seed, threads)
     page = run(experiment, NOTEBOOKS / f"{settings.get('notebook', 'train')}.ipynb")
-    write_text(HERE / f"{experiment.title}.json", (experiment.path / "record.json").read_text(encoding="utf-8"))
+    write_text(
+        HERE / f"{experiment.title}.json",
+        (experiment.path / "record.json").read_text(encoding="utf-8"),
+    )
     if seed == settings["seeds"][0]:
         publish(page, HERE.parent / "book" / "runs" / f"{name}.ipynb", settings["title"])
 
@@ -82,7 +87,12 @@ def main() -> int:
         print(f"reproduce.py: {error}", file=sys.stderr)
         return 1
     if not arguments.names:
-        print("\n".join(f"{name:24} {settings['title']}, seeds {settings['seeds']}" for name, settings in runs.items()))
+        print(
+            "\n".join(
+                f"{name:24} {settings['title']}, seeds {settings['seeds']}"
+                for name, settings in runs.items()
+            )
+        )
     return 0
 
 

@@ -33,7 +33,9 @@ def load_script(place: str) -> ModuleType:
 
 
 def require(condition: bool, reason: str) -> None:
-    """Skip the test when something outside the project is absent; fail when everything must be there."""
+    """Skip the test when something outside the project is absent; fail when everything must be
+    there.
+    """
     if condition:
         return
     if os.environ.get("VSCLIB_REQUIRE_ALL") == "1":
@@ -72,5 +74,8 @@ def built_book(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = [*JUPYTER_BOOK, "build", "book", "--path-output", str(output), "-W", "--keep-going"]
     run = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
     if run.returncode != 0:
-        pytest.fail("the book does not build without a warning:\n" + (run.stdout + run.stderr)[-6000:], pytrace=False)
+        pytest.fail(
+            "the book does not build without a warning:\n" + (run.stdout + run.stderr)[-6000:],
+            pytrace=False,
+        )
     return output / "_build" / "html"

@@ -1,4 +1,6 @@
-"""A second opinion on what the widget draws: its stored state decoded by numpy, from the formats' definitions alone."""
+"""A second opinion on what the widget draws: its stored state decoded by numpy, from the formats'
+definitions alone.
+"""
 
 import base64
 
@@ -7,7 +9,9 @@ import numpy as np
 
 def stored_codes(state: dict) -> np.ndarray:
     """The codes that a widget's state carries, (N, J)."""
-    return np.frombuffer(base64.b64decode(state["codes"]), "<f4").reshape(state["count"], state["dimensions"])
+    return np.frombuffer(base64.b64decode(state["codes"]), "<f4").reshape(
+        state["count"], state["dimensions"]
+    )
 
 
 def mean_image(state: dict, z: np.ndarray) -> np.ndarray:
@@ -27,7 +31,8 @@ def mean_image(state: dict, z: np.ndarray) -> np.ndarray:
         elif layer["kind"] == "conv_transpose":
             kernel = take(layer["input"][0], layer["output"][0], *layer["kernel"])
             values = (
-                _conv_transpose(layer, values.reshape(layer["input"]), kernel) + take(layer["output"][0])[:, None, None]
+                _conv_transpose(layer, values.reshape(layer["input"]), kernel)
+                + take(layer["output"][0])[:, None, None]
             )
         else:
             values = np.where(values > 0, values, 0.0)
@@ -37,12 +42,18 @@ def mean_image(state: dict, z: np.ndarray) -> np.ndarray:
 
 
 def _conv_transpose(layer: dict, image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """Stamps the kernel, once for each place of it, on a canvas large enough for padding and output padding."""
+    """Stamps the kernel, once for each place of it, on a canvas large enough for padding and output
+    padding.
+    """
     (rows, columns), (top, left) = layer["stride"], layer["padding"]
     _, height, width = image.shape
     outputs, out_height, out_width = layer["output"]
     canvas = np.zeros(
-        (outputs, top + out_height + kernel.shape[2] + rows, left + out_width + kernel.shape[3] + columns)
+        (
+            outputs,
+            top + out_height + kernel.shape[2] + rows,
+            left + out_width + kernel.shape[3] + columns,
+        )
     )
     for y in range(kernel.shape[2]):
         for x in range(kernel.shape[3]):

@@ -1,4 +1,6 @@
-"""A page as its reader gets it: served from a folder, every other host out of reach, and what the browser said to it."""
+"""A page as its reader gets it: served from a folder, every other host out of reach, and what the
+browser said to it.
+"""
 
 import contextlib
 import functools
@@ -27,7 +29,8 @@ BROWSER_ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-# Jupyter Book and its theme both add sphinx-thebe, whose script declares this name; nothing on our pages uses it.
+# Jupyter Book and its theme both add sphinx-thebe, whose script declares this name; nothing on our
+# pages uses it.
 KNOWN_ERROR = "Identifier 'THEBE_JS_URL' has already been declared"
 # The part of the book's configuration that brings widgets and mathematics to a page.
 PAGE_SETTINGS = (
@@ -107,8 +110,14 @@ def visited(
 
     page.route("**/*", guard)
     page.on("console", heard)
-    page.on("pageerror", lambda error: visit.errors.append(error.message) if error.message != KNOWN_ERROR else None)
-    page.on("response", lambda answer: visit.missing.append(answer.url) if answer.status >= 400 else None)
+    page.on(
+        "pageerror",
+        lambda error: visit.errors.append(error.message) if error.message != KNOWN_ERROR else None,
+    )
+    page.on(
+        "response",
+        lambda answer: visit.missing.append(answer.url) if answer.status >= 400 else None,
+    )
     try:
         page.goto(address + path, wait_until="load")
         yield visit
@@ -118,16 +127,28 @@ def visited(
 
 def executed_notebook(path: Path, cells: list[str]) -> None:
     """Writes a notebook of code cells, run, with outputs and widget state inside."""
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
-    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(source) for source in cells]
+    )
+    notebook.metadata["kernelspec"] = {
+        "name": "python3",
+        "display_name": "Python 3",
+        "language": "python",
+    }
     NotebookClient(
-        notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}
+        notebook,
+        timeout=120,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(path.parent)}},
     ).execute()
     nbformat.write(notebook, path)
 
 
-def build_small_book(folder: Path, pages: list[str], settings: Path = REPOSITORY / "_config.yml") -> Path:
-    """Builds a book of the given pages in a folder, with the scripts and page settings of the real one.
+def build_small_book(
+    folder: Path, pages: list[str], settings: Path = REPOSITORY / "_config.yml"
+) -> Path:
+    """Builds a book of the given pages in a folder, with the scripts and page settings of the real
+    one.
 
     Returns:
         The folder of its HTML.
@@ -138,7 +159,10 @@ def build_small_book(folder: Path, pages: list[str], settings: Path = REPOSITORY
         "title": "A small book",
         "only_build_toc_files": True,
         "execute": {"execute_notebooks": "off"},
-        "sphinx": {"recursive_update": True, "config": {name: real[name] for name in PAGE_SETTINGS}},
+        "sphinx": {
+            "recursive_update": True,
+            "config": {name: real[name] for name in PAGE_SETTINGS},
+        },
     }
     # Unsorted: the order of the widget scripts is part of what is tested.
     (folder / "_config.yml").write_text(yaml.safe_dump(config, sort_keys=False), "utf-8")
@@ -146,7 +170,13 @@ def build_small_book(folder: Path, pages: list[str], settings: Path = REPOSITORY
     if pages[1:]:
         contents["chapters"] = [{"file": page} for page in pages[1:]]
     (folder / "_toc.yml").write_text(yaml.safe_dump(contents), "utf-8")
-    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(folder)]
+    command = [
+        sys.executable,
+        "-c",
+        "from jupyter_book.cli.main import main; main()",
+        "build",
+        str(folder),
+    ]
     run = subprocess.run(command, capture_output=True, text=True)
     assert run.returncode == 0, (run.stdout + run.stderr)[-3000:]
     return folder / "_build" / "html"

@@ -22,7 +22,9 @@ def seeded(seed: int = 0) -> torch.Generator:
 
 def tiny(name: str, **options) -> models.Model:
     """An untrained model whose codes differ from image to image."""
-    model = models.create(name, **{"image_shape": SHAPE, "latents": 5, "hidden": 12, "seed": 3} | options)
+    model = models.create(
+        name, **{"image_shape": SHAPE, "latents": 5, "hidden": 12, "seed": 3} | options
+    )
     if hasattr(model, "encoder"):
         with torch.no_grad():
             model.encoder.head.weight.mul_(6.0)

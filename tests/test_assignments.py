@@ -1,4 +1,6 @@
-"""Assignments: a right answer gets all points, typical slips lose theirs and no others, and nothing leaks."""
+"""Assignments: a right answer gets all points, typical slips lose theirs and no others, and nothing
+leaks.
+"""
 
 import copy
 import csv
@@ -20,7 +22,9 @@ FOLDER = REPOSITORY / "assignments"
 NAME = "spike-and-slab-kl"
 SOURCE = FOLDER / "source" / NAME / f"{NAME}.ipynb"
 WORTH = {"q1": 2, "q2": 3, "q3": 3, "q4": 4, "q5": 4, "q6": 4}
-HIDDEN = re.compile(r"^### BEGIN HIDDEN TESTS\n(.*?)^### END HIDDEN TESTS$", re.MULTILINE | re.DOTALL)
+HIDDEN = re.compile(
+    r"^### BEGIN HIDDEN TESTS\n(.*?)^### END HIDDEN TESTS$", re.MULTILINE | re.DOTALL
+)
 SOLUTION = re.compile(r"^ *### BEGIN SOLUTION\n(.*?)^ *### END SOLUTION$", re.MULTILINE | re.DOTALL)
 
 BORROWED_COIN = """
@@ -50,7 +54,9 @@ def bernoulli_kl(gamma, alpha):
 
 
 class Student(NamedTuple):
-    """What a student does to the solution, by answer (old text, new text), and the questions that this costs."""
+    """What a student does to the solution, by answer (old text, new text), and the questions that
+    this costs.
+    """
 
     changes: dict[str, list[tuple[str, str]]]
     lost: set[str]
@@ -87,10 +93,18 @@ STUDENTS = {
     ),
     "wrong-way-round": Student(
         {
-            "answer-2": [("(log_q - log_p).subs(z, mu + sigma * t)", "(log_p - log_q).subs(z, mu_p + sigma_p * t)")],
+            "answer-2": [
+                (
+                    "(log_q - log_p).subs(z, mu + sigma * t)",
+                    "(log_p - log_q).subs(z, mu_p + sigma_p * t)",
+                )
+            ],
             "answer-3": [("", COIN_REVERSED)],
             "answer-4": [
-                ("0.5 * (mu**2 + sigma**2 - 1) - sigma.log()", "0.5 * ((1 + mu**2) / sigma**2 - 1) + sigma.log()")
+                (
+                    "0.5 * (mu**2 + sigma**2 - 1) - sigma.log()",
+                    "0.5 * ((1 + mu**2) / sigma**2 - 1) + sigma.log()",
+                )
             ],
         },
         {"q2", "q3", "q4"},
@@ -112,7 +126,11 @@ def read(path: Path) -> dict:
 
 def answers() -> dict[str, str]:
     """The solution's answers, by cell."""
-    cells = [cell for cell in read(SOURCE)["cells"] if cell["metadata"].get("nbgrader", {}).get("solution")]
+    cells = [
+        cell
+        for cell in read(SOURCE)["cells"]
+        if cell["metadata"].get("nbgrader", {}).get("solution")
+    ]
     return {cell["metadata"]["nbgrader"]["grade_id"]: "".join(cell["source"]) for cell in cells}
 
 
@@ -138,19 +156,26 @@ def tamper(notebook: dict) -> None:
     cells = notebook["cells"]
     names = [cell["metadata"].get("nbgrader", {}).get("grade_id") for cell in cells]
     del cells[names.index("question-6")]
-    cells.insert(names.index("question-1") + 1, {**copy.deepcopy(cells[names.index("answer-1")]), "id": "copied"})
+    cells.insert(
+        names.index("question-1") + 1,
+        {**copy.deepcopy(cells[names.index("answer-1")]), "id": "copied"},
+    )
 
 
 def hand_in(submissions: Path, student: str, notebook: dict | str) -> None:
     path = submissions / student / NAME / f"{NAME}.ipynb"
     path.parent.mkdir(parents=True)
-    path.write_text(notebook if isinstance(notebook, str) else json.dumps(notebook), encoding="utf-8")
+    path.write_text(
+        notebook if isinstance(notebook, str) else json.dumps(notebook), encoding="utf-8"
+    )
 
 
 @pytest.fixture(scope="module")
 def grade() -> ModuleType:
     """The grading script as a module."""
-    require(find_spec("nbgrader") is not None, "nbgrader is not installed: pip install -e '.[course]'")
+    require(
+        find_spec("nbgrader") is not None, "nbgrader is not installed: pip install -e '.[course]'"
+    )
     sys.path.insert(0, str(FOLDER))
     try:
         return importlib.import_module("grade")
@@ -166,7 +191,9 @@ def released(grade: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 @pytest.fixture(scope="module")
-def grades(grade: ModuleType, released: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
+def grades(
+    grade: ModuleType, released: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, dict[str, str]]:
     """The lines of grades.csv for a course of students, graded in one go."""
     folder = tmp_path_factory.mktemp("grading")
     submissions, stub = folder / "handed in", read(released)
@@ -176,12 +203,25 @@ def grades(grade: ModuleType, released: Path, tmp_path_factory: pytest.TempPathF
             tamper(notebook)
         hand_in(submissions, name, notebook)
     hand_in(submissions, "untouched", stub)
-    leave = {"cell_type": "code", "id": "leave", "metadata": {}, "outputs": [], "execution_count": None}
-    hand_in(submissions, "quitter", {**stub, "cells": [{**leave, "source": "import os\nos._exit(1)"}, *stub["cells"]]})
+    leave = {
+        "cell_type": "code",
+        "id": "leave",
+        "metadata": {},
+        "outputs": [],
+        "execution_count": None,
+    }
+    hand_in(
+        submissions,
+        "quitter",
+        {**stub, "cells": [{**leave, "source": "import os\nos._exit(1)"}, *stub["cells"]]},
+    )
     hand_in(submissions, "broken", '{"cells": [')
     (submissions / "absent").mkdir()
     output = folder / "grades.csv"
-    assert run_main(grade, str(submissions), "--output", str(output), "--work", str(folder / "work")) == 0
+    assert (
+        run_main(grade, str(submissions), "--output", str(output), "--work", str(folder / "work"))
+        == 0
+    )
     with output.open(encoding="utf-8", newline="") as file:
         return {line["student"]: line for line in csv.DictReader(file)}
 
@@ -195,7 +235,7 @@ def run_main(grade: ModuleType, *arguments: str) -> int:
         sys.argv = before
 
 
-# ------------------------------------------------------------------------------------------------------------- points
+# ------------------------------------------------------------------------------------------- points
 
 
 @pytest.mark.slow
@@ -233,22 +273,34 @@ def test_what_went_wrong_is_named_and_stops_nobody_else(grades: dict, name: str,
 
 def test_points_of_the_source_are_those_that_the_text_names() -> None:
     cells = read(SOURCE)["cells"]
-    points = [cell["metadata"]["nbgrader"].get("points") for cell in cells if "nbgrader" in cell["metadata"]]
+    points = [
+        cell["metadata"]["nbgrader"].get("points")
+        for cell in cells
+        if "nbgrader" in cell["metadata"]
+    ]
     named = re.findall(
-        r"^## Question \d.*\((\d+) points\)", "\n".join("".join(c["source"]) for c in cells), re.MULTILINE
+        r"^## Question \d.*\((\d+) points\)",
+        "\n".join("".join(c["source"]) for c in cells),
+        re.MULTILINE,
     )
     assert [p for p in points if p is not None] == [int(n) for n in named] == list(WORTH.values())
 
 
-# -------------------------------------------------------------------------------------------------------------- leaks
+# -------------------------------------------------------------------------------------------- leaks
 
 
 def secrets() -> set[str]:
     """Telling lines of hidden tests and solutions that the visible parts do not hold."""
     cells = ["".join(cell["source"]) for cell in read(SOURCE)["cells"]]
-    hidden = "\n".join(found for cell in cells for pattern in (HIDDEN, SOLUTION) for found in pattern.findall(cell))
+    hidden = "\n".join(
+        found for cell in cells for pattern in (HIDDEN, SOLUTION) for found in pattern.findall(cell)
+    )
     visible = "\n".join(SOLUTION.sub("", HIDDEN.sub("", cell)) for cell in cells)
-    return {line.strip() for line in hidden.splitlines() if len(line.strip()) > 25 and line.strip() not in visible}
+    return {
+        line.strip()
+        for line in hidden.splitlines()
+        if len(line.strip()) > 25 and line.strip() not in visible
+    }
 
 
 @pytest.mark.slow
@@ -282,12 +334,16 @@ def test_the_book_shows_no_solution_and_no_hidden_test() -> None:
 
 
 def test_git_does_not_take_what_grading_makes() -> None:
-    require((REPOSITORY / ".git").exists() and shutil.which("git") is not None, "this is no git clone")
+    require(
+        (REPOSITORY / ".git").exists() and shutil.which("git") is not None, "this is no git clone"
+    )
     for path in ("assignments/release/x.ipynb", "assignments/work/gradebook.db", "grades.csv"):
-        assert subprocess.run(["git", "check-ignore", "-q", path], cwd=REPOSITORY).returncode == 0, path
+        assert (
+            subprocess.run(["git", "check-ignore", "-q", path], cwd=REPOSITORY).returncode == 0
+        ), path
 
 
-# ------------------------------------------------------------------------------------------------------- one-line errors
+# ---------------------------------------------------------------------------------- one-line errors
 
 
 def test_make_grade_asks_for_a_folder() -> None:
@@ -312,7 +368,10 @@ def test_what_cannot_be_graded_is_said_in_one_line(
         str(work / "submitted"): "overlaps",
         str(tmp_path): "overlaps",
     }.items():
-        assert run_main(grade, folder, "--work", str(work), "--output", str(tmp_path / "grades.csv")) == 1
+        assert (
+            run_main(grade, folder, "--work", str(work), "--output", str(tmp_path / "grades.csv"))
+            == 1
+        )
         error = capsys.readouterr().err
         assert words in error and len(error.splitlines()) == 1
     assert inside.is_dir() and not (tmp_path / "grades.csv").exists()
@@ -320,17 +379,25 @@ def test_what_cannot_be_graded_is_said_in_one_line(
 
 @pytest.mark.slow
 def test_an_endless_loop_is_named(grade: ModuleType) -> None:
-    outputs = [{"output_type": "error", "ename": name} for name in ("KeyboardInterrupt", "CellTimeoutError")]
+    outputs = [
+        {"output_type": "error", "ename": name}
+        for name in ("KeyboardInterrupt", "CellTimeoutError")
+    ]
     cell = {"metadata": {"nbgrader": {"grade_id": "question-3", "grade": True}}, "outputs": outputs}
     assert grade.remarks({"cells": [cell]}, {"question-3": 3.0}) == ["question-3: took too long"]
 
 
 @pytest.mark.slow
-def test_a_notebook_under_another_name_is_taken_and_a_link_is_not(grade: ModuleType, tmp_path: Path) -> None:
+def test_a_notebook_under_another_name_is_taken_and_a_link_is_not(
+    grade: ModuleType, tmp_path: Path
+) -> None:
     place = tmp_path / "ada" / NAME
     place.mkdir(parents=True)
     (place / "mine (1).ipynb").write_text("{}", encoding="utf-8")
-    assert grade.find_notebook(tmp_path / "ada") == (place / "mine (1).ipynb", "handed in as mine (1).ipynb")
+    assert grade.find_notebook(tmp_path / "ada") == (
+        place / "mine (1).ipynb",
+        "handed in as mine (1).ipynb",
+    )
     (place / "mine (1).ipynb").unlink()
     (place / f"{NAME}.ipynb").symlink_to(SOURCE)
     assert grade.find_notebook(tmp_path / "ada") == (None, f"no {NAME}/{NAME}.ipynb")

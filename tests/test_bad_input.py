@@ -1,4 +1,6 @@
-"""Bad input: one clear line naming value, allowed range and remedy, before work is lost, and nothing half-written."""
+"""Bad input: one clear line naming value, allowed range and remedy, before work is lost, and
+nothing half-written.
+"""
 
 import io
 import json
@@ -28,7 +30,9 @@ def tiny(name: str = "vae", **options) -> models.Model:
 
 
 def train(model: models.Model | None = None, images=PIXELS, **options):
-    return fit(model or tiny(), images, **{"steps": 6, "batch_size": 20, "progress": False} | options)
+    return fit(
+        model or tiny(), images, **{"steps": 6, "batch_size": 20, "progress": False} | options
+    )
 
 
 def refused(kind: type[VsclibError], call, *parts: str) -> str:
@@ -43,7 +47,7 @@ def refused(kind: type[VsclibError], call, *parts: str) -> str:
     return message
 
 
-# ------------------------------------------------------------------------------------- names and numbers
+# -------------------------------------------------------------------------------- names and numbers
 
 
 @pytest.mark.parametrize(
@@ -68,17 +72,33 @@ def refused(kind: type[VsclibError], call, *parts: str) -> str:
         ("vae", {"hidden_layers": 9}, ("hidden_layers = 9", "0 <= hidden_layers <= 8")),
         ("vae", {"sigma": 0.0}, ("sigma = 0.0", "sigma > 0")),
         ("vae", {"network": "cnn"}, ("network = 'cnn'", "'mlp', 'conv'")),
-        ("vae", {"likelihood": "normal"}, ("likelihood = 'normal'", "'bernoulli', 'gaussian', 'gaussian_learned'")),
+        (
+            "vae",
+            {"likelihood": "normal"},
+            ("likelihood = 'normal'", "'bernoulli', 'gaussian', 'gaussian_learned'"),
+        ),
         ("vae", {"image_shape": (28, 28)}, ("image_shape = (28, 28)", "3 values")),
         ("vae", {"image_shape": (1, 0, 28)}, ("image_shape = 0", ">= 1")),
-        ("vae", {"network": "conv", "image_shape": (1, 9, 8)}, ("9 x 8", "multiples of 4", "'mlp'")),
+        (
+            "vae",
+            {"network": "conv", "image_shape": (1, 9, 8)},
+            ("9 x 8", "multiples of 4", "'mlp'"),
+        ),
         ("vsc", {"gamma_form": "softmax"}, ("gamma_form = 'softmax'", "'sigmoid', 'relu'")),
         ("vsc", {"gamma_bias": math.nan}, ("gamma_bias = nan", "a number")),
-        ("vsc", {"gate": "soft"}, ("gate = 'soft'", "'straight_through', 'relaxed', 'concrete'", "None")),
+        (
+            "vsc",
+            {"gate": "soft"},
+            ("gate = 'soft'", "'straight_through', 'relaxed', 'concrete'", "None"),
+        ),
         ("vsc", {"temperature": 0.0}, ("temperature = 0.0", "temperature > 0")),
         ("vsc", {"threshold": 1.0}, ("threshold = 1.0", "0 < threshold < 1")),
         ("vsc", {"lam_begin": 3, "lam_until": 2}, ("lam_until = 2", "lam_until >= lam_begin")),
-        ("sparse_generator", {"sigma1": 0.05}, ("sigma2 = 0.1 exceeds sigma1 = 0.05", "0 < sigma2 <= sigma1")),
+        (
+            "sparse_generator",
+            {"sigma1": 0.05},
+            ("sigma2 = 0.1 exceeds sigma1 = 0.05", "0 < sigma2 <= sigma1"),
+        ),
         ("sparse_generator", {"sigma2": -0.1}, ("sigma2 = -0.1", "sigma2 > 0")),
         ("short_run", {"inference_steps": -1}, ("inference_steps = -1", "inference_steps >= 0")),
         ("short_run", {"step_size": 0.0}, ("step_size = 0.0", "step_size > 0")),
@@ -110,7 +130,7 @@ def test_a_training_that_cannot_be(options, parts):
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
 
 
-# ------------------------------------------------------------------------------------------------ images
+# ------------------------------------------------------------------------------------------- images
 
 
 @pytest.mark.parametrize("name", models.names())
@@ -122,7 +142,10 @@ def test_a_training_that_cannot_be(options, parts):
         (torch.rand(2, 3, 8, 8), ("(2, 3, 8, 8)", "(B, 1, 8, 8)")),
         (torch.rand(2, 64), ("(2, 64)", "(B, 1, 8, 8)")),
         (torch.zeros(0, 1, 8, 8), ("(0, 1, 8, 8)",)),
-        (255 * torch.ones(2, 1, 8, 8), ("from 255 to 255", "[0, 1]", "divide 0..255 images by 255")),
+        (
+            255 * torch.ones(2, 1, 8, 8),
+            ("from 255 to 255", "[0, 1]", "divide 0..255 images by 255"),
+        ),
         (torch.full((2, 1, 8, 8), -0.5), ("from -0.5 to -0.5", "[0, 1]")),
         (torch.full((2, 1, 8, 8), math.nan), ("NaN", "[0, 1]", "clean the images")),
         (torch.zeros(2, 1, 8, 8, dtype=torch.uint8), ("uint8", "float32", "to_tensor")),
@@ -159,7 +182,7 @@ def test_images_that_cannot_be_trained_on(tmp_path, images, parts):
     assert list(tmp_path.iterdir()) == []
 
 
-# ------------------------------------------------------------------------------------------- checkpoints
+# -------------------------------------------------------------------------------------- checkpoints
 
 
 @pytest.fixture
@@ -183,13 +206,19 @@ def resume(path: Path, **options):
 def test_a_model_that_is_not_there(tmp_path):
     for missing in (tmp_path / "nothing.safetensors", tmp_path):
         refused(
-            CheckpointError, lambda missing=missing: vsclib.load(missing), f"no checkpoint {missing}", "train first"
+            CheckpointError,
+            lambda missing=missing: vsclib.load(missing),
+            f"no checkpoint {missing}",
+            "train first",
         )
 
 
 @pytest.mark.parametrize("kept", [0, 5, 100, -1])
 def test_files_that_were_cut_short(model_file, training_file, kept):
-    for path, call in ((model_file, lambda: vsclib.load(model_file)), (training_file, resume(training_file))):
+    for path, call in (
+        (model_file, lambda: vsclib.load(model_file)),
+        (training_file, resume(training_file)),
+    ):
         whole = path.read_bytes()
         path.write_bytes(whole[:kept])
         refused(CheckpointError, call, str(path), "damaged", "delete it and train again")
@@ -213,16 +242,27 @@ def test_files_that_are_no_safetensors(tmp_path, kind):
     path = tmp_path / "model.safetensors"
     path.write_bytes(foreign()[kind])
     for call in (lambda: vsclib.load(path), resume(path)):
-        refused(CheckpointError, call, str(path), "no safetensors file", "delete it and train again")
+        refused(
+            CheckpointError, call, str(path), "no safetensors file", "delete it and train again"
+        )
     assert path.read_bytes() == foreign()[kind]
 
 
-@pytest.mark.parametrize("metadata", [None, {"format": "pt"}, {"format": "vsclib 0", "model": "vae"}])
+@pytest.mark.parametrize(
+    "metadata", [None, {"format": "pt"}, {"format": "vsclib 0", "model": "vae"}]
+)
 def test_safetensors_of_another_program(tmp_path, metadata):
     path = tmp_path / "model.safetensors"
     save_file({"weight": torch.zeros(3)}, path, metadata)
     for call in (lambda: vsclib.load(path), resume(path)):
-        refused(CheckpointError, call, str(path), "another program", "wanted 'vsclib 1'", "program that wrote it")
+        refused(
+            CheckpointError,
+            call,
+            str(path),
+            "another program",
+            "wanted 'vsclib 1'",
+            "program that wrote it",
+        )
 
 
 def rewritten(path: Path, **changes: str) -> Path:
@@ -230,7 +270,10 @@ def rewritten(path: Path, **changes: str) -> Path:
     from safetensors import safe_open
 
     with safe_open(path, "pt") as file:
-        metadata, tensors = dict(file.metadata()), {key: file.get_tensor(key) for key in file.keys()}
+        metadata, tensors = (
+            dict(file.metadata()),
+            {key: file.get_tensor(key) for key in file.keys()},
+        )
     save_file(tensors, path, metadata | changes)
     return path
 
@@ -240,7 +283,10 @@ def rewritten(path: Path, **changes: str) -> Path:
     [
         ({"model": "vsc"}, "state_dict"),
         ({"model": "diffusion"}, "no model 'diffusion'"),
-        ({"config": json.dumps({"image_shape": [1, 8, 8], "latents": 5, "hidden": 8})}, "state_dict"),
+        (
+            {"config": json.dumps({"image_shape": [1, 8, 8], "latents": 5, "hidden": 8})},
+            "state_dict",
+        ),
         ({"config": json.dumps({"image_shape": [1, 8, 8], "colour": 5})}, "no option 'colour'"),
         ({"config": json.dumps({"image_shape": [1, 8, 8], "latents": 0})}, "latents >= 1"),
         ({"config": json.dumps({"latents": 4})}, "image_shape"),
@@ -255,10 +301,20 @@ def test_weights_that_do_not_fit_their_options(model_file, change, part):
 
 def test_the_state_of_a_training_is_no_model_and_the_other_way_round(model_file, training_file):
     refused(
-        CheckpointError, lambda: vsclib.load(training_file), str(training_file), "state of a training", "vsclib.save"
+        CheckpointError,
+        lambda: vsclib.load(training_file),
+        str(training_file),
+        "state of a training",
+        "vsclib.save",
     )
     before = model_file.read_bytes()
-    refused(CheckpointError, resume(model_file), str(model_file), "another training", "choose another checkpoint file")
+    refused(
+        CheckpointError,
+        resume(model_file),
+        str(model_file),
+        "another training",
+        "choose another checkpoint file",
+    )
     assert model_file.read_bytes() == before
 
 
@@ -284,11 +340,19 @@ def test_the_checkpoint_of_another_training(training_file, options, parts):
     assert training_file.read_bytes() == before
 
 
-# --------------------------------------------------------------------------------------- on the command line
+# ------------------------------------------------------------------------------ on the command line
 
 
 def papermill_run(tmp_path: Path, *parameters: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "papermill", "--no-progress-bar", str(NOTEBOOK), "out.ipynb", *parameters]
+    command = [
+        sys.executable,
+        "-m",
+        "papermill",
+        "--no-progress-bar",
+        str(NOTEBOOK),
+        "out.ipynb",
+        *parameters,
+    ]
     return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
 
 

@@ -17,12 +17,15 @@ def test_it_measures_every_kind_against_one_chain(benchmark_of_inference, monkey
     monkeypatch.setattr(benchmark_of_inference, "NETWORK", small)
     monkeypatch.setattr(benchmark_of_inference.torch, "set_num_threads", lambda count: None)
     path = tmp_path / "speed.json"
-    monkeypatch.setattr(sys, "argv", ["inference.py", "--rounds", "2", "--steps", "2", "--output", str(path)])
+    monkeypatch.setattr(
+        sys, "argv", ["inference.py", "--rounds", "2", "--steps", "2", "--output", str(path)]
+    )
     benchmark_of_inference.main()
     record = json.loads(path.read_text(encoding="utf-8"))
     assert set(record["kinds"]) == set(benchmark_of_inference.KINDS)
     assert record["kinds"][record["baseline"]]["ratios"] == [1.0, 1.0]
-    # Sixty more steps of the same length cannot be had for less; the rest may vary from machine to machine.
+    # Sixty more steps of the same length cannot be had for less; the rest may vary from machine to
+    # machine.
     assert min(record["kinds"]["7 states of one chain"]["ratios"]) > 1.2
     assert record["provenance"]["torch"]
 

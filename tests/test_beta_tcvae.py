@@ -1,4 +1,6 @@
-"""The beta-TCVAE: the parts of the KL against the exact aggregate posterior of a small set, by torch.distributions."""
+"""The beta-TCVAE: the parts of the KL against the exact aggregate posterior of a small set, by
+torch.distributions.
+"""
 
 import itertools
 import math
@@ -33,7 +35,9 @@ def aggregate() -> tuple[MixtureSameFamily, MixtureSameFamily]:
 
 def draws(seed: int = 3) -> torch.Tensor:
     mu, logvar = posteriors()
-    return mu + (0.5 * logvar).exp() * torch.randn(N, J, generator=seeded(seed), dtype=torch.float64)
+    return mu + (0.5 * logvar).exp() * torch.randn(
+        N, J, generator=seeded(seed), dtype=torch.float64
+    )
 
 
 def test_parts_of_a_whole_set_are_those_of_the_exact_aggregate_posterior():
@@ -52,7 +56,9 @@ def test_parts_of_a_whole_set_are_those_of_the_exact_aggregate_posterior():
 def test_parts_are_divergences_in_the_mean():
     """Many draws of the exact mixture: its KLs are positive, and the information is at most log N."""
     mu, logvar = posteriors()
-    found = torch.stack([torch.stack(split_kl(draws(s), mu, logvar, N)).mean(1) for s in range(400)])
+    found = torch.stack(
+        [torch.stack(split_kl(draws(s), mu, logvar, N)).mean(1) for s in range(400)]
+    )
     mean, error = found.mean(0), found.std(0) / math.sqrt(400)
     joint, marginals = aggregate()
     torch.manual_seed(0)
@@ -60,7 +66,9 @@ def test_parts_are_divergences_in_the_mean():
     total_correlation = joint.log_prob(z) - marginals.log_prob(z).sum(1)
     dimension = marginals.log_prob(z).sum(1) - Normal(0.0, 1.0).log_prob(z).sum(1)
     for place, expected in ((1, total_correlation), (2, dimension)):
-        assert abs(mean[place] - expected.mean()) < 4 * (error[place] + expected.std() / math.sqrt(100_000))
+        assert abs(mean[place] - expected.mean()) < 4 * (
+            error[place] + expected.std() / math.sqrt(100_000)
+        )
     assert mean[1] > 0.3 and mean[2] > 0 and 0 < mean[0] < math.log(N) + 4 * error[0]
 
 
@@ -72,7 +80,9 @@ def batches_with(i: int, size: int):
 
 @pytest.mark.parametrize("size", [2, 4, 7])
 def test_stratified_batches_are_unbiased(size):
-    """The estimated density, averaged over all batches that hold an image, is the aggregate posterior's; so is each marginal."""
+    """The estimated density, averaged over all batches that hold an image, is the aggregate
+    posterior's; so is each marginal.
+    """
     mu, logvar = posteriors()
     z = draws()
     joint, marginals = aggregate()
@@ -83,17 +93,28 @@ def test_stratified_batches_are_unbiased(size):
             shares = log_shares(size, N, "stratified")[0].exp()
             q.append(shares.double() @ each.sum(1).exp())
             single.append(shares.double() @ each.exp())
-        torch.testing.assert_close(torch.stack(q).mean(), joint.log_prob(z[i]).exp(), rtol=1e-5, atol=0)
-        torch.testing.assert_close(torch.stack(single).mean(0), marginals.log_prob(z[i]).exp(), rtol=1e-5, atol=0)
+        torch.testing.assert_close(
+            torch.stack(q).mean(), joint.log_prob(z[i]).exp(), rtol=1e-5, atol=0
+        )
+        torch.testing.assert_close(
+            torch.stack(single).mean(0), marginals.log_prob(z[i]).exp(), rtol=1e-5, atol=0
+        )
 
 
 def test_stratified_shares_are_the_average_of_those_printed():
-    """The paper: 1/N for the image, 1/M for M - 1 others and (N - M)/(N M) for the last, where the batch holds M + 1 images."""
+    """The paper: 1/N for the image, 1/M for M - 1 others and (N - M)/(N M) for the last, where the
+    batch holds M + 1 images.
+    """
     m, n = 4, 50
-    printed = [[1 / n, *((n - m) / (n * m) if place == last else 1 / m for place in range(m))] for last in range(m)]
+    printed = [
+        [1 / n, *((n - m) / (n * m) if place == last else 1 / m for place in range(m))]
+        for last in range(m)
+    ]
     average = torch.tensor(printed).mean(0)
     torch.testing.assert_close(log_shares(m + 1, n, "stratified")[0].exp(), average)
-    assert log_shares(m + 1, n, "stratified").exp().sum(1).tolist() == pytest.approx([1.0] * (m + 1))
+    assert log_shares(m + 1, n, "stratified").exp().sum(1).tolist() == pytest.approx(
+        [1.0] * (m + 1)
+    )
 
 
 def test_minibatch_weight_is_a_lower_bound_in_the_mean():
@@ -111,29 +132,42 @@ def test_minibatch_weight_is_a_lower_bound_in_the_mean():
 
 @pytest.mark.parametrize("estimator", ["stratified", "weighted"])
 def test_a_share_counts_once_in_the_joint_whatever_the_number_of_latents(estimator):
-    """Codes of one another's kind: q(z|x) is the same for all images, so log q(z) = log q(z|x) + log of the shares' sum."""
+    """Codes of one another's kind: q(z|x) is the same for all images, so log q(z) = log q(z|x) +
+    log of the shares' sum.
+    """
     for latents in (1, 2, 10):
         z = torch.randn(4, latents, generator=seeded(5))
         mu = logvar = torch.zeros(4, latents)
         found = split_kl(z, mu, logvar, 60, estimator)
         lost = 0.0 if estimator == "stratified" else math.log(60)
-        # Counted once for each latent, the first line would read (latents - 1) * lost less: no correlation at all.
+        # Counted once for each latent, the first line would read (latents - 1) * lost less: no
+        # correlation at all.
         torch.testing.assert_close(
             found.total_correlation, torch.full((4,), (latents - 1) * lost), rtol=1e-4, atol=1e-4
         )
-        torch.testing.assert_close(found.dimension_kl, torch.full((4,), -latents * lost), rtol=1e-4, atol=1e-4)
-        torch.testing.assert_close(found.index_code_mi, torch.full((4,), lost), rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(
+            found.dimension_kl, torch.full((4,), -latents * lost), rtol=1e-4, atol=1e-4
+        )
+        torch.testing.assert_close(
+            found.index_code_mi, torch.full((4,), lost), rtol=1e-4, atol=1e-4
+        )
 
 
 @pytest.mark.parametrize("estimator", ["stratified", "weighted"])
 def test_parts_sum_to_the_kl(estimator):
     mu, logvar = posteriors()
     whole = kl_divergence(Normal(mu, (0.5 * logvar).exp()), Normal(0.0, 1.0)).sum(1)
-    torch.testing.assert_close(torch.stack(split_kl(draws(), mu, logvar, 900, estimator)).sum(0), whole)
+    torch.testing.assert_close(
+        torch.stack(split_kl(draws(), mu, logvar, 900, estimator)).sum(0), whole
+    )
 
 
-def plainly(z: torch.Tensor, mu: torch.Tensor, logvar: torch.Tensor, shares: torch.Tensor) -> torch.Tensor:
-    """The parts (3, B) by the definition, all pairs and latents at once, differentiated automatically."""
+def plainly(
+    z: torch.Tensor, mu: torch.Tensor, logvar: torch.Tensor, shares: torch.Tensor
+) -> torch.Tensor:
+    """The parts (3, B) by the definition, all pairs and latents at once, differentiated
+    automatically.
+    """
     each = Normal(mu, (0.5 * logvar).exp()).log_prob(z.unsqueeze(1))  # (B, B, J)
     joint = (shares + each.sum(2)).logsumexp(1)
     marginals = (shares.unsqueeze(2) + each).logsumexp(1).sum(1)
@@ -157,7 +191,8 @@ CODES = {  # spread of the means, log-variance
 def test_parts_and_gradients_are_those_of_the_definition(precision, codes, estimator):
     """By numbers in double precision: 60 images and 130 latents, more than are computed at once.
 
-    In single precision the values may differ by 1e-4 nats plus 1e-6 of the largest, the gradients by 1e-4 of the largest.
+    In single precision the values may differ by 1e-4 nats plus 1e-6 of the largest, the gradients
+    by 1e-4 of the largest.
     """
     spread, logvar = CODES[codes]
     noise = torch.randn(3, 60, 130, generator=seeded(8), dtype=precision)
@@ -172,11 +207,13 @@ def test_parts_and_gradients_are_those_of_the_definition(precision, codes, estim
     tolerance = 1.0 if precision == torch.float32 else 1e-7
     assert (found - expected).abs().max() < tolerance * (1e-4 + 1e-6 * expected.abs().max())
     gradients = torch.autograd.grad((weights * found).sum(), numbers)
-    for one, other in zip(gradients, torch.autograd.grad((weights * expected).sum(), exact), strict=True):
+    for one, other in zip(
+        gradients, torch.autograd.grad((weights * expected).sum(), exact), strict=True
+    ):
         assert (one - other).abs().max() < tolerance * 1e-4 * other.abs().max()
 
 
-# --------------------------------------------------------------------------------------------------------------- the model
+# ---------------------------------------------------------------------------------------- the model
 
 
 @pytest.mark.parametrize("estimator", ["stratified", "weighted"])
@@ -184,9 +221,17 @@ def test_beta_of_one_is_the_vae(estimator):
     vae, model = tiny("vae"), tiny("beta_tcvae", beta=1.0, estimator=estimator)
     model.prepare(torch.zeros(500, *SHAPE, dtype=torch.uint8), seeded())
     one, other = loss(vae), loss(model)
-    assert sorted(other.terms) == ["dimension_kl", "index_code_mi", "reconstruction", "total_correlation"]
+    assert sorted(other.terms) == [
+        "dimension_kl",
+        "index_code_mi",
+        "reconstruction",
+        "total_correlation",
+    ]
     torch.testing.assert_close(one.total, other.total, rtol=1e-5, atol=1e-4)
-    gradients = (torch.autograd.grad(found.total, made.parameters()) for found, made in ((one, vae), (other, model)))
+    gradients = (
+        torch.autograd.grad(found.total, made.parameters())
+        for found, made in ((one, vae), (other, model))
+    )
     for a, b in zip(*gradients, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-3)
 
@@ -195,7 +240,9 @@ def test_beta_weighs_the_total_correlation_alone():
     one, six = loss(tiny("beta_tcvae", beta=1.0)), loss(tiny("beta_tcvae"))
     for name in ("reconstruction", "index_code_mi", "dimension_kl"):
         assert torch.equal(one.terms[name], six.terms[name])
-    assert six.terms["total_correlation"].item() == pytest.approx(6 * one.terms["total_correlation"].item(), rel=1e-5)
+    assert six.terms["total_correlation"].item() == pytest.approx(
+        6 * one.terms["total_correlation"].item(), rel=1e-5
+    )
     assert abs(one.terms["total_correlation"].item()) > 0.01
 
 
@@ -221,7 +268,9 @@ def test_fit_tells_how_many_images_there_are():
 
 
 def test_training_lowers_the_total_correlation():
-    """On codes of equal quality of fit the VAE's latents depend on one another more; measured on one large batch."""
+    """On codes of equal quality of fit the VAE's latents depend on one another more; measured on
+    one large batch.
+    """
     digits, found = data.load("digits"), {}
     x = data.to_tensor(digits.train.images)
     for name in ("vae", "beta_tcvae"):
@@ -235,7 +284,10 @@ def test_training_lowers_the_total_correlation():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"estimator": "exact"}, "estimator = 'exact' is not allowed: choose one of 'stratified', 'weighted'"),
+        (
+            {"estimator": "exact"},
+            "estimator = 'exact' is not allowed: choose one of 'stratified', 'weighted'",
+        ),
         ({"beta": -1.0}, "beta = -1.0 is not allowed: choose beta >= 0"),
         ({"estimater": "weighted"}, "no option 'estimater': did you mean 'estimator'?"),
     ],
@@ -248,8 +300,15 @@ def test_bad_options_are_refused_in_one_line(options, message):
 
 def test_a_batch_of_one_is_refused_in_one_line():
     with pytest.raises(
-        ConfigurationError, match=r"^batch_size = 1 of 40 images gives .*: choose 2 <= batch_size <= 40$"
+        ConfigurationError,
+        match=r"^batch_size = 1 of 40 images gives .*: choose 2 <= batch_size <= 40$",
     ):
-        vsclib.fit(tiny("beta_tcvae"), data.load("digits").train.images[:40], steps=1, batch_size=1, progress=False)
+        vsclib.fit(
+            tiny("beta_tcvae"),
+            data.load("digits").train.images[:40],
+            steps=1,
+            batch_size=1,
+            progress=False,
+        )
     with pytest.raises(ConfigurationError, match="batch_size = 9 of 8 images"):
         log_shares(9, 8, "weighted")

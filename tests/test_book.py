@@ -1,4 +1,6 @@
-"""The book as its readers get it: no warning, no link into the void, no page without what it promises."""
+"""The book as its readers get it: no warning, no link into the void, no page without what it
+promises.
+"""
 
 import importlib
 import json
@@ -64,11 +66,17 @@ def tags(cell: dict) -> set[str]:
 
 def unpublishable(notebook: dict) -> str | None:
     """Why a notebook must not become a page, or None."""
-    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code" and "".join(cell["source"]).strip()]
+    code = [
+        cell
+        for cell in notebook["cells"]
+        if cell["cell_type"] == "code" and "".join(cell["source"]).strip()
+    ]
     for number, cell in enumerate(code, start=1):
         if cell["execution_count"] is None:
             return f"code cell {number} was not executed"
-        if "raises-exception" not in tags(cell) and any(o["output_type"] == "error" for o in cell["outputs"]):
+        if "raises-exception" not in tags(cell) and any(
+            o["output_type"] == "error" for o in cell["outputs"]
+        ):
             return f"code cell {number} holds an error"
     if notebook["metadata"].get("papermill", {}).get("exception"):
         return "papermill stopped at an error"
@@ -94,10 +102,12 @@ def built_pages(html: Path) -> list[Path]:
     return [html / f"{name}.html" for name in documents()]
 
 
-# ----------------------------------------------------------------------------------------------------- the sources
+# -------------------------------------------------------------------------------------- the sources
 
 
-@pytest.mark.parametrize("link, target", [("_config.yml", "."), ("_toc.yml", "."), ("notebooks", ".")])
+@pytest.mark.parametrize(
+    "link, target", [("_config.yml", "."), ("_toc.yml", "."), ("notebooks", ".")]
+)
 def test_links_in_book_lead_to_the_top_level(link: str, target: str) -> None:
     path = BOOK / link
     assert path.is_symlink(), f"book/{link} is no link: README.md says how to restore it on Windows"
@@ -108,12 +118,17 @@ def test_configuration_publishes_only_listed_pages_and_runs_nothing() -> None:
     configuration = yaml.safe_load((REPOSITORY / "_config.yml").read_text(encoding="utf-8"))
     assert configuration["only_build_toc_files"] is True
     assert configuration["execute"]["execute_notebooks"] == "off"
-    assert not (BOOK / "_static").exists(), "Jupyter Book would add everything in book/_static to every page twice"
+    assert not (BOOK / "_static").exists(), (
+        "Jupyter Book would add everything in book/_static to every page twice"
+    )
 
 
 def test_every_chapter_is_in_the_contents() -> None:
     folder = REPOSITORY / "notebooks"
-    chapters = {f"notebooks/{path.relative_to(folder).with_suffix('').as_posix()}" for path in chapter_files()}
+    chapters = {
+        f"notebooks/{path.relative_to(folder).with_suffix('').as_posix()}"
+        for path in chapter_files()
+    }
     assert chapters and chapters == {name for name in documents() if name.startswith("notebooks/")}
 
 
@@ -123,7 +138,13 @@ def test_page_is_executed_and_without_error(name: str) -> None:
 
 
 def a_notebook(*cells: dict, **metadata: dict) -> dict:
-    blank = {"cell_type": "code", "metadata": {}, "source": "1 + 1", "execution_count": 1, "outputs": [{}]}
+    blank = {
+        "cell_type": "code",
+        "metadata": {},
+        "source": "1 + 1",
+        "execution_count": 1,
+        "outputs": [{}],
+    }
     cells = [blank | cell for cell in cells]
     for cell in cells:
         cell["outputs"] = [{"output_type": "stream"} | output for output in cell["outputs"]]
@@ -139,7 +160,12 @@ def a_notebook(*cells: dict, **metadata: dict) -> dict:
         (a_notebook({}, {"execution_count": None}), "code cell 2 was not executed"),
         (a_notebook({}, {"source": "", "execution_count": None}), None),
         (a_notebook({"outputs": [{"output_type": "error"}]}), "code cell 1 holds an error"),
-        (a_notebook({"outputs": [{"output_type": "error"}], "metadata": {"tags": ["raises-exception"]}}), None),
+        (
+            a_notebook(
+                {"outputs": [{"output_type": "error"}], "metadata": {"tags": ["raises-exception"]}}
+            ),
+            None,
+        ),
         (a_notebook({}, papermill={"exception": True}), "papermill stopped at an error"),
     ],
 )
@@ -147,7 +173,7 @@ def test_what_is_refused_as_a_page(notebook: dict, reason: str | None) -> None:
     assert unpublishable(notebook) == reason
 
 
-# ------------------------------------------------------------------------------------------------- the built pages
+# ---------------------------------------------------------------------------------- the built pages
 
 
 def test_every_page_of_the_contents_is_built(built_book: Path) -> None:
@@ -162,7 +188,8 @@ def test_built_page_holds_its_figures(built_book: Path, name: str) -> None:
         for cell in read(name)["cells"]
         if cell["cell_type"] == "code" and not tags(cell) & HIDDEN
         for output in cell["outputs"]
-        # A widget stands for itself; the image that is stored with it is for pages that cannot show it.
+        # A widget stands for itself; the image that is stored with it is for pages that cannot show
+        # it.
         if IMAGE_TYPES & set(output.get("data", {})) and WIDGET not in output["data"]
     ]
     path = built_book / f"{name}.html"
@@ -170,7 +197,9 @@ def test_built_page_holds_its_figures(built_book: Path, name: str) -> None:
     drawings = page(path).select(".cell svg[role=img]")
     files = [path.parent / unquote(source) for source in images if not source.startswith("data:")]
     assert len(images) + len(drawings) >= len(stored)
-    assert [drawing.title.text for drawing in drawings if not drawing.select("path, image, rect")] == []
+    assert [
+        drawing.title.text for drawing in drawings if not drawing.select("path, image, rect")
+    ] == []
     assert [file.name for file in files if not file.is_file() or file.stat().st_size == 0] == []
 
 
@@ -214,27 +243,54 @@ LOADED = {
     "embed": "src",
     "object": "data",
 }
-LOADING_RELATIONS = {"stylesheet", "preload", "prefetch", "modulepreload", "preconnect", "icon", "shortcut", "manifest"}
+LOADING_RELATIONS = {
+    "stylesheet",
+    "preload",
+    "prefetch",
+    "modulepreload",
+    "preconnect",
+    "icon",
+    "shortcut",
+    "manifest",
+}
 
 
 def foreign(html: str) -> list[str]:
     """Addresses on other hosts that a page's scripts, styles, fonts or images are loaded from."""
     soup = BeautifulSoup(html, "html.parser")
-    addresses = [element.get(attribute, "") for name, attribute in LOADED.items() for element in soup.select(name)]
-    addresses += [
-        element.get("href", "") for element in soup.select("link") if LOADING_RELATIONS & set(element.get("rel", []))
+    addresses = [
+        element.get(attribute, "")
+        for name, attribute in LOADED.items()
+        for element in soup.select(name)
     ]
-    addresses += re.findall(r"url\(\s*['\"]?([^'\")]+)", " ".join(style.text for style in soup.select("style")))
-    addresses += re.findall(r"unpkg\.com|jsdelivr\.net|cdnjs\.cloudflare\.com|googleapis\.com", html)
-    return [address for address in addresses if re.match(r"(https?:)?//|unpkg|jsdelivr|cdnjs|googleapis", address)]
+    addresses += [
+        element.get("href", "")
+        for element in soup.select("link")
+        if LOADING_RELATIONS & set(element.get("rel", []))
+    ]
+    addresses += re.findall(
+        r"url\(\s*['\"]?([^'\")]+)", " ".join(style.text for style in soup.select("style"))
+    )
+    addresses += re.findall(
+        r"unpkg\.com|jsdelivr\.net|cdnjs\.cloudflare\.com|googleapis\.com", html
+    )
+    return [
+        address
+        for address in addresses
+        if re.match(r"(https?:)?//|unpkg|jsdelivr|cdnjs|googleapis", address)
+    ]
 
 
 def test_foreign_addresses_are_seen() -> None:
-    assert foreign('<link rel="stylesheet" href="https://example.org/a.css">') == ["https://example.org/a.css"]
+    assert foreign('<link rel="stylesheet" href="https://example.org/a.css">') == [
+        "https://example.org/a.css"
+    ]
     assert foreign('<img src="//example.org/a.png">') == ["//example.org/a.png"]
     assert foreign("<style>@font-face {src: url(https://example.org/a.woff2)}</style>")
     assert foreign('<script>const THEBE = "https://unpkg.com/thebe"</script>')
-    assert foreign('<a href="https://example.org">a link to follow</a><img src="_images/a.png">') == []
+    assert (
+        foreign('<a href="https://example.org">a link to follow</a><img src="_images/a.png">') == []
+    )
 
 
 def test_no_page_loads_anything_from_another_host(built_book: Path) -> None:
@@ -248,11 +304,14 @@ def test_no_page_loads_anything_from_another_host(built_book: Path) -> None:
 
 def test_no_style_sheet_loads_anything_from_another_host(built_book: Path) -> None:
     pattern = re.compile(r"(?:url\(|@import\s+)\s*['\"]?((?:https?:)?//[^'\")\s]+)")
-    loaded = {path.name: pattern.findall(path.read_text(encoding="utf-8")) for path in built_book.rglob("*.css")}
+    loaded = {
+        path.name: pattern.findall(path.read_text(encoding="utf-8"))
+        for path in built_book.rglob("*.css")
+    }
     assert {name: addresses for name, addresses in loaded.items() if addresses} == {}
 
 
-# ------------------------------------------------------------------------------------------------- generated pages
+# ---------------------------------------------------------------------------------- generated pages
 
 
 def public_modules() -> set[str]:
@@ -268,7 +327,10 @@ def public_modules() -> set[str]:
 
 
 def test_api_reference_covers_every_public_module(built_book: Path) -> None:
-    ids = {element["id"].removeprefix("module-") for element in page(built_book / "api.html").select("[id^=module-]")}
+    ids = {
+        element["id"].removeprefix("module-")
+        for element in page(built_book / "api.html").select("[id^=module-]")
+    }
     assert public_modules() <= ids
 
 
@@ -291,24 +353,38 @@ def test_bars_in_docstrings_are_absolute_values(monkeypatch: pytest.MonkeyPatch)
         ">>> a | b",
     ]
     keep_bars(None, "function", "f", None, None, lines)
-    assert lines == [r"Largest \|z\| of ``a | b`` and :math:`|x|`.", "", *lines[2:5], r"int \| None", ">>> a | b"]
+    assert lines == [
+        r"Largest \|z\| of ``a | b`` and :math:`|x|`.",
+        "",
+        *lines[2:5],
+        r"int \| None",
+        ">>> a | b",
+    ]
     assert lines[2:5] == [".. math:: |z|", "    + |z|", ""]
 
 
 def test_bibliography_holds_every_reference(built_book: Path) -> None:
-    entries = re.findall(r"^@\w+\{", (BOOK / "references.bib").read_text(encoding="utf-8"), re.MULTILINE)
+    entries = re.findall(
+        r"^@\w+\{", (BOOK / "references.bib").read_text(encoding="utf-8"), re.MULTILINE
+    )
     assert len(page(built_book / "bibliography.html").select("div.citation")) == len(entries)
 
 
 def test_status_page_lists_every_executed_page(built_book: Path) -> None:
     rows = page(built_book / "status.html").select("table tbody tr")
-    linked = {row.find("a")["href"]: [cell.text.strip() for cell in row.find_all("td")] for row in rows}
+    linked = {
+        row.find("a")["href"]: [cell.text.strip() for cell in row.find_all("td")] for row in rows
+    }
     for name in notebook_pages():
         cells = linked[f"{name}.html"]
         assert cells[1] == "ok", f"{name}: {cells}"
         assert re.search(r"\d", cells[2]), f"{name} does not say how long it took: {cells}"
-        assert re.fullmatch(r"\d{4}-\d\d-\d\d", cells[3]), f"{name} does not say when it ran: {cells}"
-        assert "Python" in cells[4] and "PyTorch" in cells[4], f"{name} does not say with which versions: {cells}"
+        assert re.fullmatch(r"\d{4}-\d\d-\d\d", cells[3]), (
+            f"{name} does not say when it ran: {cells}"
+        )
+        assert "Python" in cells[4] and "PyTorch" in cells[4], (
+            f"{name} does not say with which versions: {cells}"
+        )
 
 
 def a_figure(label: str) -> dict:
@@ -316,7 +392,12 @@ def a_figure(label: str) -> dict:
     pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
     return {
         "cell_type": "code",
-        "metadata": {"mystnb": {"figure": {"name": label, "caption": "A pixel."}, "image": {"alt": "A pixel."}}},
+        "metadata": {
+            "mystnb": {
+                "figure": {"name": label, "caption": "A pixel."},
+                "image": {"alt": "A pixel."},
+            }
+        },
         "source": "picture",
         "execution_count": 2,
         "outputs": [{"output_type": "display_data", "metadata": {}, "data": {"image/png": pixel}}],
@@ -330,14 +411,18 @@ def test_contents_work_with_and_without_local_runs(tmp_path: Path) -> None:
     for folder in ("_assets", "_extensions"):
         (book / folder).symlink_to(BOOK / folder)
     configuration = yaml.safe_load((REPOSITORY / "_config.yml").read_text(encoding="utf-8"))
-    (book / "_config.yml").write_text(yaml.safe_dump(configuration, sort_keys=False), encoding="utf-8")
+    (book / "_config.yml").write_text(
+        yaml.safe_dump(configuration, sort_keys=False), encoding="utf-8"
+    )
     contents = yaml.safe_load((REPOSITORY / "_toc.yml").read_text(encoding="utf-8"))
     runs = next(part for part in contents["parts"] if part["caption"] == "Experiments")
     contents = {"format": "jb-book", "root": "preface", "parts": [runs]}
     (book / "_toc.yml").write_text(yaml.safe_dump(contents), encoding="utf-8")
     (book / "references.bib").symlink_to(BOOK / "references.bib")
     (book / "preface.md").write_text("# A book\n", encoding="utf-8")
-    (book / "runs" / "index.md").write_text("# Runs\n\n% execution-status: runs/* runs/local/*\n", encoding="utf-8")
+    (book / "runs" / "index.md").write_text(
+        "# Runs\n\n% execution-status: runs/* runs/local/*\n", encoding="utf-8"
+    )
 
     def build() -> Path:
         command = [*JUPYTER_BOOK, "build", str(book), "-W", "--keep-going", "--all"]
@@ -349,14 +434,23 @@ def test_contents_work_with_and_without_local_runs(tmp_path: Path) -> None:
 
     executed = a_notebook({"outputs": [{"name": "stdout", "text": "a line of the run"}]})
     times = {"duration": 75.4, "end_time": "2026-01-02T03:04:05.678+00:00"}
-    executed["metadata"] = {"papermill": times, "language_info": {"name": "python", "version": "3.11.7"}}
-    executed["cells"].insert(0, {"cell_type": "markdown", "metadata": {}, "source": "# A training run"})
+    executed["metadata"] = {
+        "papermill": times,
+        "language_info": {"name": "python", "version": "3.11.7"},
+    }
+    executed["cells"].insert(
+        0, {"cell_type": "markdown", "metadata": {}, "source": "# A training run"}
+    )
     executed["cells"].append(a_figure("fig-run-history"))
     executed |= {"nbformat": 4, "nbformat_minor": 4}
     for name in ("vsc-mine", "vae-mine"):  # the same title and the same figure label in both
-        (book / "runs" / "local" / f"{name}.ipynb").write_text(json.dumps(executed), encoding="utf-8")
+        (book / "runs" / "local" / f"{name}.ipynb").write_text(
+            json.dumps(executed), encoding="utf-8"
+        )
     html = build()
     assert "a line of the run" in (html / "local" / "vsc-mine.html").read_text(encoding="utf-8")
     first, row = (row.text for row in page(html / "index.html").select("table tbody tr"))
     assert "vae-mine" in first
-    assert all(text in row for text in ("vsc-mine", "ok", "1 min 15 s", "2026-01-02", "Python 3.11.7"))
+    assert all(
+        text in row for text in ("vsc-mine", "ok", "1 min 15 s", "2026-01-02", "Python 3.11.7")
+    )

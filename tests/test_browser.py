@@ -47,7 +47,10 @@ WORKBENCH = """<!DOCTYPE html><meta charset="utf-8"><link rel="icon" href="data:
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         chromium = launch(playwright)
-        require(chromium is not None, "there is no Chromium: install one, or run `playwright install chromium`")
+        require(
+            chromium is not None,
+            "there is no Chromium: install one, or run `playwright install chromium`",
+        )
         yield chromium
         chromium.close()
 
@@ -63,8 +66,13 @@ def workbench(folder: Path, widget: Traversal) -> Path:
 
 @pytest.fixture
 def bench(tmp_path, browser):
-    """An open workbench with the sparse widget of the tests: codes [0, 2, 0, -3, 0, 0.5] and all zeros."""
-    with served(workbench(tmp_path, sparse_widget())) as address, visited(browser, address, "index.html") as visit:
+    """An open workbench with the sparse widget of the tests: codes [0, 2, 0, -3, 0, 0.5] and all
+    zeros.
+    """
+    with (
+        served(workbench(tmp_path, sparse_widget())) as address,
+        visited(browser, address, "index.html") as visit,
+    ):
         visit.page.locator("canvas.reconstruction").wait_for()
         next_frame(visit.page)
         yield visit.page
@@ -79,7 +87,10 @@ def test_the_browsers_numbers_are_torchs(browser, tmp_path, network, shape):
     z = torch.randn(3, 12, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         expected = model.decode(z).mean.numpy()
-    with served(workbench(tmp_path, widget)) as address, visited(browser, address, "index.html") as visit:
+    with (
+        served(workbench(tmp_path, widget)) as address,
+        visited(browser, address, "index.html") as visit,
+    ):
         decoded = visit.page.evaluate(
             """async (codes) => {
               const { readDecoder, decode } = await import("./decoder.js");
@@ -102,7 +113,10 @@ def test_half_floats_are_widened_exactly(browser, tmp_path):
     every = np.arange(2**16, dtype="<u2")
     expected = every.view("<f2").astype(np.float64)
     finite = np.isfinite(expected)
-    with served(workbench(tmp_path, sparse_widget())) as address, visited(browser, address, "index.html") as visit:
+    with (
+        served(workbench(tmp_path, sparse_widget())) as address,
+        visited(browser, address, "index.html") as visit,
+    ):
         widened = visit.page.evaluate(
             "async (halves) => { const { halfToFloat } = await import('./decoder.js'); return halves.map(halfToFloat); }",
             every[finite].tolist(),
@@ -113,7 +127,9 @@ def test_half_floats_are_widened_exactly(browser, tmp_path):
 def test_a_move_is_drawn_at_once_and_saved_when_it_ends(bench):
     slider = bench.locator("input[type=range][data-latent='1']")
     before = canvas_pixels(bench.locator("canvas.reconstruction"))
-    slider.evaluate("s => { s.value = -1.6; s.dispatchEvent(new Event('input', { bubbles: true })); }")
+    slider.evaluate(
+        "s => { s.value = -1.6; s.dispatchEvent(new Event('input', { bubbles: true })); }"
+    )
     next_frame(bench)
     assert np.abs(canvas_pixels(bench.locator("canvas.reconstruction")) - before).max() > 2
     assert bench.evaluate("saved.length") == 0, "the kernel hears of every frame"
@@ -202,9 +218,13 @@ def test_a_view_that_is_gone_no_longer_listens(bench):
 
 
 def test_bars_show_exact_zeros_as_ticks_and_open_gates_as_dots(bench):
-    classes = bench.locator(".bar").evaluate_all("bars => bars.map(bar => bar.classList.contains('zero'))")
+    classes = bench.locator(".bar").evaluate_all(
+        "bars => bars.map(bar => bar.classList.contains('zero'))"
+    )
     assert classes == [True, False, True, False, True, False]
-    dots = bench.locator(".dot").evaluate_all("dots => dots.map(dot => dot.getAttribute('d') !== '')")
+    dots = bench.locator(".dot").evaluate_all(
+        "dots => dots.map(dot => dot.getAttribute('d') !== '')"
+    )
     assert dots == [False, True, False, True, False, True]
 
 
@@ -212,7 +232,9 @@ def test_every_control_can_be_hit_and_has_a_name(bench):
     for control in bench.locator(".vsclib-traversal").locator("button, input").all():
         box = control.bounding_box()
         assert box["width"] >= 24 and box["height"] >= 24, control.evaluate("c => c.outerHTML")
-        name = control.evaluate("c => c.getAttribute('aria-label') || c.textContent || c.labels?.[0]?.textContent")
+        name = control.evaluate(
+            "c => c.getAttribute('aria-label') || c.textContent || c.labels?.[0]?.textContent"
+        )
         assert name, control.evaluate("c => c.outerHTML")
 
 
@@ -236,7 +258,10 @@ def contrast(first: list[float], second: list[float]) -> float:
     """Contrast of two sRGB colours by WCAG 2."""
 
     def luminance(colour: list[float]) -> float:
-        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (v / 255 for v in colour)]
+        linear = [
+            c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4
+            for c in (v / 255 for v in colour)
+        ]
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
     light, dark = sorted((luminance(first), luminance(second)), reverse=True)
@@ -252,10 +277,14 @@ def test_text_and_lines_stand_out_in_light_and_dark(browser, tmp_path, scheme, t
     ):
         visit.page.locator("canvas.reconstruction").wait_for()
         if theme:
-            visit.page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
+            visit.page.evaluate(
+                "theme => { document.documentElement.dataset.theme = theme; }", theme
+            )
 
         def colour(selector: str, name: str) -> list[float]:
-            text = visit.page.locator(selector).first.evaluate(f"node => getComputedStyle(node).{name}")
+            text = visit.page.locator(selector).first.evaluate(
+                f"node => getComputedStyle(node).{name}"
+            )
             return [float(part) for part in text[text.index("(") + 1 : -1].split(",")[:3]]
 
         ground = colour(".vsclib-traversal", "backgroundColor")
@@ -283,7 +312,9 @@ def test_a_published_page_moves_without_a_kernel_and_asks_nobody_else(browser, t
         assert check_traversals(browser, html, address, "page.html") == 2
         with visited(browser, address, "page.html") as visit:
             visit.page.locator(".vsclib-traversal canvas.reconstruction").nth(1).wait_for()
-            assert visit.page.locator("input[type=radio]:checked").count() == 2, "two widgets share their choices"
+            assert visit.page.locator("input[type=radio]:checked").count() == 2, (
+                "two widgets share their choices"
+            )
 
 
 @pytest.mark.slow

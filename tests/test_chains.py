@@ -1,4 +1,6 @@
-"""Chains of the generators: noise, several chains, several states of one chain, and chains that outlive a visit."""
+"""Chains of the generators: noise, several chains, several states of one chain, and chains that
+outlive a visit.
+"""
 
 import json
 from pathlib import Path
@@ -24,11 +26,15 @@ SIZE = 0.1
 
 def log_joint(model, x, z, prior=NORMAL) -> torch.Tensor:
     """log p(x, z) for each image, by torch.distributions."""
-    pixels = Normal(torch.sigmoid(model.decoder.layers(z)), model.config.sigma).log_prob(x.flatten(1))
+    pixels = Normal(torch.sigmoid(model.decoder.layers(z)), model.config.sigma).log_prob(
+        x.flatten(1)
+    )
     return pixels.sum(1) + prior.log_prob(z).sum(1)
 
 
-def moved(model, x, z, steps: int, prior=NORMAL, noise: torch.Generator | None = None) -> torch.Tensor:
+def moved(
+    model, x, z, steps: int, prior=NORMAL, noise: torch.Generator | None = None
+) -> torch.Tensor:
     """Codes some steps on, by autograd on that log-joint."""
     for _ in range(steps):
         z = z.detach().requires_grad_(True)
@@ -47,10 +53,12 @@ def drawn(model, count: int, generator: torch.Generator) -> torch.Tensor:
     return model.sample_prior(count, generator)
 
 
-# ---------------------------------------------------------------------------------------------------------- Langevin noise
+# ----------------------------------------------------------------------------------- Langevin noise
 
 
-@pytest.mark.parametrize(("name", "prior"), [("short_run", NORMAL), ("sparse_generator", mixture(0.01, 1.0, 0.1))])
+@pytest.mark.parametrize(
+    ("name", "prior"), [("short_run", NORMAL), ("sparse_generator", mixture(0.01, 1.0, 0.1))]
+)
 def test_noise_is_added_at_every_step(name, prior):
     model, x = tiny(name, langevin_noise=True, inference_steps=8), images()
     expected = moved(model, x, torch.zeros(6, 5), 8, prior, seeded(4))
@@ -64,18 +72,22 @@ def test_training_sees_the_noise():
     model, x = tiny("short_run", langevin_noise=True, inference_steps=8), images()
     z = moved(model, x, torch.zeros(6, 5), 8, noise=seeded(4))
     pixels = Normal(torch.sigmoid(model.decoder.layers(z)), 0.3).log_prob(x.flatten(1)).sum(1)
-    torch.testing.assert_close(model.loss(x, 0, seeded(4)).total, -pixels.mean(), rtol=1e-4, atol=1e-3)
+    torch.testing.assert_close(
+        model.loss(x, 0, seeded(4)).total, -pixels.mean(), rtol=1e-4, atol=1e-3
+    )
     quiet = tiny("short_run", inference_steps=8)
     assert torch.equal(quiet.loss(x, 0, seeded(4)).total, quiet.loss(x, 0, seeded(5)).total)
 
 
-# --------------------------------------------------------------------------------------------------- several chains, states
+# --------------------------------------------------------------------------- several chains, states
 
 
 @pytest.mark.parametrize("name", ["short_run", "sparse_generator"])
 @pytest.mark.parametrize("pick", ["best", "mean"])
 def test_code_of_several_chains(name, pick):
-    """Each chain by hand from zero or its own draw, then the highest log-joint of each image, or the mean."""
+    """Each chain by hand from zero or its own draw, then the highest log-joint of each image, or
+    the mean.
+    """
     model, x = tiny(name, chains=3, inference_steps=6, pick=pick), images()
     prior = NORMAL if name == "short_run" else mixture(0.01, 1.0, 0.1)
     starts = torch.cat([torch.zeros(1, 6, 5), drawn(model, 12, seeded(4)).view(2, 6, 5)])
@@ -90,7 +102,10 @@ def test_code_of_several_chains(name, pick):
 def test_codes_of_several_chains_are_the_same_every_time_and_image_by_image():
     model, x = tiny("short_run", chains=4, inference_steps=6), images()
     ends = torch.stack(
-        [moved(model, x, start.expand(6, 5), 6) for start in (torch.zeros(5), *drawn(model, 3, seeded(0)))]
+        [
+            moved(model, x, start.expand(6, 5), 6)
+            for start in (torch.zeros(5), *drawn(model, 3, seeded(0)))
+        ]
     )
     joint = torch.stack([log_joint(model, x, end) for end in ends])
     found = model.encode(x).z
@@ -102,15 +117,22 @@ def test_codes_of_several_chains_are_the_same_every_time_and_image_by_image():
 
 @pytest.mark.parametrize("pick", ["best", "mean"])
 def test_code_of_several_states_of_one_chain(pick):
-    """States after 4, 7 and 10 steps; a large decoder step makes the later ones not always the better ones."""
-    model, x = tiny("short_run", inference_steps=4, kept=3, skip=3, pick=pick, langevin_noise=True), images()
+    """States after 4, 7 and 10 steps; a large decoder step makes the later ones not always the
+    better ones.
+    """
+    model, x = (
+        tiny("short_run", inference_steps=4, kept=3, skip=3, pick=pick, langevin_noise=True),
+        images(),
+    )
     noise, z, states = seeded(4), torch.zeros(6, 5), []
     for steps in (4, 3, 3):
         z = moved(model, x, z, steps, noise=noise)
         states.append(z)
     joint = torch.stack([log_joint(model, x, state) for state in states])
     best = torch.stack([states[int(joint[:, i].argmax())][i] for i in range(6)])
-    close(model.sample_code(x, seeded(4)).z, best if pick == "best" else torch.stack(states).mean(0))
+    close(
+        model.sample_code(x, seeded(4)).z, best if pick == "best" else torch.stack(states).mean(0)
+    )
     assert len(joint.argmax(0).unique()) > 1
 
 
@@ -127,12 +149,15 @@ def test_more_candidates_never_lower_the_log_joint():
         one = tiny(name)
         alone = log_joint(one, x, one.encode(x).z, prior)
         for options in ({"chains": 4}, {"kept": 3}):
-            assert (log_joint(one, x, tiny(name, **options).encode(x).z, prior) >= alone - 1e-3).all()
+            assert (
+                log_joint(one, x, tiny(name, **options).encode(x).z, prior) >= alone - 1e-3
+            ).all()
 
 
 def test_one_chain_with_one_state_is_the_plain_generator():
     assert torch.equal(
-        tiny("short_run", chains=1, kept=1, skip=99).encode(images()).z, tiny("short_run").encode(images()).z
+        tiny("short_run", chains=1, kept=1, skip=99).encode(images()).z,
+        tiny("short_run").encode(images()).z,
     )
 
 
@@ -144,7 +169,7 @@ def test_alpha_is_constant_when_it_starts_where_it_ends():
         assert model.alpha.item() == pytest.approx(0.05)
 
 
-# --------------------------------------------------------------------------------------------------------- persistent chains
+# -------------------------------------------------------------------------------- persistent chains
 
 
 def pixels(n: int):
@@ -156,12 +181,18 @@ def abp(**options):
 
 
 def trained(model, n: int = 25, **options):
-    vsclib.fit(model, pixels(n), **{"steps": 8, "batch_size": 10, "learning_rate": 1e-12, "progress": False} | options)
+    vsclib.fit(
+        model,
+        pixels(n),
+        **{"steps": 8, "batch_size": 10, "learning_rate": 1e-12, "progress": False} | options,
+    )
     return model
 
 
 def test_each_chain_moves_on_at_every_visit_of_its_image():
-    """A decoder that stands still; two batches of ten an epoch, so that five of 25 images are left out each time."""
+    """A decoder that stands still; two batches of ten an epoch, so that five of 25 images are left
+    out each time.
+    """
     model, visits = abp(), torch.zeros(25, dtype=torch.int64)
     locate = model.locate
     model.locate = lambda rows: (visits.index_add_(0, rows, torch.ones_like(rows)), locate(rows))
@@ -169,7 +200,10 @@ def test_each_chain_moves_on_at_every_visit_of_its_image():
     assert visits.sum() == 80 and len(visits.unique()) > 1
     starts, x = drawn(model, 25, seeded(0)), data.to_tensor(pixels(25))
     for i in range(25):
-        close(model.chains[i : i + 1], moved(model, x[i : i + 1], starts[i : i + 1], 3 * int(visits[i])))
+        close(
+            model.chains[i : i + 1],
+            moved(model, x[i : i + 1], starts[i : i + 1], 3 * int(visits[i])),
+        )
 
 
 def test_the_decoder_learns_from_the_chains():
@@ -181,7 +215,9 @@ def test_the_decoder_learns_from_the_chains():
     found = model.loss(x[rows], 1, seeded()).total
     z = moved(model, x[rows], before, 3)
     close(model.chains[rows], z)
-    likelihood = Normal(torch.sigmoid(model.decoder.layers(z)), 0.3).log_prob(x[rows].flatten(1)).sum(1)
+    likelihood = (
+        Normal(torch.sigmoid(model.decoder.layers(z)), 0.3).log_prob(x[rows].flatten(1)).sum(1)
+    )
     torch.testing.assert_close(found, -likelihood.mean(), rtol=1e-4, atol=1e-3)
     # A batch counts once: the next loss would otherwise move somebody else's chains.
     kept = model.chains.clone()
@@ -199,10 +235,14 @@ def test_images_without_a_chain_start_cold():
 
 
 def test_persistent_chains_reach_the_posterior_of_a_linear_generator():
-    """A thousand copies of one image, a chain for each: together they are draws from a posterior known in closed form."""
+    """A thousand copies of one image, a chain for each: together they are draws from a posterior
+    known in closed form.
+    """
     copies, directions = 1000, torch.randn(64, 5, generator=seeded(1)) / 10
     model, x = abp(langevin_noise=True, inference_steps=6), data.to_tensor(pixels(1))
-    model.decode = lambda z: Gaussian((0.5 + z @ directions.T).view(-1, *SHAPE), torch.tensor(0.3).log() * 2)
+    model.decode = lambda z: Gaussian(
+        (0.5 + z @ directions.T).view(-1, *SHAPE), torch.tensor(0.3).log() * 2
+    )
     precision = torch.eye(5) + directions.T @ directions / 0.3**2
     top = torch.linalg.solve(precision, directions.T @ (x.flatten() - 0.5) / 0.3**2)
     many = x.repeat(copies, 1, 1, 1)
@@ -219,8 +259,11 @@ def test_persistent_chains_reach_the_posterior_of_a_linear_generator():
     early, _ = visit(1)
     late, ratio = visit(40)
     assert early > 2 * near and late < near
-    # The identity, up to draws (about 5 % an entry) and to the bias of a finite step (s^2/4 times the precision).
-    assert (ratio - torch.eye(5)).abs().max() < 0.25 and SIZE**2 / 4 * torch.linalg.eigvalsh(precision).max() < 0.05
+    # The identity, up to draws (about 5 % an entry) and to the bias of a finite step (s^2/4 times
+    # the precision).
+    assert (ratio - torch.eye(5)).abs().max() < 0.25 and SIZE**2 / 4 * torch.linalg.eigvalsh(
+        precision
+    ).max() < 0.05
 
 
 class Killed(Exception):
@@ -254,7 +297,9 @@ def test_chains_are_in_the_checkpoint_and_not_in_the_model(tmp_path):
         assert torch.equal(file.get_tensor("memory.chains"), model.chains)
     with safe_open(tmp_path / "model.safetensors", "pt") as file:
         assert not [name for name in file.keys() if "chains" in name]
-    assert torch.equal(vsclib.load(tmp_path / "model.safetensors").encode(images()).z, model.encode(images()).z)
+    assert torch.equal(
+        vsclib.load(tmp_path / "model.safetensors").encode(images()).z, model.encode(images()).z
+    )
     trained(tiny("vae"), checkpoint=tmp_path / "vae.safetensors")
     with safe_open(tmp_path / "vae.safetensors", "pt") as file:
         assert not [name for name in file.keys() if name.startswith("memory.")]
@@ -278,7 +323,7 @@ def test_a_refused_checkpoint_leaves_the_model_as_it_was(tmp_path, name):
     assert len(model.memory().get("chains", ())) == 0
 
 
-# ------------------------------------------------------------------------------------------------------------------ the rest
+# ----------------------------------------------------------------------------------------- the rest
 
 
 @pytest.mark.parametrize(
@@ -287,12 +332,24 @@ def test_a_refused_checkpoint_leaves_the_model_as_it_was(tmp_path, name):
         ("short_run", {"chains": 0}, "chains = 0 is not allowed: choose chains >= 1"),
         ("short_run", {"kept": 0}, "kept = 0 is not allowed: choose kept >= 1"),
         ("sparse_generator", {"skip": 0}, "skip = 0 is not allowed: choose skip >= 1"),
-        ("short_run", {"pick": "worst"}, "pick = 'worst' is not allowed: choose one of 'best', 'mean'"),
-        ("short_run", {"langevin_noise": 1}, "langevin_noise = 1 is not allowed: choose true or false"),
+        (
+            "short_run",
+            {"pick": "worst"},
+            "pick = 'worst' is not allowed: choose one of 'best', 'mean'",
+        ),
+        (
+            "short_run",
+            {"langevin_noise": 1},
+            "langevin_noise = 1 is not allowed: choose true or false",
+        ),
         ("abp", {"cold_steps": -1}, "cold_steps = -1 is not allowed: choose cold_steps >= 0"),
         ("abp", {"chains": 3}, "model 'abp' has no option 'chains'"),
         ("short_run", {"cold_steps": 3}, "model 'short_run' has no option 'cold_steps'"),
-        ("sparse_generator", {"alpha": 0.3, "alpha_start": 0.2}, "choose alpha <= alpha_start <= 1"),
+        (
+            "sparse_generator",
+            {"alpha": 0.3, "alpha_start": 0.2},
+            "choose alpha <= alpha_start <= 1",
+        ),
     ],
 )
 def test_bad_options_are_refused_in_one_line(name, options, message):
@@ -312,8 +369,12 @@ def test_bad_options_are_refused_in_one_line(name, options, message):
 )
 def test_every_kind_of_inference_trains(name, options):
     digits = data.load("digits")
-    model = vsclib.models.create(name, image_shape=SHAPE, latents=12, hidden=64, inference_steps=20, **options)
-    history = vsclib.fit(model, digits, steps=80, batch_size=100, learning_rate=3e-3, progress=False)
+    model = vsclib.models.create(
+        name, image_shape=SHAPE, latents=12, hidden=64, inference_steps=20, **options
+    )
+    history = vsclib.fit(
+        model, digits, steps=80, batch_size=100, learning_rate=3e-3, progress=False
+    )
     assert history.terms["total"][-1] < history.terms["total"][0] - 5
 
 
@@ -328,9 +389,17 @@ def test_every_kind_of_inference_trains(name, options):
 )
 def test_a_run_through_papermill(tmp_path, name, options):
     made = Experiment.of(
-        model=name, steps=4, latents=3, hidden=6, device="cpu", folder=str(tmp_path / "run"), **options
+        model=name,
+        steps=4,
+        latents=3,
+        hidden=6,
+        device="cpu",
+        folder=str(tmp_path / "run"),
+        **options,
     )
     page = run(made, NOTEBOOK, progress=False)
     record = json.loads((page.parent / "record.json").read_text())
     assert record["experiment"]["options"] == {"latents": 3, "hidden": 6} | options
-    assert record["metrics"]["psnr"] > 0 and (record["metrics"]["elbo"] is None) is (name != "beta_tcvae")
+    assert record["metrics"]["psnr"] > 0 and (record["metrics"]["elbo"] is None) is (
+        name != "beta_tcvae"
+    )

@@ -1,4 +1,6 @@
-"""Chapters 1 and 2 keep what every chapter promises: goals first, pictures that speak, exercises whose answers run."""
+"""Chapters 1 and 2 keep what every chapter promises: goals first, pictures that speak, exercises
+whose answers run.
+"""
 
 import re
 
@@ -37,7 +39,11 @@ def test_notebook_is_small(name: str) -> None:
 def test_opens_with_goals_prerequisites_and_time(chapter: nbformat.NotebookNode) -> None:
     opening = chapter.cells[0].source
     assert opening.startswith("# ")
-    for promise in (r"\*\*Afterwards you can\*\*", r"\*\*You need\*\*", r"\*\*Time:\*\* \d+ minutes"):
+    for promise in (
+        r"\*\*Afterwards you can\*\*",
+        r"\*\*You need\*\*",
+        r"\*\*Time:\*\* \d+ minutes",
+    ):
         assert re.search(promise, opening), promise
 
 
@@ -48,7 +54,12 @@ def test_cells_have_readable_names(chapter: nbformat.NotebookNode) -> None:
 
 
 def test_every_picture_has_a_caption_and_a_description(chapter: nbformat.NotebookNode) -> None:
-    shown = [(cell, out) for cell in code(chapter) for out in cell.outputs if PICTURE in out.get("data", {})]
+    shown = [
+        (cell, out)
+        for cell in code(chapter)
+        for out in cell.outputs
+        if PICTURE in out.get("data", {})
+    ]
     assert len(shown) >= 5
     for cell, output in shown:
         figure = cell.metadata.get("mystnb", {}).get("figure", {})
@@ -58,7 +69,9 @@ def test_every_picture_has_a_caption_and_a_description(chapter: nbformat.Noteboo
 
 
 def test_exercises_have_hidden_answers_that_run(chapter: nbformat.NotebookNode) -> None:
-    questions = [int(number) for number in re.findall(r"\{admonition\} Exercise (\d+):", text(chapter))]
+    questions = [
+        int(number) for number in re.findall(r"\{admonition\} Exercise (\d+):", text(chapter))
+    ]
     assert questions == list(range(1, len(questions) + 1)) and len(questions) >= 3
     for index, cell in enumerate(chapter.cells):
         if "{admonition} Exercise" in cell.source:

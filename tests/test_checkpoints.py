@@ -20,7 +20,10 @@ VARIANTS = [
     ("vsc", {"gamma_form": "relu", "alpha": 0.2, "gamma_bias": -0.1, "lam_until": 10}),
     ("vsc_thresholds", {"gradient": "identity", "charge": "base", "gamma_bias": -0.5}),
     ("vsc_mixture", {"pseudo_inputs": 3}),
-    ("vsc_uai", {"pseudo_inputs": 3, "selector": "normalised", "sharpness": 10.0, "lam_form": "sqrt"}),
+    (
+        "vsc_uai",
+        {"pseudo_inputs": 3, "selector": "normalised", "sharpness": 10.0, "lam_form": "sqrt"},
+    ),
     ("vsc_wu", {"alpha": 0.3}),
     ("relu_sae", {"l1": 0.3}),
     ("top_k", {"k": 2, "dead_after": 7}),
@@ -101,11 +104,12 @@ def test_saving_leaves_the_model_as_it_was(tmp_path):
     before = {key: value.clone() for key, value in model.state_dict().items()}
     checkpoints.save(model, tmp_path / "model.safetensors", torch.float16)
     assert all(
-        torch.equal(before[key], value) and value.dtype == torch.float32 for key, value in model.state_dict().items()
+        torch.equal(before[key], value) and value.dtype == torch.float32
+        for key, value in model.state_dict().items()
     )
 
 
-# ------------------------------------------------------------------------------------ whole files or none
+# ------------------------------------------------------------------------------ whole files or none
 
 
 def fail_half_way(temporary):

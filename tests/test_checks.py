@@ -1,4 +1,6 @@
-"""The checks of numbers and expressions: each passes on a truth, fails on a slip, refuses what cannot be decided."""
+"""The checks of numbers and expressions: each passes on a truth, fails on a slip, refuses what
+cannot be decided.
+"""
 
 import math
 
@@ -29,7 +31,9 @@ KL_SLIPS = {
 
 def normal(mean, deviation):
     """Density of a Gaussian in z."""
-    return sympy.exp(-((z - mean) ** 2) / (2 * deviation**2)) / (sympy.sqrt(2 * sympy.pi) * deviation)
+    return sympy.exp(-((z - mean) ** 2) / (2 * deviation**2)) / (
+        sympy.sqrt(2 * sympy.pi) * deviation
+    )
 
 
 def kl_integrand():
@@ -44,26 +48,33 @@ def parameter_sets(count: int, dtype: torch.dtype = torch.float32) -> tuple[torc
     return tuple(torch.randn(count, generator=generator, dtype=dtype) for _ in range(4))
 
 
-# ---------------------------------------------------------------------------------------------------- what a check says
+# -------------------------------------------------------------------------------- what a check says
 
 
 def test_a_verdict_is_one_line_with_name_method_error_tolerance_and_outcome():
     verdict = checks.close("a third", 0.333, 1 / 3, tolerance=1e-3)
     assert isinstance(verdict, Verdict) and verdict.passed and verdict
     assert str(verdict) == repr(verdict) == f"{verdict}"
-    assert str(verdict) == "a third: compared in float64; difference 0.000333, allowed 0.001; passed"
+    assert (
+        str(verdict) == "a third: compared in float64; difference 0.000333, allowed 0.001; passed"
+    )
     assert verdict.error == pytest.approx(1 / 3000, rel=1e-9) and verdict.tolerance == 1e-3
 
 
 def test_rounding_far_below_the_tolerance_prints_alike_on_every_machine():
-    lines = {str(checks.close("one", 1.0 + error, 1.0, tolerance=1e-8)) for error in (3e-16, 2e-13, 9e-11)}
+    lines = {
+        str(checks.close("one", 1.0 + error, 1.0, tolerance=1e-8))
+        for error in (3e-16, 2e-13, 9e-11)
+    }
     assert lines == {"one: compared in float64; difference below 1e-10, allowed 1e-08; passed"}
     assert "difference 0, " in str(checks.close("one", 1.0, 1.0, tolerance=1e-8))
     assert "difference 2e-10, " in str(checks.close("one", 1.0 + 2e-10, 1.0, tolerance=1e-8))
 
 
 def test_a_failure_raises_the_library_s_error_and_carries_its_verdict():
-    with pytest.raises(CheckFailed, match=r"^two: .*difference 1, allowed 0\.5; FAILED$") as failure:
+    with pytest.raises(
+        CheckFailed, match=r"^two: .*difference 1, allowed 0\.5; FAILED$"
+    ) as failure:
         checks.close("two", 2.0, 1.0, tolerance=0.5)
     assert isinstance(failure.value, VsclibError)
     assert not failure.value.verdict and failure.value.verdict.error == 1.0
@@ -77,14 +88,16 @@ def test_a_tolerance_that_says_nothing_is_refused(tolerance):
         checks.symbolic("anything", x, x + 1, tolerance=tolerance)
 
 
-# ------------------------------------------------------------------------------------------------------- two numbers
+# -------------------------------------------------------------------------------------- two numbers
 
 
 def test_close_compares_numbers_lists_arrays_and_tensors():
     assert checks.close("mixed", [1.0, 2.0], torch.tensor([1, 2]), tolerance=0).passed
     assert checks.close("array", np.ones((2, 3)), 1.0, tolerance=0).passed
     assert checks.close("infinite", [math.inf, 1.0], [math.inf, 1.0], tolerance=0).passed
-    assert checks.close("relative", 1000.1, 1000.0, tolerance=1e-3, relative=True).error == pytest.approx(1e-4)
+    assert checks.close(
+        "relative", 1000.1, 1000.0, tolerance=1e-3, relative=True
+    ).error == pytest.approx(1e-4)
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, [1.0, math.nan]])
@@ -116,7 +129,7 @@ def test_close_refuses_what_does_not_fit(value, expected, reason):
     assert "\n" not in str(refusal.value)
 
 
-# ------------------------------------------------------------------------------------------------------ two expressions
+# ---------------------------------------------------------------------------------- two expressions
 
 
 def test_symbolic_proves_what_sympy_can_simplify():
@@ -136,10 +149,14 @@ def test_symbolic_says_when_only_points_agree_and_proof_refuses_them():
     # It holds for positive numbers only, and the assumption is what says so.
     with pytest.raises(CheckFailed, match="at z = -"):
         checks.symbolic("right angle", sympy.atan(z) + sympy.atan(1 / z), sympy.pi / 2)
-    assert checks.symbolic("right angle", sympy.atan(z) + sympy.atan(1 / z), sympy.pi / 2, z > 0).passed
+    assert checks.symbolic(
+        "right angle", sympy.atan(z) + sympy.atan(1 / z), sympy.pi / 2, z > 0
+    ).passed
 
 
-@pytest.mark.parametrize("slip", [x**2 - 2 * x + 1, x**2 + x + 1, x + 2 * x + 1, x**2 + 2 * x + 1 + 1e-9])
+@pytest.mark.parametrize(
+    "slip", [x**2 - 2 * x + 1, x**2 + x + 1, x + 2 * x + 1, x**2 + 2 * x + 1 + 1e-9]
+)
 def test_symbolic_fails_on_a_slip_and_names_the_point(slip):
     with pytest.raises(CheckFailed, match=r"at x = -?\d.*; relative difference .* FAILED"):
         checks.symbolic("square", (x + 1) ** 2, slip)
@@ -158,7 +175,12 @@ def test_symbolic_fails_where_one_side_alone_has_a_value():
 @pytest.mark.parametrize(
     "derived, expected, assumptions, reason",
     [
-        (sympy.Function("f")(x), sympy.Function("g")(x), (), "SymPy cannot decide it, and it has no value"),
+        (
+            sympy.Function("f")(x),
+            sympy.Function("g")(x),
+            (),
+            "SymPy cannot decide it, and it has no value",
+        ),
         (x, sympy.nan, (), "NaN never passes"),
         (x, sympy.zoo, (), "undefined"),
         (x, "x", (), "str is no expression"),
@@ -181,7 +203,10 @@ def test_symbolic_refuses_what_cannot_be_decided(derived, expected, assumptions,
 def test_symbolic_proves_identities_of_undefined_functions():
     f = sympy.Function("f")
     derived = sympy.diff(f(x) ** 2, x)
-    assert checks.symbolic("chain rule", derived, 2 * f(x) * sympy.diff(f(x), x)).how == "simplified by SymPy"
+    assert (
+        checks.symbolic("chain rule", derived, 2 * f(x) * sympy.diff(f(x), x)).how
+        == "simplified by SymPy"
+    )
     with pytest.raises(CheckRefused):
         checks.symbolic("chain rule", derived, f(x) * sympy.diff(f(x), x))
 
@@ -189,17 +214,29 @@ def test_symbolic_proves_identities_of_undefined_functions():
 def test_points_obey_symbols_and_relations():
     count = sympy.Symbol("n", integer=True, positive=True)
     below = sympy.Symbol("b", negative=True)
-    places = random_points("points", {sigma, sigma_p, count, below, z}, (sigma < sigma_p, sigma_p < 1), seed=3)
+    places = random_points(
+        "points", {sigma, sigma_p, count, below, z}, (sigma < sigma_p, sigma_p < 1), seed=3
+    )
     drawn = [next(places) for _ in range(200)]
-    assert all(0 < p[sigma] < p[sigma_p] < 1 and p[count] >= 1 and p[count].is_Integer and p[below] < 0 for p in drawn)
+    assert all(
+        0 < p[sigma] < p[sigma_p] < 1 and p[count] >= 1 and p[count].is_Integer and p[below] < 0
+        for p in drawn
+    )
     assert {p[z] > 0 for p in drawn} == {True, False}
-    again = random_points("points", {sigma, sigma_p, count, below, z}, (sigma < sigma_p, sigma_p < 1), seed=3)
+    again = random_points(
+        "points", {sigma, sigma_p, count, below, z}, (sigma < sigma_p, sigma_p < 1), seed=3
+    )
     assert [next(again) for _ in range(200)] == drawn
 
 
-# ------------------------------------------------------------------------------------------------ the library's functions
+# -------------------------------------------------------------------------- the library's functions
 
-KL_ARGUMENTS = {"mu": mu, "logvar": 2 * sympy.log(sigma), "mu_p": mu_p, "logvar_p": 2 * sympy.log(sigma_p)}
+KL_ARGUMENTS = {
+    "mu": mu,
+    "logvar": 2 * sympy.log(sigma),
+    "mu_p": mu_p,
+    "logvar_p": 2 * sympy.log(sigma_p),
+}
 
 
 def test_the_library_implements_what_was_derived():
@@ -213,7 +250,9 @@ def test_the_library_implements_what_was_derived():
         (spike_slab.mixture_score_posterior, sympy.diff(sympy.log(density), z)),
         (spike_slab.mixture_responsibility, alpha * normal(0, sigma_p) / density),
     ):
-        checks.implements("mixture", function, expression, weights, alpha < 1, sigma < sigma_p, tolerance=1e-9)
+        checks.implements(
+            "mixture", function, expression, weights, alpha < 1, sigma < sigma_p, tolerance=1e-9
+        )
 
 
 @pytest.mark.parametrize("slip", KL_SLIPS)
@@ -233,7 +272,7 @@ def test_an_implementation_that_cannot_be_judged():
         checks.implements("shape", lambda v: v.expand(2), z, {"v": z})
 
 
-# --------------------------------------------------------------------------------------------------- integrals and limits
+# ----------------------------------------------------------------------------- integrals and limits
 
 
 def test_gaussian_kl_is_the_integral_of_its_definition():
@@ -252,7 +291,9 @@ def test_integral_fails_on_a_slip(slip):
 
 
 def test_integral_says_when_sympy_leaves_it_open():
-    verdict = checks.integral("smooth", sympy.exp(-sympy.cosh(z)), z, WHOLE, 2 * sympy.besselk(0, 1), tolerance=1e-12)
+    verdict = checks.integral(
+        "smooth", sympy.exp(-sympy.cosh(z)), z, WHOLE, 2 * sympy.besselk(0, 1), tolerance=1e-12
+    )
     assert "quadrature" in verdict.how and "SymPy leaves it open" in verdict.how
 
 
@@ -287,10 +328,19 @@ def test_quadrature_of_the_library_s_kl_on_twenty_parameter_sets():
 
     closed = spike_slab.gaussian_kl(m, logvar, m_p, logvar_p)
     breaks = (-3.0, -1.0, 0.0, 1.0, 3.0)
-    verdict = checks.quadrature("KL", integrand, (-math.inf, math.inf), closed, tolerance=1e-8, breaks=breaks)
+    verdict = checks.quadrature(
+        "KL", integrand, (-math.inf, math.inf), closed, tolerance=1e-8, breaks=breaks
+    )
     assert "20 parameter sets" in str(verdict)
     with pytest.raises(CheckFailed):
-        checks.quadrature("KL", integrand, (-math.inf, math.inf), closed * (1 + 1e-6), tolerance=1e-8, breaks=breaks)
+        checks.quadrature(
+            "KL",
+            integrand,
+            (-math.inf, math.inf),
+            closed * (1 + 1e-6),
+            tolerance=1e-8,
+            breaks=breaks,
+        )
 
 
 def test_quadrature_refuses_shapes_and_what_it_cannot_integrate():
@@ -305,7 +355,10 @@ def test_quadrature_refuses_shapes_and_what_it_cannot_integrate():
 def test_limits_of_the_kl_of_two_coins():
     gamma = sympy.Symbol("gamma", positive=True)
     coins = gamma * sympy.log(gamma / alpha) + (1 - gamma) * sympy.log((1 - gamma) / (1 - alpha))
-    assert checks.limit("never on", coins, gamma, 0, -sympy.log(1 - alpha), alpha < 1, side="+").how == "limit by SymPy"
+    assert (
+        checks.limit("never on", coins, gamma, 0, -sympy.log(1 - alpha), alpha < 1, side="+").how
+        == "limit by SymPy"
+    )
     assert checks.limit("always on", coins, gamma, 1, -sympy.log(alpha), alpha < 1, side="-").passed
     for slip in (sympy.log(1 - alpha), -sympy.log(1 - alpha) / 2, -sympy.log(1 - alpha**2)):
         with pytest.raises(CheckFailed, match="limit by SymPy is"):
@@ -327,7 +380,10 @@ def test_limit_looks_from_both_sides():
 
 def test_limit_walks_where_sympy_finds_none(monkeypatch):
     monkeypatch.setattr("vsclib.checks.limits._sympy_limit", lambda *_: None)
-    assert "SymPy finds no limit, walk" in checks.limit("slope", sympy.sin(sigma * z) / z, z, 0, sigma).how
+    assert (
+        "SymPy finds no limit, walk"
+        in checks.limit("slope", sympy.sin(sigma * z) / z, z, 0, sigma).how
+    )
     with pytest.raises(CheckFailed, match="walk"):
         checks.limit("slope", sympy.sin(sigma * z) / z, z, 0, 2 * sigma)
     with pytest.raises(CheckRefused, match="comes no nearer"):

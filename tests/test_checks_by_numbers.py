@@ -1,4 +1,6 @@
-"""The checks by differences, draws and precision, on the library's own formulas: truths pass, slips fail."""
+"""The checks by differences, draws and precision, on the library's own formulas: truths pass, slips
+fail.
+"""
 
 import math
 
@@ -9,7 +11,7 @@ import torch
 from vsclib import checks, spike_slab
 from vsclib.checks import CheckFailed, CheckRefused
 
-# ----------------------------------------------------------------------------------------------------------- derivatives
+# -------------------------------------------------------------------------------------- derivatives
 
 
 @pytest.mark.parametrize("order, step", [(2, 1e-4), (4, 1e-3), (6, 1e-2)])
@@ -18,7 +20,12 @@ def test_finite_differences_pass_on_a_derivative_and_fail_on_slips(order, step):
     options = dict(at=at, order=order, step=step, tolerance=1e-7)
     verdict = checks.finite_differences("wave", torch.sin, torch.cos, **options)
     assert f"order {order}, step {step:g}, float64" in verdict.how
-    for slip in (lambda v: -v.cos(), lambda v: v.cos() / 2, lambda v: v.cos() + 1e-6, lambda v: v.cos() * math.nan):
+    for slip in (
+        lambda v: -v.cos(),
+        lambda v: v.cos() / 2,
+        lambda v: v.cos() + 1e-6,
+        lambda v: v.cos() * math.nan,
+    ):
         with pytest.raises(CheckFailed):
             checks.finite_differences("wave", torch.sin, slip, **options)
 
@@ -27,7 +34,9 @@ def test_finite_differences_take_gradients_and_jacobians():
     matrix = torch.tensor([[1.0, 2.0], [3.0, -1.0], [0.5, 4.0]], dtype=torch.float64)
     point = torch.tensor([0.3, -0.7])
     assert checks.finite_differences("linear", lambda v: matrix @ v, matrix, at=point).passed
-    assert checks.finite_differences("energy", lambda v: (v**3).sum(), lambda v: 3 * v**2, at=point).passed
+    assert checks.finite_differences(
+        "energy", lambda v: (v**3).sum(), lambda v: 3 * v**2, at=point
+    ).passed
     with pytest.raises(CheckFailed):
         checks.finite_differences("linear", lambda v: matrix @ v, -matrix, at=point)
     with pytest.raises(CheckRefused, match="does not fit"):
@@ -53,7 +62,11 @@ def test_finite_differences_refuse_points_without_derivative(kink):
 
 
 def test_finite_differences_refuse_steps_orders_and_precisions():
-    for options, reason in (({"order": 3}, "one of 2, 4, 6"), ({"step": 0.0}, "step > 0"), ({"step": 1.5}, "apart")):
+    for options, reason in (
+        ({"order": 3}, "one of 2, 4, 6"),
+        ({"step": 0.0}, "step > 0"),
+        ({"step": 1.5}, "apart"),
+    ):
         with pytest.raises(CheckRefused, match=reason):
             checks.finite_differences("wave", torch.sin, torch.cos, at=[1.0], **options)
     with pytest.raises(CheckRefused, match="float64"):
@@ -70,7 +83,9 @@ def test_gradient_through_the_samplers_with_frozen_noise():
         assert checks.gradient("gate", gate, [gamma]).passed
     # Two inputs: a slab's draw times its gate.
     slab = checks.gradient(
-        "slab", lambda m, s, g: (m + s * noise) * spike_slab.relaxed_gate(noise, g, 5.0), [gamma] * 3
+        "slab",
+        lambda m, s, g: (m + s * noise) * spike_slab.relaxed_gate(noise, g, 5.0),
+        [gamma] * 3,
     )
     assert "gradcheck" in slab.how
 
@@ -87,7 +102,11 @@ def test_gradient_fails_on_a_wrong_backward_pass():
 @pytest.mark.parametrize(
     "function, point, reason",
     [
-        (lambda v: spike_slab.hard_gate(torch.full_like(v, 0.3), v), [0.5, 0.6], "no gradient reaches"),
+        (
+            lambda v: spike_slab.hard_gate(torch.full_like(v, 0.3), v),
+            [0.5, 0.6],
+            "no gradient reaches",
+        ),
         (lambda v: v + torch.rand_like(v), [0.5, 0.6], "two values"),
         (torch.abs, [0.0, 1.0], "not differentiable"),
         (torch.relu, [1.0, 0.0], "not differentiable"),
@@ -106,7 +125,7 @@ def test_gradient_needs_gradcheck_s_consent(monkeypatch):
         checks.gradient("square", torch.square, [torch.tensor([1.0])])
 
 
-# ----------------------------------------------------------------------------------------------------------------- draws
+# -------------------------------------------------------------------------------------------- draws
 
 
 def parameter_sets(count: int, dtype: torch.dtype = torch.float64) -> tuple[torch.Tensor, ...]:
@@ -121,7 +140,9 @@ def log_ratio_sampler(m, logvar, m_p, logvar_p):
     p = torch.distributions.Normal(m_p, (logvar_p / 2).exp())
 
     def sample(draws: int, generator: torch.Generator) -> torch.Tensor:
-        values = m + (logvar / 2).exp() * torch.randn(draws, len(m), generator=generator, dtype=m.dtype)
+        values = m + (logvar / 2).exp() * torch.randn(
+            draws, len(m), generator=generator, dtype=m.dtype
+        )
         return q.log_prob(values) - p.log_prob(values)
 
     return sample
@@ -153,7 +174,9 @@ def slips_of_the_kl(m, logvar, m_p, logvar_p) -> dict[str, torch.Tensor]:
 def test_monte_carlo_fails_on_a_slip(slip):
     sets = parameter_sets(20)
     with pytest.raises(CheckFailed, match="standard errors"):
-        checks.monte_carlo("KL", log_ratio_sampler(*sets), slips_of_the_kl(*sets)[slip], draws=100_000)
+        checks.monte_carlo(
+            "KL", log_ratio_sampler(*sets), slips_of_the_kl(*sets)[slip], draws=100_000
+        )
 
 
 def test_monte_carlo_states_mean_and_interval_and_is_right_about_them():
@@ -161,17 +184,22 @@ def test_monte_carlo_states_mean_and_interval_and_is_right_about_them():
     verdict = checks.monte_carlo("mean", values, 1.0)
     error = values.std() / math.sqrt(20_000)
     assert verdict.error == pytest.approx(float((values.mean() - 1).abs() / error), rel=1e-9)
-    assert f"mean {float(values.mean()):.4g} against 1, half width {4 * float(error):.2g}" in verdict.how
+    assert (
+        f"mean {float(values.mean()):.4g} against 1, half width {4 * float(error):.2g}"
+        in verdict.how
+    )
     # In batches of uneven size, the same numbers.
     rows = iter(values.split(7_000))
-    assert checks.monte_carlo("mean", lambda n, _: next(rows), 1.0, draws=20_000, batch=7_000).error == pytest.approx(
-        verdict.error, rel=1e-9
-    )
+    assert checks.monte_carlo(
+        "mean", lambda n, _: next(rows), 1.0, draws=20_000, batch=7_000
+    ).error == pytest.approx(verdict.error, rel=1e-9)
 
 
 def test_monte_carlo_draws_from_its_seed_alone():
     sample = lambda n, generator: torch.rand(n, generator=generator)  # noqa: E731
-    lines = [str(checks.monte_carlo("half", sample, 0.5, draws=5000, seed=seed)) for seed in (1, 1, 2)]
+    lines = [
+        str(checks.monte_carlo("half", sample, 0.5, draws=5000, seed=seed)) for seed in (1, 1, 2)
+    ]
     assert lines[0] == lines[1] != lines[2]
 
 
@@ -204,10 +232,12 @@ def test_monte_carlo_refuses_too_few_draws_wide_intervals_and_shapes():
     with pytest.raises(CheckRefused, match="first axis"):
         checks.monte_carlo("transposed", lambda n, g: normal(n, g).T, 0.0, draws=5000)
     with pytest.raises(CheckRefused, match="one column to each"):
-        checks.monte_carlo("one column", lambda n, g: torch.randn(n, generator=g), torch.zeros(3), draws=5000)
+        checks.monte_carlo(
+            "one column", lambda n, g: torch.randn(n, generator=g), torch.zeros(3), draws=5000
+        )
 
 
-# -------------------------------------------------------------------------------------------------------------- precision
+# ---------------------------------------------------------------------------------------- precision
 
 ALPHA, SIGMA1, SIGMA2 = 0.01, 1.0, 0.1
 R1 = (1 - ALPHA) * SIGMA1 / (ALPHA * SIGMA2)
@@ -215,7 +245,9 @@ R2 = (SIGMA2**2 - SIGMA1**2) / (SIGMA1**2 * SIGMA2**2)
 
 
 def exact_score() -> sympy.Expr:
-    """Score of the mixture at alpha = 0.01 and sigma2 = 0.1, differentiated by SymPy from the density."""
+    """Score of the mixture at alpha = 0.01 and sigma2 = 0.1, differentiated by SymPy from the
+    density.
+    """
     z, alpha = sympy.Symbol("z", real=True), sympy.Rational(1, 100)
     wide, narrow = sympy.exp(-(z**2) / 2), 10 * sympy.exp(-50 * z**2)
     return sympy.diff(sympy.log(alpha * wide + (1 - alpha) * narrow), z)
@@ -260,23 +292,33 @@ def only_nan(form):
 
 
 def test_sweep_finds_where_the_errata_say_that_each_form_of_the_score_breaks():
-    """E03: the direct ratio underflows; the rewrite overflows where the form before it was safe, and does no harm."""
+    """E03: the direct ratio underflows; the rewrite overflows where the form before it was safe,
+    and does no harm.
+    """
     forms = {
         "direct ratio": direct_ratio,
         "Eq. 7": before_the_rewrite,
         "Eq. 9": after_the_rewrite,
-        "autograd of logaddexp": autograd(lambda z: spike_slab.mixture_log_prob(z, ALPHA, SIGMA1, SIGMA2)),
+        "autograd of logaddexp": autograd(
+            lambda z: spike_slab.mixture_log_prob(z, ALPHA, SIGMA1, SIGMA2)
+        ),
         "posterior form": lambda z: spike_slab.mixture_score_posterior(z, ALPHA, SIGMA1, SIGMA2),
     }
     precise = (torch.float32, torch.float64)
     safe = ("Eq. 7", "Eq. 9", "autograd of logaddexp", "posterior form")
     # The density is 0 from 14.097 on, which makes the ratio infinite there, before it is NaN.
     expected = {("direct ratio", "float32"): 14.097} | {(form, "float32"): None for form in safe}
-    sweep = checks.overflow("E03", forms, exact_score(), precisions=precise, safe=safe, expected=expected)
+    sweep = checks.overflow(
+        "E03", forms, exact_score(), precisions=precise, safe=safe, expected=expected
+    )
     assert sweep.verdict.passed and sweep.row("direct ratio", "float64").wrong < 38.58
-    assert sweep.row("direct ratio", "float32").wrong < sweep.row("direct ratio", "float32").not_finite
+    assert (
+        sweep.row("direct ratio", "float32").wrong < sweep.row("direct ratio", "float32").not_finite
+    )
     z = torch.linspace(13.0, 14.0965, 2000)
-    assert float((direct_ratio(z) - before_the_rewrite(z)).abs().max()) == pytest.approx(7.1, abs=0.1)
+    assert float((direct_ratio(z) - before_the_rewrite(z)).abs().max()) == pytest.approx(
+        7.1, abs=0.1
+    )
 
 
 def test_sweep_finds_where_the_errata_say_that_something_overflows():
@@ -293,16 +335,26 @@ def test_sweep_finds_where_the_errata_say_that_something_overflows():
         ("log of the density", "float32"): 14.097,
     }
     checks.overflow("E03", forms, None, expected=expected, resolution=2.5e-3)
-    half = {"closed form": lambda z: spike_slab.mixture_score(z, ALPHA, SIGMA1, SIGMA2), "Eq. 9": after_the_rewrite}
+    half = {
+        "closed form": lambda z: spike_slab.mixture_score(z, ALPHA, SIGMA1, SIGMA2),
+        "Eq. 9": after_the_rewrite,
+    }
     expected = {("closed form", "float16"): 0.0, ("Eq. 9", "float16"): 0.669}
-    checks.overflow("E03", half, exact_score(), precisions=[torch.float16], z=(0.0, 5.0), expected=expected)
+    checks.overflow(
+        "E03", half, exact_score(), precisions=[torch.float16], z=(0.0, 5.0), expected=expected
+    )
 
 
 def test_second_derivatives_through_the_rewrite_are_nan():
     z = next(iter(exact_score().free_symbols))
     forms = {"autograd through Eq. 9": autograd(after_the_rewrite)}
     sweep = checks.overflow(
-        "E03", forms, sympy.diff(exact_score(), z), z=(0.0, 3.0), precisions=[torch.float32], tolerance=1e4
+        "E03",
+        forms,
+        sympy.diff(exact_score(), z),
+        z=(0.0, 3.0),
+        precisions=[torch.float32],
+        tolerance=1e4,
     )
     assert 1.33 < sweep.row("autograd through Eq. 9", "float32").not_finite <= 1.35
 
@@ -310,12 +362,28 @@ def test_second_derivatives_through_the_rewrite_are_nan():
 def test_sweep_fails_on_a_form_that_was_promised_to_be_safe():
     single = (torch.float32,)
     with pytest.raises(CheckFailed, match=r"direct ratio in float32 not finite from 14\.09"):
-        checks.overflow("E03", {"direct ratio": direct_ratio}, exact_score(), precisions=single, safe=["direct ratio"])
+        checks.overflow(
+            "E03",
+            {"direct ratio": direct_ratio},
+            exact_score(),
+            precisions=single,
+            safe=["direct ratio"],
+        )
     with pytest.raises(CheckFailed, match="broken promises 1"):
         expected = {("direct ratio", "float32"): 14.2}
-        checks.overflow("E03", {"direct ratio": direct_ratio}, exact_score(), precisions=single, expected=expected)
+        checks.overflow(
+            "E03",
+            {"direct ratio": direct_ratio},
+            exact_score(),
+            precisions=single,
+            expected=expected,
+        )
     # A slip is wrong from the start, finite or not: sign, 1/2, and one side only.
-    for slip in (lambda z: -direct_ratio(z), lambda z: direct_ratio(z) / 2, lambda z: direct_ratio(z.abs())):
+    for slip in (
+        lambda z: -direct_ratio(z),
+        lambda z: direct_ratio(z) / 2,
+        lambda z: direct_ratio(z.abs()),
+    ):
         with pytest.raises(CheckFailed, match=r"wrong from 0\.0"):
             checks.overflow("E03", {"slip": slip}, exact_score(), z=(0, 5), safe=["slip"])
 
@@ -327,7 +395,9 @@ def test_sweep_counts_nan_as_wrong():
 
 
 def test_sweep_prints_as_a_table():
-    sweep = checks.overflow("square", {"square": torch.square}, lambda z: z * z, z=(0, 300), precisions=[torch.float16])
+    sweep = checks.overflow(
+        "square", {"square": torch.square}, lambda z: z * z, z=(0, 300), precisions=[torch.float16]
+    )
     lines = str(sweep).splitlines()
     assert lines[0].count("|") == lines[1].count("|") == lines[2].count("|") == 5
     # float16 rounds 255.9375 up to 256, whose square it cannot hold.
@@ -347,14 +417,16 @@ def test_sweep_refuses_unknown_names_and_forms_that_change_the_precision():
         ({"forms": {"sum": lambda z: z.sum()}}, "keeps shape and precision"),
     ):
         with pytest.raises(CheckRefused, match=reason):
-            checks.overflow("refused", **{"forms": square, "reference": lambda z: z * z, "z": (0, 2), **options})
+            checks.overflow(
+                "refused", **{"forms": square, "reference": lambda z: z * z, "z": (0, 2), **options}
+            )
 
 
 def mpmath_nan() -> float:
     return math.nan
 
 
-# ------------------------------------------------------------------------------------- the three forms of the score
+# --------------------------------------------------------------------- the three forms of the score
 
 
 @pytest.mark.parametrize("sigma2", [0.1, math.sqrt(0.1)])

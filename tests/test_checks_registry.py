@@ -14,7 +14,7 @@ from vsclib.errors import ConfigurationError
 x, y = sympy.symbols("x y")
 
 
-# ------------------------------------------------------------------------------------------------------- what must fail
+# ----------------------------------------------------------------------------------- what must fail
 
 
 def test_a_printed_form_is_shown_to_fail():
@@ -76,7 +76,7 @@ def test_a_check_must_catch_every_slip():
         checks.catches("blind", blind, x**2 + 2 * x + 1)
 
 
-# ------------------------------------------------------------------------------------------------------- checks by name
+# ----------------------------------------------------------------------------------- checks by name
 
 MODULE = """
     from vsclib.checks import claim, close, correction, fails, overflow, symbolic
@@ -136,7 +136,16 @@ def ledger(tmp_path_factory):
 
 
 def test_names_lists_marked_functions_where_they_are_defined(ledger):
-    listed = ["careless", "corrected", "empty", "failing", "hidden", "refuted_only", "swept", "verified"]
+    listed = [
+        "careless",
+        "corrected",
+        "empty",
+        "failing",
+        "hidden",
+        "refuted_only",
+        "swept",
+        "verified",
+    ]
     assert checks.names(ledger) == tuple(f"paper:{name}" for name in listed)
 
 
@@ -152,7 +161,11 @@ def test_run_gathers_verdicts(ledger):
 def test_run_does_not_hide_failures_or_emptiness(ledger):
     with pytest.raises(CheckFailed):
         checks.run("paper:failing", ledger)
-    for name, reason in (("empty", "shows nothing"), ("careless", "gives bool"), ("hidden", "holds back a failure")):
+    for name, reason in (
+        ("empty", "shows nothing"),
+        ("careless", "gives bool"),
+        ("hidden", "holds back a failure"),
+    ):
         with pytest.raises(ConfigurationError, match=reason):
             checks.run(f"paper:{name}", ledger)
 

@@ -13,8 +13,8 @@ from vsclib.errors import ConfigurationError
 
 LEDGER = claims.read()
 CHECKS = checks.names()
-# The last number that each document gives to an equation, and the numbers that it leaves out: the supplement of 2019 goes
-# on counting where the paper ends.
+# The last number that each document gives to an equation, and the numbers that it leaves out: the
+# supplement of 2019 goes on counting where the paper ends.
 NUMBERED = {
     "vsc-iclr2019": (25, set()),
     "vsc-uai2019-supplement": (10, set(range(1, 8))),
@@ -37,13 +37,15 @@ def outcomes():
     return outcome
 
 
-# ------------------------------------------------------------------------------------------------------- completeness
+# ------------------------------------------------------------------------------------- completeness
 
 
 @pytest.mark.parametrize("document", NUMBERED)
 def test_every_numbered_equation_is_in_the_ledger(document):
     last, left_out = NUMBERED[document]
-    text = " ".join(entry.number for entry in LEDGER.equations.values() if entry.document == document)
+    text = " ".join(
+        entry.number for entry in LEDGER.equations.values() if entry.document == document
+    )
     listed = {int(number) for number in re.findall(r"Eq\. (\d+)", text)}
     assert listed == set(range(1, last + 1)) - left_out
 
@@ -57,7 +59,11 @@ def test_every_erratum_is_there_in_order():
 
 
 def test_every_corrected_equation_names_its_erratum_and_every_certain_erratum_its_proof_or_reason():
-    silent = [entry.id for entry in LEDGER.equations.values() if entry.status == "corrected" and not entry.errata]
+    silent = [
+        entry.id
+        for entry in LEDGER.equations.values()
+        if entry.status == "corrected" and not entry.errata
+    ]
     silent += [entry.id for entry in LEDGER.errata.values() if not entry.check and not entry.reason]
     assert silent == []
 
@@ -65,7 +71,9 @@ def test_every_corrected_equation_names_its_erratum_and_every_certain_erratum_it
 def test_every_check_is_used():
     used = {entry.check for entry in [*LEDGER.equations.values(), *LEDGER.errata.values()]}
     # The slips in the wild belong to no document; their chapter shows them.
-    assert {name for name in CHECKS if name not in used and not name.startswith("slips_in_the_wild:")} == set()
+    assert {
+        name for name in CHECKS if name not in used and not name.startswith("slips_in_the_wild:")
+    } == set()
 
 
 def test_entries_name_checks_that_exist():
@@ -73,21 +81,27 @@ def test_entries_name_checks_that_exist():
     assert named <= set(CHECKS)
 
 
-# --------------------------------------------------------------------------------------------------------- the checks
+# --------------------------------------------------------------------------------------- the checks
 
 
 @pytest.mark.parametrize("name", CHECKS)
 def test_check_passes_and_can_fail(name, outcomes):
     outcome = outcomes(name)
     assert all(verdict.passed for verdict in outcome.verdicts)
-    assert can_fail(outcome), f"{name} was shown nothing wrong: add fails(...), catches(...) or correction(...)"
+    assert can_fail(outcome), (
+        f"{name} was shown nothing wrong: add fails(...), catches(...) or correction(...)"
+    )
 
 
-@pytest.mark.parametrize("id", [entry.id for entry in LEDGER.equations.values() if entry.status == "corrected"])
+@pytest.mark.parametrize(
+    "id", [entry.id for entry in LEDGER.equations.values() if entry.status == "corrected"]
+)
 def test_check_of_a_corrected_equation_refutes_a_form_and_passes_another(id, outcomes):
     equation = LEDGER.equation(id)
     outcome = outcomes(equation.check)
-    assert outcome.corrects, f"{equation.check} does not show that the printed form fails and the right one passes"
+    assert outcome.corrects, (
+        f"{equation.check} does not show that the printed form fails and the right one passes"
+    )
 
 
 @pytest.mark.parametrize("id", [entry.id for entry in LEDGER.errata.values() if entry.check])
@@ -105,10 +119,12 @@ def test_the_pages_show_what_the_checks_find(outcomes):
     found = kept()
     assert set(found) == set(CHECKS), "checks.json is out of date: run 'make checks'"
     for name in CHECKS:
-        assert len(found[name].verdicts) == len(outcomes(name).verdicts), f"{name}: run 'make checks'"
+        assert len(found[name].verdicts) == len(outcomes(name).verdicts), (
+            f"{name}: run 'make checks'"
+        )
 
 
-# ----------------------------------------------------------------------------------------------------- the chapters
+# ------------------------------------------------------------------------------------- the chapters
 
 
 def test_chapters_show_equations_of_the_ledger_and_their_results():
@@ -119,8 +135,13 @@ def test_chapters_show_equations_of_the_ledger_and_their_results():
             for id in SHOWN.findall("".join(cell["source"])):
                 shown[id] += 1
                 assert LEDGER.equation(id)
-                texts = ["".join(output.get("data", {}).get("text/markdown", "")) for output in cell["outputs"]]
-                assert any("boxed" in text and f"(#{id})" in text for text in texts), f"{path.name}: {id} is not shown"
+                texts = [
+                    "".join(output.get("data", {}).get("text/markdown", ""))
+                    for output in cell["outputs"]
+                ]
+                assert any("boxed" in text and f"(#{id})" in text for text in texts), (
+                    f"{path.name}: {id} is not shown"
+                )
     assert len(shown) >= 20
 
 
@@ -132,11 +153,18 @@ def test_a_card_holds_the_equation_its_source_its_check_and_the_result():
     assert text.count("passed</li>") >= 1 and text.count("fails, as it should</li>") >= 1
 
 
-# --------------------------------------------------------------------------------------------------------- bad input
+# ---------------------------------------------------------------------------------------- bad input
 
 
 def entry(**changes):
-    fields = {"document": "paper", "number": "Eq. 1", "title": "t", "tex": "x", "status": "verified", "check": "m:f"}
+    fields = {
+        "document": "paper",
+        "number": "Eq. 1",
+        "title": "t",
+        "tex": "x",
+        "status": "verified",
+        "check": "m:f",
+    }
     return {key: value for key, value in (fields | changes).items() if value is not None}
 
 

@@ -1,4 +1,6 @@
-"""results/codes.py: what it measures, that it goes on where it stopped, and what it says about a run that is missing."""
+"""results/codes.py: what it measures, that it goes on where it stopped, and what it says about a
+run that is missing.
+"""
 
 import json
 import math
@@ -24,8 +26,12 @@ def script(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "SETTINGS", settings)
     run = tmp_path / "runs" / "vae-mnist-seed0"
     run.mkdir(parents=True)
-    vsclib.save(models.create("vae", image_shape=(1, 8, 8), latents=6, hidden=20), run / "model.safetensors")
-    (run / "record.json").write_text(json.dumps({"training": {"steps": 3}, "provenance": {"commit": "a" * 40}}))
+    vsclib.save(
+        models.create("vae", image_shape=(1, 8, 8), latents=6, hidden=20), run / "model.safetensors"
+    )
+    (run / "record.json").write_text(
+        json.dumps({"training": {"steps": 3}, "provenance": {"commit": "a" * 40}})
+    )
     (run / "done.json").write_text("{}")
     return module
 
@@ -33,7 +39,9 @@ def script(tmp_path, monkeypatch):
 def small() -> data.DataSet:
     """The digits with few images for training: the classifiers are what takes the time."""
     whole = data.load("digits")
-    return whole._replace(train=whole.train._replace(images=whole.train.images[:200], labels=whole.train.labels[:200]))
+    return whole._replace(
+        train=whole.train._replace(images=whole.train.images[:200], labels=whole.train.labels[:200])
+    )
 
 
 DIGITS = small()
@@ -46,7 +54,9 @@ def call(script, monkeypatch, *arguments) -> int:
 
 def test_three_records_with_their_origin(script, tmp_path, monkeypatch, capsys):
     assert call(script, monkeypatch, "--runs", str(tmp_path / "runs"), "--seeds", "0") == 0
-    found = {what: json.loads((tmp_path / f"codes-{what}.json").read_text()) for what in script.SETTINGS}
+    found = {
+        what: json.loads((tmp_path / f"codes-{what}.json").read_text()) for what in script.SETTINGS
+    }
     assert set(found["labels"]["runs"]) == {"vae-mnist-seed0", "raw-pixels", "pca-200"}
     rows = found["labels"]["runs"]["raw-pixels"]["rows"]
     assert [(row["classifier"], row["labels"]) for row in rows] == [
@@ -57,10 +67,15 @@ def test_three_records_with_their_origin(script, tmp_path, monkeypatch, capsys):
     ]
     # 64 principal components of 64 pixels are the same pixels, turned.
     turned = found["labels"]["runs"]["pca-200"]["rows"]
-    assert turned[1]["accuracy"] == pytest.approx(rows[1]["accuracy"], abs=0.03) and rows[1]["accuracy"] > 0.7
+    assert (
+        turned[1]["accuracy"] == pytest.approx(rows[1]["accuracy"], abs=0.03)
+        and rows[1]["accuracy"] > 0.7
+    )
     noisy = found["robustness"]["runs"]
     assert set(noisy) == {"vae-mnist-seed0", "raw-pixels"} and len(noisy["raw-pixels"]["rows"]) == 4
-    assert noisy["raw-pixels"]["rows"][0]["accuracy"] > noisy["vae-mnist-seed0"]["rows"][0]["accuracy"]
+    assert (
+        noisy["raw-pixels"]["rows"][0]["accuracy"] > noisy["vae-mnist-seed0"]["rows"][0]["accuracy"]
+    )
     picture = found["tsne"]["runs"]["vae-mnist-seed0"]["rows"][0]
     assert len(picture["positions"]) == 7 and picture["labels"] == DIGITS.test.labels[:7].tolist()
     assert all(math.isfinite(x) for position in picture["positions"] for x in position)
@@ -79,7 +94,10 @@ def test_three_records_with_their_origin(script, tmp_path, monkeypatch, capsys):
 
 
 def test_a_missing_run_is_named_with_its_command(script, tmp_path, monkeypatch, capsys):
-    assert call(script, monkeypatch, "tsne", "--runs", str(tmp_path / "runs"), "--seeds", "0", "2") == 1
+    assert (
+        call(script, monkeypatch, "tsne", "--runs", str(tmp_path / "runs"), "--seeds", "0", "2")
+        == 1
+    )
     said = capsys.readouterr()
     assert "vae-mnist-seed2 is in none of" in said.err
     assert "python results/reproduce.py vae-mnist --seed 2 makes it" in said.err
@@ -88,4 +106,7 @@ def test_a_missing_run_is_named_with_its_command(script, tmp_path, monkeypatch, 
 
 def test_an_unknown_measure_is_refused(script, monkeypatch, capsys):
     assert call(script, monkeypatch, "label") == 1
-    assert "there is no measure 'label': choose from labels, robustness, tsne" in capsys.readouterr().err
+    assert (
+        "there is no measure 'label': choose from labels, robustness, tsne"
+        in capsys.readouterr().err
+    )

@@ -1,4 +1,6 @@
-"""Configurations take what they promise, refuse the rest by name in one line, and say what is allowed in words."""
+"""Configurations take what they promise, refuse the rest by name in one line, and say what is
+allowed in words.
+"""
 
 import dataclasses
 import math
@@ -55,8 +57,14 @@ BAD = [
     ({"cups": True}, "cups = True is not allowed: choose cups >= 1 (a whole number)"),
     ({"hot": 1}, "hot = 1 is not allowed: choose true or false"),
     ({"name": 7}, "name = 7 is not allowed: choose a text or None"),
-    ({"shape": (2, 0)}, "shape = 0 is not allowed: choose 2 values, each shape >= 1 (a whole number)"),
-    ({"shape": [2, 3]}, "shape = [2, 3] is not allowed: choose 2 values, each shape >= 1 (a whole number)"),
+    (
+        {"shape": (2, 0)},
+        "shape = 0 is not allowed: choose 2 values, each shape >= 1 (a whole number)",
+    ),
+    (
+        {"shape": [2, 3]},
+        "shape = [2, 3] is not allowed: choose 2 values, each shape >= 1 (a whole number)",
+    ),
     ({"hot": True, "cups": 4}, "cups = 4 is too many: choose cups <= 3 when hot"),
 ]
 
@@ -77,9 +85,13 @@ def test_what_is_not_allowed_is_refused_in_words(options, message):
 
 
 def test_misspelt_options_are_refused_by_name():
-    with pytest.raises(ConfigurationError, match=r"^recipe has no option 'shrae': did you mean 'share'\?"):
+    with pytest.raises(
+        ConfigurationError, match=r"^recipe has no option 'shrae': did you mean 'share'\?"
+    ):
         configure(Recipe, "recipe", {"shrae": 0.5})
-    with pytest.raises(ConfigurationError, match=r"^Recipe has no field 'shrae': did you mean 'share'\?"):
+    with pytest.raises(
+        ConfigurationError, match=r"^Recipe has no field 'shrae': did you mean 'share'\?"
+    ):
         Recipe(shrae=0.5)
 
 
@@ -114,6 +126,8 @@ def test_numbers_of_every_model_have_a_range(name):
 
 
 def test_nearest_names_the_likely_one_or_all():
-    assert nearest("alhpa", ["alpha", "beta"]) == "did you mean 'alpha'? The choices are alpha, beta"
+    assert (
+        nearest("alhpa", ["alpha", "beta"]) == "did you mean 'alpha'? The choices are alpha, beta"
+    )
     assert nearest("zzz", ["beta", "alpha"]) == "the choices are alpha, beta"
     assert nearest("zzz", []) == "the choices are (none)"

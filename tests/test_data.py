@@ -1,4 +1,6 @@
-"""Data sets: what they hold against torchvision and scikit-learn, and what happens when something is wrong."""
+"""Data sets: what they hold against torchvision and scikit-learn, and what happens when something
+is wrong.
+"""
 
 import gzip
 import hashlib
@@ -22,7 +24,12 @@ from vsclib.data import folders, mnist
 from vsclib.data.dataset import assemble
 from vsclib.errors import DataError
 
-FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+FILES = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
 
 
 def one_line(error, *parts):
@@ -34,7 +41,9 @@ def one_line(error, *parts):
 
 @pytest.fixture
 def tiny(tmp_path):
-    """A set of 12 + 6 images of 5x4 pixels in MNIST's format, and the description that it has to match."""
+    """A set of 12 + 6 images of 5x4 pixels in MNIST's format, and the description that it has to
+    match.
+    """
     generator = np.random.default_rng(0)
     root, files = tmp_path / "root", []
     raw = root / "MNIST" / "raw"
@@ -56,7 +65,8 @@ def test_names_are_those_of_the_contract():
 
 
 @pytest.mark.parametrize(
-    ("name", "remedy"), [("fashion-mnist", '"fashion_mnist"'), ("smily", "smiley"), (None, "digits")]
+    ("name", "remedy"),
+    [("fashion-mnist", '"fashion_mnist"'), ("smily", "smiley"), (None, "digits")],
 )
 def test_an_unknown_name_is_refused_with_the_nearest_one(name, remedy):
     for function in (data.load, data.about):
@@ -113,12 +123,16 @@ def test_torchvision_reads_the_same_images(name):
     root = real_root(name)
     loaded = data.load(name, root)
     for split, train in ((loaded.train, True), (loaded.test, False)):
-        theirs = {"mnist": datasets.MNIST, "fashion_mnist": datasets.FashionMNIST}[name](root, train=train)
+        theirs = {"mnist": datasets.MNIST, "fashion_mnist": datasets.FashionMNIST}[name](
+            root, train=train
+        )
         assert (split.images[:, 0] == theirs.data.numpy()).all()
         assert (split.labels == theirs.targets.numpy()).all()
 
 
-@pytest.mark.parametrize(("name", "mean", "sd"), [("mnist", 0.13066, 0.30811), ("fashion_mnist", 0.28604, 0.35302)])
+@pytest.mark.parametrize(
+    ("name", "mean", "sd"), [("mnist", 0.13066, 0.30811), ("fashion_mnist", 0.28604, 0.35302)]
+)
 def test_the_published_mean_and_deviation_come_out(name, mean, sd):
     images = data.load(name, real_root(name)).train.images / np.float32(255)
     assert images.mean(dtype=float) == pytest.approx(mean, abs=1e-5)
@@ -132,10 +146,13 @@ def test_digits_are_scikit_learns_and_none_is_lost():
     pairs = [
         (image.tobytes(), int(label))
         for split in (loaded.train, loaded.test)
-        for image, label in zip(np.round(split.images[:, 0] * (16 / 255)).astype(np.uint8), split.labels, strict=True)
+        for image, label in zip(
+            np.round(split.images[:, 0] * (16 / 255)).astype(np.uint8), split.labels, strict=True
+        )
     ]
     expected = [
-        (image.astype(np.uint8).tobytes(), int(label)) for image, label in zip(*theirs_arrays(theirs), strict=True)
+        (image.astype(np.uint8).tobytes(), int(label))
+        for image, label in zip(*theirs_arrays(theirs), strict=True)
     ]
     assert sorted(pairs) == sorted(expected)
     assert max(loaded.train.images.max(), loaded.test.images.max()) == 255
@@ -162,7 +179,11 @@ def test_the_checksum_is_the_documented_one_and_sees_every_change():
     assert original == by_hand.hexdigest()
     brighter = images.copy()
     brighter[1, 0, 2, 3] += 1
-    others = [split._replace(images=brighter), split._replace(labels=labels[::-1]), split._replace(labels=None)]
+    others = [
+        split._replace(images=brighter),
+        split._replace(labels=labels[::-1]),
+        split._replace(labels=None),
+    ]
     others.append(split._replace(images=images.reshape(2, 1, 4, 3)))
     assert len({original, *(data.checksum(split, other) for other in others)}) == 5
     turned = np.asfortranarray(images)
@@ -182,7 +203,9 @@ def test_idx_files_are_read_pixel_by_pixel(tiny, alone):
     assert loaded.train.images.flags.writeable
 
 
-def test_vsclib_data_comes_before_the_cache_and_the_cache_before_a_download(tiny, alone, monkeypatch):
+def test_vsclib_data_comes_before_the_cache_and_the_cache_before_a_download(
+    tiny, alone, monkeypatch
+):
     idx_set, root = tiny
     alone.parent.mkdir()
     root.rename(alone)
@@ -193,7 +216,9 @@ def test_vsclib_data_comes_before_the_cache_and_the_cache_before_a_download(tiny
     monkeypatch.setenv("VSCLIB_DATA", str(empty))
     assert mnist.load(idx_set).sha256 == from_cache.sha256
     (empty / "MNIST" / "raw").mkdir(parents=True)
-    with pytest.raises(DataError) as error:  # VSCLIB_DATA has the folder now, so its missing files are reported
+    with pytest.raises(
+        DataError
+    ) as error:  # VSCLIB_DATA has the folder now, so its missing files are reported
         mnist.load(idx_set)
     one_line(error, empty, "missing")
 
@@ -245,7 +270,9 @@ def test_a_truncated_file_is_named_with_both_sizes(tiny, alone, name):
 
 
 @pytest.mark.parametrize("name", FILES)
-@pytest.mark.parametrize(("position", "message"), [(-1, "SHA-256"), (2, "begins with"), (7, "begins with")])
+@pytest.mark.parametrize(
+    ("position", "message"), [(-1, "SHA-256"), (2, "begins with"), (7, "begins with")]
+)
 def test_a_wrong_file_is_named_with_what_was_expected(tiny, alone, name, position, message):
     idx_set, root = tiny
     path = root / "MNIST" / "raw" / name
@@ -275,7 +302,9 @@ def test_real_files_under_the_wrong_name_are_refused(mnist_root, alone, tmp_path
         (raw / name).symlink_to((source / name).resolve())
     with pytest.raises(DataError) as error:
         data.load("fashion_mnist", tmp_path)
-    one_line(error, raw / FILES[0], mnist.FASHION_MNIST.files[0].sha256, mnist.MNIST.files[0].sha256)
+    one_line(
+        error, raw / FILES[0], mnist.FASHION_MNIST.files[0].sha256, mnist.MNIST.files[0].sha256
+    )
 
 
 # ---- download ----
@@ -288,7 +317,9 @@ def test_without_a_network_one_line_says_where_the_files_belong(alone, name):
     folder = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}[name]
     one_line(error, name, "name resolution", "VSCLIB_DATA", f"{folder}/raw", *FILES)
     assert list(alone.iterdir()) == []  # nothing half-written
-    assert error.value.__cause__ is None and error.value.__suppress_context__  # no second traceback above the line
+    assert (
+        error.value.__cause__ is None and error.value.__suppress_context__
+    )  # no second traceback above the line
 
 
 @pytest.fixture
@@ -308,7 +339,9 @@ def server(tiny, alone, tmp_path, monkeypatch):
         def log_message(self, *args):
             pass
 
-    mirror = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(served)))
+    mirror = http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), partial(Quiet, directory=str(served))
+    )
     threading.Thread(target=mirror.serve_forever, daemon=True).start()
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     monkeypatch.setattr(urllib.request, "urlopen", direct.open)

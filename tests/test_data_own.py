@@ -51,12 +51,17 @@ def test_every_scale_gives_the_same_bytes(images):
 
 def test_booleans_are_black_and_white_and_the_missing_axis_is_added():
     mine = data.from_array(PIXELS[:, 0] > 127)
-    assert mine.train.images.shape == (16, 1, 6, 8) and set(np.unique(mine.train.images)) == {0, 255}
+    assert mine.train.images.shape == (16, 1, 6, 8) and set(np.unique(mine.train.images)) == {
+        0,
+        255,
+    }
 
 
 def test_labels_and_factors_go_with_their_images():
     numbers = np.arange(20)
-    images = np.full((20, 4, 4), 1, dtype=np.uint8) * (10 * numbers[:, None, None] + 5).astype(np.uint8)
+    images = np.full((20, 4, 4), 1, dtype=np.uint8) * (10 * numbers[:, None, None] + 5).astype(
+        np.uint8
+    )
     names = ["even" if number % 2 == 0 else "odd" for number in numbers]
     mine = data.from_array(images, names, numbers[:, None] / 7, test=0.3, seed=5, name="ladder")
     assert mine.classes == ("even", "odd") and mine.name == "ladder" and len(mine.test.images) == 6
@@ -135,11 +140,15 @@ def save(folder, name, pixels, **options):
 
 @pytest.fixture
 def pictures(tmp_path):
-    """Twelve grey pictures whose pixel (0, 0) is their number, in two classes, with files that are no images."""
+    """Twelve grey pictures whose pixel (0, 0) is their number, in two classes, with files that are
+    no images.
+    """
     for number in range(12):
         image = np.random.default_rng(number).integers(0, 256, (6, 8), dtype=np.uint8)
         image[0, 0] = number
-        save(tmp_path, f"{'odd' if number % 2 else 'even'}/deep{number % 3}/{number:02d}.PNG", image)
+        save(
+            tmp_path, f"{'odd' if number % 2 else 'even'}/deep{number % 3}/{number:02d}.PNG", image
+        )
     save(tmp_path, ".thumbnails/hidden.png", PIXELS[0, 0])
     (tmp_path / "even" / "README.txt").write_text("no image")
     return tmp_path
@@ -174,7 +183,10 @@ def test_colours_stay_and_grey_joins_them(tmp_path):
     both = data.from_folder(tmp_path, test=0.5)
     images = np.concatenate([both.train.images, both.test.images])
     assert images.shape == (2, 3, 6, 8)
-    assert {image.tobytes() for image in images} == {PIXELS[0].tobytes(), np.repeat(PIXELS[1, :1], 3, 0).tobytes()}
+    assert {image.tobytes() for image in images} == {
+        PIXELS[0].tobytes(),
+        np.repeat(PIXELS[1, :1], 3, 0).tobytes(),
+    }
     grey = data.from_folder(tmp_path, channels=1)
     luma = np.asarray(Image.fromarray(PIXELS[0].transpose(1, 2, 0)).convert("L")).astype(int)
     found = np.concatenate([grey.train.images, grey.test.images]).astype(int)
@@ -251,7 +263,11 @@ def test_what_from_folder_refuses(pictures, arguments, parts):
 def test_a_path_that_is_no_folder_of_images_is_refused(pictures, tmp_path):
     empty = tmp_path / "nothing"
     empty.mkdir()
-    for path, part in ((tmp_path / "typo", "missing"), (tmp_path / "even" / "README.txt", "a file"), (empty, ".png")):
+    for path, part in (
+        (tmp_path / "typo", "missing"),
+        (tmp_path / "even" / "README.txt", "a file"),
+        (empty, ".png"),
+    ):
         with pytest.raises(DataError) as error:
             data.from_folder(path)
         one_line(error, path, part)
@@ -290,7 +306,9 @@ def test_a_set_too_large_for_memory_is_refused_before_it_is_read(pictures, monke
     one_line(error, "12 images", "6 x 8", "size=64")
 
 
-@pytest.mark.skipif(os.geteuid() == 0 if hasattr(os, "geteuid") else True, reason="root may read every file")
+@pytest.mark.skipif(
+    os.geteuid() == 0 if hasattr(os, "geteuid") else True, reason="root may read every file"
+)
 def test_a_file_that_may_not_be_read_is_named(pictures):
     path = pictures / "odd" / "deep1" / "07.PNG"
     path.chmod(0)
@@ -301,6 +319,8 @@ def test_a_file_that_may_not_be_read_is_named(pictures):
 
 def test_a_model_trains_on_a_folder(pictures):
     mine = data.from_folder(pictures)
-    model = models.create("vsc", image_shape=mine.train.images.shape[1:], latents=4, hidden=16, seed=0)
+    model = models.create(
+        "vsc", image_shape=mine.train.images.shape[1:], latents=4, hidden=16, seed=0
+    )
     history = fit(model, mine, steps=3, batch_size=4, progress=False)
     assert np.isfinite(history.terms["total"]).all()

@@ -34,4 +34,6 @@ def test_every_set_has_a_row_with_size_licence_source_and_checksum(data_sets):
 def test_the_page_asks_for_the_table_once(data_sets):
     text = (BOOK / "data.md").read_text(encoding="utf-8")
     assert len(data_sets.MARKER.findall(text)) == 1
-    assert all(f"`{name}`" in data_sets.MARKER.sub(data_sets.table(), text) for name in data.names())
+    assert all(
+        f"`{name}`" in data_sets.MARKER.sub(data_sets.table(), text) for name in data.names()
+    )

@@ -1,4 +1,6 @@
-"""SVHN, CelebA and UCI HAR: read from small files in the published formats, and from the real ones where they are."""
+"""SVHN, CelebA and UCI HAR: read from small files in the published formats, and from the real ones
+where they are.
+"""
 
 import hashlib
 import os
@@ -63,7 +65,9 @@ def test_every_set_says_what_a_reader_wants_to_know(name):
 
 @pytest.fixture
 def street(tmp_path, monkeypatch):
-    """Seven and four house numbers in the published .mat format: (32, 32, 3, N), labels 1..10, 10 for zero."""
+    """Seven and four house numbers in the published .mat format: (32, 32, 3, N), labels 1..10, 10
+    for zero.
+    """
     folder = tmp_path / "root" / "SVHN"
     folder.mkdir(parents=True)
     arrays, files, split_list = {}, [], {}
@@ -83,7 +87,12 @@ def street(tmp_path, monkeypatch):
 def test_svhn_is_read_pixel_by_pixel(street):
     folder, arrays = street
     loaded = data.load("svhn", folder.parent)
-    assert loaded.train.images.shape == (7, 3, 32, 32) and loaded.test.images.shape == (4, 3, 32, 32)
+    assert loaded.train.images.shape == (7, 3, 32, 32) and loaded.test.images.shape == (
+        4,
+        3,
+        32,
+        32,
+    )
     assert loaded.train.images[5, 2, 30, 1] == arrays["train"][30, 1, 2, 5]
     assert loaded.test.labels.tolist() == [0, 1, 2, 3] and loaded.test.labels.dtype == np.int64
     assert loaded.train.images.flags.c_contiguous and loaded.train.images.flags.writeable
@@ -112,8 +121,13 @@ def test_svhn_names_a_missing_or_damaged_file(street, file):
 
 
 def test_the_checksums_are_those_that_torchvision_publishes():
-    assert svhn.FILES == tuple(tuple(datasets.SVHN.split_list[part][1:]) for part in ("train", "test"))
-    assert {(file, digest) for _, digest, file in datasets.CelebA.file_list} == {*celeba.LISTS, celeba.ARCHIVE}
+    assert svhn.FILES == tuple(
+        tuple(datasets.SVHN.split_list[part][1:]) for part in ("train", "test")
+    )
+    assert {(file, digest) for _, digest, file in datasets.CelebA.file_list} == {
+        *celeba.LISTS,
+        celeba.ARCHIVE,
+    }
 
 
 # ---- CelebA ----
@@ -130,10 +144,14 @@ def faces(tmp_path, monkeypatch):
         # Outside the middle 148 x 148 everything is white, inside a flat colour.
         photograph = np.full((218, 178, 3), 255, dtype=np.uint8)
         photograph[35:183, 15:163] = (20 * number, 100, 40)
-        Image.fromarray(photograph).save(folder / "img_align_celeba" / name, quality=100, subsampling=0)
+        Image.fromarray(photograph).save(
+            folder / "img_align_celeba" / name, quality=100, subsampling=0
+        )
     parts = [0, 0, 0, 0, 0, 1, 2, 2, 2]
     rows = {
-        "list_eval_partition.txt": [f"{name} {part}" for name, part in zip(names, parts, strict=True)],
+        "list_eval_partition.txt": [
+            f"{name} {part}" for name, part in zip(names, parts, strict=True)
+        ],
         "identity_CelebA.txt": [f"{name} {number}" for number, name in enumerate(names)],
         "list_bbox_celeba.txt": [
             "9",
@@ -148,7 +166,10 @@ def faces(tmp_path, monkeypatch):
         "list_attr_celeba.txt": [
             "9",
             " ".join(celeba.ATTRIBUTES) + " ",
-            *(f"{name} {' '.join(f'{v:2d}' for v in row)}" for name, row in zip(names, attributes, strict=True)),
+            *(
+                f"{name} {' '.join(f'{v:2d}' for v in row)}"
+                for name, row in zip(names, attributes, strict=True)
+            ),
         ],
     }
     for file, lines in rows.items():
@@ -164,13 +185,23 @@ def faces(tmp_path, monkeypatch):
 def test_celeba_is_the_middle_of_each_photograph_made_small(faces, name, size):
     folder, attributes = faces
     loaded = data.load(name, folder.parent)
-    assert loaded.train.images.shape == (5, 3, size, size) and loaded.test.images.shape == (3, 3, size, size)
+    assert loaded.train.images.shape == (5, 3, size, size) and loaded.test.images.shape == (
+        3,
+        3,
+        size,
+        size,
+    )
     assert data.about(name).image_shape == (3, size, size)
     for split, numbers in ((loaded.train, range(5)), (loaded.test, range(6, 9))):
-        for number, image, factors in zip(numbers, split.images.astype(int), split.factors, strict=True):
+        for number, image, factors in zip(
+            numbers, split.images.astype(int), split.factors, strict=True
+        ):
             colour = np.array((20 * number, 100, 40))[:, None, None]
             # No white from outside the square, but for what JPEG smears over its edge.
-            assert np.abs(image[:, 4:-4, 4:-4] - colour).max() <= 4 and np.abs(image - colour).max() <= 40
+            assert (
+                np.abs(image[:, 4:-4, 4:-4] - colour).max() <= 4
+                and np.abs(image - colour).max() <= 40
+            )
             assert (factors == (attributes[number] + 1) // 2).all()
         assert split.labels is None
     assert len(celeba.ATTRIBUTES) == 40
@@ -180,7 +211,9 @@ def test_celeba_is_not_cut_further_than_the_square(faces):
     folder, _ = faces
     photograph = np.zeros((218, 178, 3), dtype=np.uint8)
     photograph[35:109, 15:89] = 255  # the upper left quarter of the square
-    Image.fromarray(photograph).save(folder / "img_align_celeba" / "000001.jpg", quality=100, subsampling=0)
+    Image.fromarray(photograph).save(
+        folder / "img_align_celeba" / "000001.jpg", quality=100, subsampling=0
+    )
     image = data.load("celeba_32", folder.parent).train.images[0, 0]
     assert (image[:15, :15] > 250).all() and (image[17:] < 5).all() and (image[:, 17:] < 5).all()
 
@@ -229,13 +262,18 @@ def written(folder, features, signals, activities):
 
     def table(path, rows):
         path.parent.mkdir(parents=True, exist_ok=True)
-        lines = ("".join(f" {number: .7e}".replace("e-", "e-0").replace("e+", "e+0") for number in row) for row in rows)
+        lines = (
+            "".join(f" {number: .7e}".replace("e-", "e-0").replace("e+", "e+0") for number in row)
+            for row in rows
+        )
         path.write_text("\n".join(lines) + "\n")
 
     for part in ("train", "test"):
         here = folder / "UCI HAR Dataset" / part
         table(here / f"X_{part}.txt", features[part])
-        (here / f"y_{part}.txt").write_text("".join(f"{activity}\n" for activity in activities[part]))
+        (here / f"y_{part}.txt").write_text(
+            "".join(f"{activity}\n" for activity in activities[part])
+        )
         for channel, name in enumerate(uci_har.CHANNELS):
             table(here / "Inertial Signals" / f"{name}_{part}.txt", signals[part][:, channel])
 
@@ -244,7 +282,9 @@ def written(folder, features, signals, activities):
 def belt(tmp_path, monkeypatch):
     """Five and three windows, as published and as packed files; returns both roots and the arrays."""
     sizes = {"train": 5, "test": 3}
-    features = {part: GENERATOR.uniform(-1, 1, (n, 561)).astype(np.float32) for part, n in sizes.items()}
+    features = {
+        part: GENERATOR.uniform(-1, 1, (n, 561)).astype(np.float32) for part, n in sizes.items()
+    }
     limits = np.repeat((1.5, 6.0, 2.2), 3)[:, None]
     signals = {part: GENERATOR.uniform(-1, 1, (n, 9, 128)) * limits for part, n in sizes.items()}
     signals = {part: np.rint(values * 4096 * 0.99) / 4096 for part, values in signals.items()}
@@ -269,7 +309,8 @@ def belt(tmp_path, monkeypatch):
     for name, values in (("FEATURES", features), ("SIGNALS", signals)):
         windows = getattr(uci_har, name)
         train, test = (
-            data.Split(uci_har.to_images(values[p]), activities[p].astype(np.int64) - 1, None) for p in halves
+            data.Split(uci_har.to_images(values[p]), activities[p].astype(np.int64) - 1, None)
+            for p in halves
         )
         about = windows.information._replace(sha256=data.checksum(train, test))
         monkeypatch.setattr(uci_har, name, windows._replace(information=about))
@@ -287,7 +328,9 @@ def test_windows_become_images_one_step_of_a_byte_away(belt, form):
     assert loaded.test.images.shape == (3, 1, 9, 128)
     scaled = loaded.test.images[:, 0] / 127.5 - 1
     for rows, limit in ((slice(0, 3), 1.5), (slice(3, 6), 6.0), (slice(6, 9), 2.2)):
-        assert np.abs(scaled[:, rows] * limit - signals["test"][:, rows]).max() <= limit / 255 + 1e-6
+        assert (
+            np.abs(scaled[:, rows] * limit - signals["test"][:, rows]).max() <= limit / 255 + 1e-6
+        )
     inverse = uci_har.from_images(loaded.test.images / 255)
     assert np.abs(inverse - signals["test"]).max() <= 6 / 255 + 1e-6
 

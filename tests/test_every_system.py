@@ -1,4 +1,5 @@
-"""Every model and every preset goes through the notebook for all runs, on embedded data, in seconds.
+"""Every model and every preset goes through the notebook for all runs, on embedded data, in
+seconds.
 
 That each of them learns, trained by ``fit``, test_training.py and test_presets.py say.
 """
@@ -21,7 +22,14 @@ from vsclib import models
 from vsclib.experiment import Experiment
 
 NOTEBOOK = Path(__file__).parent.parent / "notebooks" / "experiments" / "train.ipynb"
-SMALL = {"dataset": "digits", "steps": 3, "batch_size": 50, "latents": 2, "hidden": 16, "device": "cpu"}
+SMALL = {
+    "dataset": "digits",
+    "steps": 3,
+    "batch_size": 50,
+    "latents": 2,
+    "hidden": 16,
+    "device": "cpu",
+}
 PICTURE = "application/vnd.vsclib.drawing"
 
 pytestmark = pytest.mark.slow
@@ -37,7 +45,9 @@ def kernel() -> Iterator[jupyter_client.KernelManager]:
 
 
 def executed(kernel: jupyter_client.KernelManager, **parameters: object) -> nbformat.NotebookNode:
-    """The notebook with parameters as papermill fills them in, run in a kernel that forgets the run before."""
+    """The notebook with parameters as papermill fills them in, run in a kernel that forgets the run
+    before.
+    """
     page = parameterize_notebook(papermill.iorw.load_notebook_node(str(NOTEBOOK)), parameters)
     page.cells.insert(0, nbformat.v4.new_code_cell("%reset -f"))
     NotebookClient(page, km=kernel, timeout=600).execute()
@@ -59,11 +69,16 @@ def test_every_system_runs_through_the_notebook(name, kernel, tmp_path):
 
 
 def test_the_stored_page_shows_a_living_sparse_code():
-    """Run with nothing given, the notebook is for looking: a model with nothing on, or all of it, would show nothing."""
+    """Run with nothing given, the notebook is for looking: a model with nothing on, or all of it,
+    would show nothing.
+    """
     shown = "".join(
         "".join(output.get("data", {}).get("text/markdown", ""))
         for cell in nbformat.read(NOTEBOOK, 4).cells
         for output in cell.get("outputs", [])
     )
-    numbers = {name: float(value) for name, value in re.findall(r"^\| `(\w+)` \| (-?[\d.]+) \|", shown, re.MULTILINE)}
+    numbers = {
+        name: float(value)
+        for name, value in re.findall(r"^\| `(\w+)` \| (-?[\d.]+) \|", shown, re.MULTILINE)
+    }
     assert 1 < numbers["on_per_image"] < numbers["ever_on"] and numbers["always_on"] == 0

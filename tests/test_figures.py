@@ -1,4 +1,6 @@
-"""The pictures: what they draw, what they store in a notebook, and that they can be read in light and dark."""
+"""The pictures: what they draw, what they store in a notebook, and that they can be read in light
+and dark.
+"""
 
 import io
 import re
@@ -48,12 +50,18 @@ def made_code(n: int = 4, latents: int = 6) -> Code:
 
 def made_history() -> History:
     steps = [10, 20, 30]
-    terms = {"reconstruction": [90.0, 80.0, 70.0], "kl_slab": [1.0, 2.0, 3.0], "kl_spike": [4.0, 5.0, 6.0]}
+    terms = {
+        "reconstruction": [90.0, 80.0, 70.0],
+        "kl_slab": [1.0, 2.0, 3.0],
+        "kl_spike": [4.0, 5.0, 6.0],
+    }
     return History(steps, terms | {"total": [95.0, 87.0, 79.0]}, 1.0)
 
 
 class Flat(nn.Module):
-    """A decoder that paints its images by hand: brightness 0.5 + z0 / 10 + z1 / 100, with a white top row."""
+    """A decoder that paints its images by hand: brightness 0.5 + z0 / 10 + z1 / 100, with a white
+    top row.
+    """
 
     latents = 2
 
@@ -81,12 +89,18 @@ def every_picture(digits: np.ndarray) -> dict[str, figures.Picture]:
         "latent_grid": figures.latent_grid(Flat(), n=3),
         "traversal_strip": figures.traversal_strip(model, digits[0], latents=[0, 3]),
         "codes": figures.codes(code, n=2, images=digits[:2], reconstructed=digits[2:4]),
-        "activation_by_class": figures.activation_by_class(code, np.arange(20) % 2, ("even", "odd")),
+        "activation_by_class": figures.activation_by_class(
+            code, np.arange(20) % 2, ("even", "odd")
+        ),
         "code_statistics": figures.code_statistics(code),
         "history": figures.history(made_history()),
-        "density": figures.density(z, {"prior": 1 + z**2, "slab": 1 - z**2, "score": z}, {"spike": 0.4}),
+        "density": figures.density(
+            z, {"prior": 1 + z**2, "slab": 1 - z**2, "score": z}, {"spike": 0.4}
+        ),
         "compare": figures.compare({"VAE": [1.0, 2.0]}, {"VAE": 3.0, "VSC": 4.0}, "PSNR (dB)"),
-        "embedding": figures.embedding({"code": np.stack([z, z**2], 1)}, np.arange(20) % 10, "0123456789"),
+        "embedding": figures.embedding(
+            {"code": np.stack([z, z**2], 1)}, np.arange(20) % 10, "0123456789"
+        ),
         "canvas": own,
     }
 
@@ -101,11 +115,16 @@ def drawings(pictures) -> dict[str, str]:
     return {name: picture.drawing() for name, picture in pictures.items()}
 
 
-# ------------------------------------------------------------------------------------------------ all pictures alike
+# ------------------------------------------------------------------------------- all pictures alike
 
 
 def test_every_public_function_that_draws_is_looked_at_here(pictures):
-    drawn = {name for name in figures.__all__ if name[0].islower()} - {"casing", "contrast", "show", "style"}
+    drawn = {name for name in figures.__all__ if name[0].islower()} - {
+        "casing",
+        "contrast",
+        "show",
+        "style",
+    }
     assert drawn <= set(pictures)
 
 
@@ -114,12 +133,16 @@ def test_every_picture_describes_itself_and_stays_out_of_pyplot(pictures):
     for name, picture in pictures.items():
         assert isinstance(picture, figures.Picture), name
         assert len(picture.alt) > 15 and picture.alt.endswith("."), name
-        assert not any(axis.get_title() for axis in picture.axes), f"{name}: sentences belong into captions"
+        assert not any(axis.get_title() for axis in picture.axes), (
+            f"{name}: sentences belong into captions"
+        )
 
 
 def test_units_stand_on_the_axes(pictures):
     def labels(name):
-        return [text for axis in pictures[name].axes for text in (axis.get_xlabel(), axis.get_ylabel())]
+        return [
+            text for axis in pictures[name].axes for text in (axis.get_xlabel(), axis.get_ylabel())
+        ]
 
     assert labels("history") == ["step", "nats per image"] * 2
     assert "PSNR (dB)" in labels("compare")
@@ -151,11 +174,13 @@ def test_an_empty_description_is_refused(digits):
         figures.canvas("A picture.", width="wide")
 
 
-# ------------------------------------------------------------------------------------------ what a notebook stores
+# --------------------------------------------------------------------------- what a notebook stores
 
 
 def shown(picture: figures.Picture) -> list:
-    """What a notebook cell would store, with matplotlib's own PNG formatter switched on as after importing pyplot."""
+    """What a notebook cell would store, with matplotlib's own PNG formatter switched on as after
+    importing pyplot.
+    """
     shell = InteractiveShell.instance()
     select_figure_formats(shell, {"png"})
     try:
@@ -184,7 +209,7 @@ def test_show_takes_a_better_description(digits):
     assert captured.outputs[0].metadata["image/png"]["alt"] == "Three digits."
 
 
-# --------------------------------------------------------------------------------------------- what a page shows
+# -------------------------------------------------------------------------------- what a page shows
 
 
 def test_drawings_are_named_images_in_well_formed_markup(pictures, drawings):
@@ -192,7 +217,9 @@ def test_drawings_are_named_images_in_well_formed_markup(pictures, drawings):
         root = ElementTree.fromstring(drawing)
         title = root.find(f"{SVG}title")
         assert root.get("role") == "img" and title is not None, name
-        assert title.text == pictures[name].alt and root.get("aria-labelledby") == title.get("id"), name
+        assert title.text == pictures[name].alt and root.get("aria-labelledby") == title.get(
+            "id"
+        ), name
         assert "\n\n" not in drawing  # a blank line would end the markup on a page
 
 
@@ -220,8 +247,15 @@ def test_drawings_fetch_nothing(drawings):
 
 
 def test_page_renderer_is_registered():
-    found = [point for point in entry_points(group="myst_nb.mime_renderers") if point.load() is PictureOnPage]
-    require(bool(found), "the installed vsclib is older than its page renderer: run pip install -e . again")
+    found = [
+        point
+        for point in entry_points(group="myst_nb.mime_renderers")
+        if point.load() is PictureOnPage
+    ]
+    require(
+        bool(found),
+        "the installed vsclib is older than its page renderer: run pip install -e . again",
+    )
 
 
 class Renderer:
@@ -249,15 +283,25 @@ def test_page_renderer_describes_our_pngs_and_leaves_the_rest(mime_type, metadat
 def test_page_renderer_puts_the_drawing_into_html_pages_only(drawings):
     output = SimpleNamespace(mime_type=DRAWING, content=drawings["samples"], output_metadata={})
     (node,) = PictureOnPage.handle_mime(Renderer(), output, inline=False)
-    assert isinstance(node, nodes.raw) and node["format"] == "html" and node.astext() == drawings["samples"]
-    assert {builder for builder, *_ in PictureOnPage.mime_priority_overrides} == {"html", "dirhtml", "singlehtml"}
+    assert (
+        isinstance(node, nodes.raw)
+        and node["format"] == "html"
+        and node.astext() == drawings["samples"]
+    )
+    assert {builder for builder, *_ in PictureOnPage.mime_priority_overrides} == {
+        "html",
+        "dirhtml",
+        "singlehtml",
+    }
 
 
-# ------------------------------------------------------------------------------------------------------- contrast
+# ----------------------------------------------------------------------------------------- contrast
 
 
 def theme_colours() -> dict[str, tuple[str, str]]:
-    """Text and background of the book's theme in both modes, read from the style sheets that it ships."""
+    """Text and background of the book's theme in both modes, read from the style sheets that it
+    ships.
+    """
     sheets = [
         "pydata_sphinx_theme/theme/pydata_sphinx_theme/static/styles/pydata-sphinx-theme.css",
         "sphinx_book_theme/theme/sphinx_book_theme/static/styles/sphinx-book-theme.css",
@@ -275,26 +319,40 @@ def theme_colours() -> dict[str, tuple[str, str]]:
 
 def test_contrast_is_the_published_ratio():
     assert figures.contrast("white", "black") == pytest.approx(21.0)
-    assert figures.contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.005)  # the guidelines' own example
+    assert figures.contrast("#777777", "#ffffff") == pytest.approx(
+        4.48, abs=0.005
+    )  # the guidelines' own example
 
 
 def test_no_single_grey_reads_on_both_pages():
     grounds = [background for _, background in theme_colours().values()]
-    best = max(min(figures.contrast(colors.to_hex((g, g, g)), on) for on in grounds) for g in np.linspace(0, 1, 256))
+    best = max(
+        min(figures.contrast(colors.to_hex((g, g, g)), on) for on in grounds)
+        for g in np.linspace(0, 1, 256)
+    )
     assert best < 4.5  # the reason why drawings take the page's own text colour
 
 
 def test_text_and_lines_are_readable_in_both_modes(drawings):
     for mode, (text, background) in theme_colours().items():
         assert figures.contrast(text, background) >= 4.5, mode
-        for colour in (figures.SLAB, figures.RECONSTRUCTION, figures.DATA, figures.PRIOR, figures.SCORE):
+        for colour in (
+            figures.SLAB,
+            figures.RECONSTRUCTION,
+            figures.DATA,
+            figures.PRIOR,
+            figures.SCORE,
+        ):
             assert figures.contrast(colour, background) >= 3.0, (mode, colour)
     # The PNG stands on white, which JupyterLab is asked to provide.
     assert figures.contrast(figures.INK, "white") >= 4.5
 
 
 def test_drawings_use_the_pages_colour_and_the_palette_only(drawings):
-    palette = {getattr(figures, name).lower() for name in ("SLAB", "SPIKE", "RECONSTRUCTION", "DATA", "PRIOR", "SCORE")}
+    palette = {
+        getattr(figures, name).lower()
+        for name in ("SLAB", "SPIKE", "RECONSTRUCTION", "DATA", "PRIOR", "SCORE")
+    }
     for name, drawing in drawings.items():
         found = set(re.findall(r"(?:fill|stroke): (#[0-9a-fA-F]+)", drawing))
         assert {colour.lower() for colour in found} <= palette, name
@@ -308,8 +366,15 @@ def test_faint_colours_have_an_edge_of_ink(pictures):
     checked = 0
     for name, picture in pictures.items():
         for line in picture.findobj(Line2D):
-            if line.get_linestyle() != "None" and line.get_linewidth() > 0 and line.get_color() in faint:
-                assert any(effect._gc.get("foreground") == figures.INK for effect in line.get_path_effects()[:1]), name
+            if (
+                line.get_linestyle() != "None"
+                and line.get_linewidth() > 0
+                and line.get_color() in faint
+            ):
+                assert any(
+                    effect._gc.get("foreground") == figures.INK
+                    for effect in line.get_path_effects()[:1]
+                ), name
                 checked += 1
             if line.get_marker() not in ("None", None, "") and line.get_markerfacecolor() in faint:
                 assert line.get_markeredgecolor() == figures.INK, name
@@ -317,7 +382,7 @@ def test_faint_colours_have_an_edge_of_ink(pictures):
     assert checked >= 5
 
 
-# ------------------------------------------------------------------------------------------------ single pictures
+# ---------------------------------------------------------------------------------- single pictures
 
 
 def laid(picture: figures.Picture) -> np.ndarray:
@@ -329,7 +394,10 @@ def laid(picture: figures.Picture) -> np.ndarray:
 def frames(picture: figures.Picture) -> list[tuple[str, int, int]]:
     """Colour, column and row (in pixels) of each frame."""
     boxes = [box for box in picture.axes[0].patches if isinstance(box, Rectangle)]
-    return [(colors.to_hex(b.get_edgecolor()).upper(), round(b.get_x() + 0.5), round(b.get_y() + 0.5)) for b in boxes]
+    return [
+        (colors.to_hex(b.get_edgecolor()).upper(), round(b.get_x() + 0.5), round(b.get_y() + 0.5))
+        for b in boxes
+    ]
 
 
 def test_reconstructions_stand_right_of_their_images(digits):
@@ -380,7 +448,11 @@ def test_latent_grid_names_its_values():
     (axis,) = figures.latent_grid(Flat(), limits=(-2.0, 2.0), n=3).axes
     assert [text.get_text() for text in axis.get_xticklabels()] == ["\N{MINUS SIGN}2", "0", "2"]
     low, _, high = axis.get_yticks()
-    assert [text.get_text() for text in axis.get_yticklabels()] == ["2", "0", "\N{MINUS SIGN}2"] and low < high
+    assert [text.get_text() for text in axis.get_yticklabels()] == [
+        "2",
+        "0",
+        "\N{MINUS SIGN}2",
+    ] and low < high
     assert axis.yaxis_inverted()  # so the 2 is above
 
 
@@ -424,7 +496,11 @@ def bars(axis, colour: str) -> list[tuple[float, float]]:
     """Place and height of every bar of a colour."""
     found = []
     for patch in axis.patches:
-        if isinstance(patch, PathPatch) and patch.get_fill() and colors.same_color(patch.get_facecolor()[:3], colour):
+        if (
+            isinstance(patch, PathPatch)
+            and patch.get_fill()
+            and colors.same_color(patch.get_facecolor()[:3], colour)
+        ):
             for corners in patch.get_path().vertices.reshape(-1, 5, 2):
                 found.append((corners[:, 0].mean().round(6), corners[1, 1]))
     return sorted(found)
@@ -448,7 +524,11 @@ def test_codes_draw_slab_gate_and_code():
 
 def test_codes_fade_the_slab_of_closed_gates():
     (axis,) = figures.codes(made_code(1), n=1).axes
-    blue = [patch for patch in axis.patches if colors.same_color(patch.get_facecolor()[:3], figures.SLAB)]
+    blue = [
+        patch
+        for patch in axis.patches
+        if colors.same_color(patch.get_facecolor()[:3], figures.SLAB)
+    ]
     assert sorted(patch.get_alpha() or 1.0 for patch in blue) == [0.5, 1.0]
 
 
@@ -457,7 +537,10 @@ def test_codes_order_data_code_reconstruction(digits):
     picture.draw_without_rendering()
     places = [axis.get_position().x0 for axis in picture.axes[:3]]
     assert places == sorted(places)
-    edges = [colors.to_hex(axis.patches[0].get_edgecolor()).upper() for axis in (picture.axes[0], picture.axes[2])]
+    edges = [
+        colors.to_hex(axis.patches[0].get_edgecolor()).upper()
+        for axis in (picture.axes[0], picture.axes[2])
+    ]
     assert edges == [figures.DATA, figures.RECONSTRUCTION]
 
 
@@ -465,21 +548,29 @@ def test_dense_codes_have_neither_slab_nor_gate():
     z = torch.tensor([[0.5, -1.0]])
     picture = figures.codes(Code(z, torch.ones_like(z, dtype=torch.bool)), n=3)
     (axis,) = picture.axes
-    assert bars(axis, figures.SLAB) == [] and [height for _, height in bars(axis, figures.INK)] == [0.5, -1.0]
+    assert bars(axis, figures.SLAB) == [] and [height for _, height in bars(axis, figures.INK)] == [
+        0.5,
+        -1.0,
+    ]
     assert [text.get_text() for text in picture.legends[0].get_texts()] == ["code z"]
     with pytest.raises(ConfigurationError, match="n = 0"):
         figures.codes(made_code(), n=0)
 
 
 def test_activation_by_class_counts_and_orders():
-    active = torch.tensor([[1, 0, 1, 0], [1, 0, 0, 0], [1, 0, 1, 1], [0, 0, 1, 0]], dtype=torch.bool)
+    active = torch.tensor(
+        [[1, 0, 1, 0], [1, 0, 0, 0], [1, 0, 1, 1], [0, 0, 1, 0]], dtype=torch.bool
+    )
     active[3, 2] = active[0, 2]
     code = Code(active.double(), active)  # on: latent 0 three times, 2 three times, 3 once, 1 never
     picture = figures.activation_by_class(code, [0, 0, 2, 2], ("zero", "one", "two"))
     axis = picture.axes[0]
     share = np.asarray(axis.get_images()[0].get_array())
     assert [text.get_text() for text in axis.get_xticklabels()] == ["0", "2", "3"]
-    assert [text.get_text() for text in axis.get_yticklabels()] == ["zero", "two"]  # nobody showed a one
+    assert [text.get_text() for text in axis.get_yticklabels()] == [
+        "zero",
+        "two",
+    ]  # nobody showed a one
     assert share.tolist() == [[100.0, 50.0, 0.0], [50.0, 100.0, 50.0]]
     assert axis.get_xlabel() == "latent, most used first (3 ever on, 4 in all)"
     assert axis.get_images()[0].get_clim() == (0, 100)
@@ -500,13 +591,20 @@ def test_activation_by_class_has_room_for_its_labels(classes, latents):
     """Few classes make a flat picture, and numbers of three digits stand on end below it."""
     names = tuple(f"class {number}" for number in range(classes))
     everything = torch.ones(60, latents, dtype=torch.bool)
-    picture = figures.activation_by_class(Code(everything.float(), everything), np.arange(60) % classes, names)
+    picture = figures.activation_by_class(
+        Code(everything.float(), everything), np.arange(60) % classes, names
+    )
     picture.draw_without_rendering()
-    page, labels = picture.bbox, [text for axis in picture.axes for text in (axis.xaxis.label, axis.yaxis.label)]
+    page, labels = (
+        picture.bbox,
+        [text for axis in picture.axes for text in (axis.xaxis.label, axis.yaxis.label)],
+    )
     boxes = {label.get_text(): label.get_window_extent() for label in labels if label.get_text()}
     assert len(boxes) == 2
     for name, box in boxes.items():
-        assert page.x0 <= box.x0 and box.x1 <= page.x1 and page.y0 <= box.y0 and box.y1 <= page.y1, name
+        assert (
+            page.x0 <= box.x0 and box.x1 <= page.x1 and page.y0 <= box.y0 and box.y1 <= page.y1
+        ), name
 
 
 def test_activation_by_class_says_when_it_leaves_latents_out():
@@ -534,16 +632,23 @@ def test_history_draws_its_own_numbers():
     for label, line in lines.items():
         assert line.get_xdata().tolist() == history.steps
         assert line.get_ydata().tolist() == history.terms[label.replace(" ", "_")]
-    assert lines["kl slab"].get_color() == figures.SLAB and lines["kl spike"].get_color() == figures.SPIKE
+    assert (
+        lines["kl slab"].get_color() == figures.SLAB
+        and lines["kl spike"].get_color() == figures.SPIKE
+    )
     assert lines["reconstruction"].get_color() == figures.RECONSTRUCTION
     assert len(figures.history(history, terms=["total"]).axes) == 1
-    with pytest.raises(DataError, match=r"\['k'\] .* it has reconstruction, kl_slab, kl_spike, total"):
+    with pytest.raises(
+        DataError, match=r"\['k'\] .* it has reconstruction, kl_slab, kl_spike, total"
+    ):
         figures.history(history, terms=["k"])
 
 
 def test_density_colours_by_name_and_raises_point_masses():
     z = np.linspace(-1, 1, 5)
-    picture = figures.density(z, {"prior, wide": z**2, "posterior": 1 - z**2, "mine": z**2}, {"prior, spike": 0.7})
+    picture = figures.density(
+        z, {"prior, wide": z**2, "posterior": 1 - z**2, "mine": z**2}, {"prior, spike": 0.7}
+    )
     axis, masses = picture.axes
     prior, posterior, mine = axis.lines
     assert (prior.get_color(), prior.get_linestyle()) == (figures.PRIOR, "--")
@@ -556,14 +661,18 @@ def test_density_colours_by_name_and_raises_point_masses():
 
 
 def test_compare_fills_ours_and_leaves_the_printed_hollow():
-    picture = figures.compare({"VAE": [20.0, 22.0, 24.0], "VSC": 16.0}, {"VAE": 38.0, "ABP": 30.0}, "PSNR (dB)")
+    picture = figures.compare(
+        {"VAE": [20.0, 22.0, 24.0], "VSC": 16.0}, {"VAE": 38.0, "ABP": 30.0}, "PSNR (dB)"
+    )
     (axis,) = picture.axes
     assert [text.get_text() for text in axis.get_yticklabels()] == ["VAE", "VSC", "ABP"]
     dots = [line for line in axis.lines if line.get_marker() == "o"]
     hollow = [line.get_xdata()[0] for line in dots if line.get_markerfacecolor() == "none"]
     filled = [line.get_xdata()[0] for line in dots if line.get_markerfacecolor() != "none"]
     assert hollow == [38.0, 30.0] and filled == [22.0, 16.0]
-    assert [20.0, 24.0] in [list(line.get_xdata()) for line in axis.lines if line.get_marker() == "None"]
+    assert [20.0, 24.0] in [
+        list(line.get_xdata()) for line in axis.lines if line.get_marker() == "None"
+    ]
     assert "VAE: ours 22 and printed 38; VSC: ours 16; ABP: printed 30" in picture.alt
     with pytest.raises(DataError, match="hold no number"):
         figures.compare({"VAE": []}, {"VAE": None}, "PSNR (dB)")

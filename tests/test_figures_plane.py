@@ -24,7 +24,18 @@ def test_ten_digits_are_written_and_every_code_is_drawn():
 
 
 def test_named_classes_get_shapes_and_a_legend():
-    names = ["shirt", "boot", "bag", "coat", "dress", "sandal", "top", "trousers", "pullover", "sneaker"]
+    names = [
+        "shirt",
+        "boot",
+        "bag",
+        "coat",
+        "dress",
+        "sandal",
+        "top",
+        "trousers",
+        "pullover",
+        "sneaker",
+    ]
     picture = figures.embedding({"code": POINTS}, np.arange(60) % 10, names)
     (axis,), (legend,) = picture.axes, picture.legends
     assert len({line.get_marker() for line in axis.lines}) == 10

@@ -1,4 +1,6 @@
-"""The gates through which a spike is drawn: their rates, leaks, gradients, and the slips that they would show."""
+"""The gates through which a spike is drawn: their rates, leaks, gradients, and the slips that they
+would show.
+"""
 
 import math
 
@@ -31,11 +33,13 @@ def within_four_errors(mean: float, rate: float, draws: int = DRAWS) -> bool:
 
 
 def relaxed_mean(gamma: float, slope: float) -> float:
-    value, _ = integrate.quad(lambda eta: expit(slope * (eta - 1 + gamma)), 0, 1, points=[1 - gamma], epsabs=1e-12)
+    value, _ = integrate.quad(
+        lambda eta: expit(slope * (eta - 1 + gamma)), 0, 1, points=[1 - gamma], epsabs=1e-12
+    )
     return value
 
 
-# -------------------------------------------------------------------------------------------------- hard
+# --------------------------------------------------------------------------------------------- hard
 
 
 @pytest.mark.parametrize("gamma", RATES)
@@ -55,13 +59,15 @@ def test_hard_gate_gives_gamma_no_gradient():
     assert not spike_slab.hard_gate(torch.rand(3), torch.rand(3, requires_grad=True)).requires_grad
 
 
-# ----------------------------------------------------------------------------------------------- relaxed
+# ------------------------------------------------------------------------------------------ relaxed
 
 
 @pytest.mark.parametrize("slope", [10.0, 50.0, 200.0])
 @pytest.mark.parametrize("gamma", [0.0, 0.1, 0.7, 1.0])
 def test_relaxed_gate_has_the_mean_of_quadrature(noise, gamma, slope):
-    gate = spike_slab.relaxed_gate(noise.double(), torch.full((DRAWS,), gamma, dtype=torch.float64), slope).numpy()
+    gate = spike_slab.relaxed_gate(
+        noise.double(), torch.full((DRAWS,), gamma, dtype=torch.float64), slope
+    ).numpy()
     error = gate.std() / math.sqrt(DRAWS)
     assert abs(gate.mean() - relaxed_mean(gamma, slope)) <= 4 * error
 
@@ -83,11 +89,13 @@ def test_relaxed_gate_becomes_the_hard_gate():
 
 def test_relaxed_gate_gradient_agrees_with_finite_differences():
     noise = torch.rand(20, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    gamma = torch.rand(20, dtype=torch.float64, generator=torch.Generator().manual_seed(1)).requires_grad_()
+    gamma = torch.rand(
+        20, dtype=torch.float64, generator=torch.Generator().manual_seed(1)
+    ).requires_grad_()
     assert torch.autograd.gradcheck(lambda g: spike_slab.relaxed_gate(noise, g, 7.0), gamma)
 
 
-# -------------------------------------------------------------------------------------- straight-through
+# --------------------------------------------------------------------------------- straight-through
 
 
 @pytest.mark.parametrize("slope", [1.0, 10.0, 200.0])
@@ -97,12 +105,14 @@ def test_straight_through_is_hard_forward_and_relaxed_backward(noise, slope):
     assert torch.equal(gate, spike_slab.hard_gate(noise, gamma))
     weights = torch.randn(DRAWS, generator=torch.Generator().manual_seed(9))
     (through,) = torch.autograd.grad((gate * weights).sum(), gamma)
-    (relaxed,) = torch.autograd.grad((spike_slab.relaxed_gate(noise, gamma, slope) * weights).sum(), gamma)
+    (relaxed,) = torch.autograd.grad(
+        (spike_slab.relaxed_gate(noise, gamma, slope) * weights).sum(), gamma
+    )
     assert torch.equal(through, relaxed)
     assert through.abs().max() > 0
 
 
-# ---------------------------------------------------------------------------------------------- concrete
+# ----------------------------------------------------------------------------------------- concrete
 
 
 @pytest.mark.parametrize("gamma", [0.01, 0.3, 0.5, 0.9])
@@ -116,7 +126,11 @@ def test_concrete_gate_rounds_to_one_with_probability_gamma(noise, gamma, temper
 @pytest.mark.parametrize("gamma", [0.3, 0.5, 0.9])
 def test_log_gamma_for_the_logit_gives_another_rate(noise, gamma):
     """A slip in released code: the gate then rounds to one with gamma / (1 + gamma)."""
-    rounded = (spike_slab.concrete_gate(noise, torch.full_like(noise, math.log(gamma)), 0.67) > 0.5).double().mean()
+    rounded = (
+        (spike_slab.concrete_gate(noise, torch.full_like(noise, math.log(gamma)), 0.67) > 0.5)
+        .double()
+        .mean()
+    )
     assert within_four_errors(rounded.item(), gamma / (1 + gamma))
     assert not within_four_errors(rounded.item(), gamma)
 
@@ -126,7 +140,10 @@ def test_concrete_gate_has_the_published_distribution(noise):
     temperature, logit = 0.67, 0.8
     eta = noise[:50_000].double()
     draws = spike_slab.concrete_gate(eta, torch.full_like(eta, logit), temperature).numpy()
-    assert stats.kstest(draws, lambda x: expit(temperature * np.log(x / (1 - x)) - logit)).pvalue > 1e-3
+    assert (
+        stats.kstest(draws, lambda x: expit(temperature * np.log(x / (1 - x)) - logit)).pvalue
+        > 1e-3
+    )
 
 
 def test_concrete_gate_of_a_fair_coin_at_unit_temperature_is_its_noise():
@@ -144,7 +161,7 @@ def test_concrete_gate_is_finite_at_the_ends_of_its_noise():
         assert gradient[logit == held].item() > 0.05
 
 
-# --------------------------------------------------------------------------------------------- all of them
+# -------------------------------------------------------------------------------------- all of them
 
 
 @given(noises, gammas, gammas, st.floats(0.5, 300.0))
@@ -170,5 +187,7 @@ def test_slope_and_temperature_must_be_positive(value):
         ("slope", spike_slab.straight_through_gate),
         ("temperature", spike_slab.concrete_gate),
     ):
-        with pytest.raises(ConfigurationError, match=f"{name} = {value:g} is not allowed: choose {name} > 0"):
+        with pytest.raises(
+            ConfigurationError, match=f"{name} = {value:g} is not allowed: choose {name} > 0"
+        ):
             gate(half, half, value)

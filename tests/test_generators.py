@@ -1,4 +1,6 @@
-"""Generators without an encoder: inference against autograd on torch.distributions, the decay, the dense limit."""
+"""Generators without an encoder: inference against autograd on torch.distributions, the decay, the
+dense limit.
+"""
 
 import math
 
@@ -12,16 +14,21 @@ from vsclib import models
 
 def mixture(alpha: float, sigma1: float, sigma2: float) -> MixtureSameFamily:
     return MixtureSameFamily(
-        Categorical(torch.tensor([alpha, 1 - alpha])), Normal(torch.zeros(2), torch.tensor([sigma1, sigma2]))
+        Categorical(torch.tensor([alpha, 1 - alpha])),
+        Normal(torch.zeros(2), torch.tensor([sigma1, sigma2])),
     )
 
 
-def inferred(model: models.Model, x: torch.Tensor, log_prior, steps: int, size: float) -> torch.Tensor:
+def inferred(
+    model: models.Model, x: torch.Tensor, log_prior, steps: int, size: float
+) -> torch.Tensor:
     """Thirty steps from zero up the log-joint, which torch.distributions and autograd give."""
     z = torch.zeros(len(x), model.latents)
     for _ in range(steps):
         z.requires_grad_(True)
-        pixels = Normal(torch.sigmoid(model.decoder.layers(z)), model.config.sigma).log_prob(x.flatten(1))
+        pixels = Normal(torch.sigmoid(model.decoder.layers(z)), model.config.sigma).log_prob(
+            x.flatten(1)
+        )
         (gradient,) = torch.autograd.grad(pixels.sum() + log_prior(z).sum(), z)
         z = (z + 0.5 * size**2 * gradient).detach()
     return z
@@ -36,7 +43,14 @@ def test_short_run_infers_under_a_standard_normal_prior():
 @pytest.mark.parametrize("alpha", [0.01, 0.6])
 def test_sparse_generator_infers_under_the_mixture(alpha):
     model, x = (
-        tiny("sparse_generator", alpha=alpha, sigma1=1.2, sigma2=0.15, step_size=0.15, inference_steps=12),
+        tiny(
+            "sparse_generator",
+            alpha=alpha,
+            sigma1=1.2,
+            sigma2=0.15,
+            step_size=0.15,
+            inference_steps=12,
+        ),
         images(),
     )
     expected = inferred(model, x, mixture(alpha, 1.2, 0.15).log_prob, 12, 0.15)
@@ -44,7 +58,9 @@ def test_sparse_generator_infers_under_the_mixture(alpha):
     torch.testing.assert_close(code.z, expected, rtol=1e-3, atol=1e-5)
     # A latent is on where the wide component is the likelier one, and is not set to zero elsewhere.
     z = code.z
-    wide = Normal(0.0, 1.2).log_prob(z) + math.log(alpha) > Normal(0.0, 0.15).log_prob(z) + math.log(1 - alpha)
+    wide = Normal(0.0, 1.2).log_prob(z) + math.log(alpha) > Normal(0.0, 0.15).log_prob(
+        z
+    ) + math.log(1 - alpha)
     assert torch.equal(code.active, wide)
     assert (z != 0).all()
 
@@ -69,7 +85,9 @@ def test_alpha_of_one_gives_short_run_codes():
 
 def test_alpha_beside_one_gives_nearly_short_run_codes():
     dense, sparse = tiny("short_run"), tiny("sparse_generator", alpha=1 - 1e-6)
-    torch.testing.assert_close(sparse.encode(images()).z, dense.encode(images()).z, rtol=1e-3, atol=1e-5)
+    torch.testing.assert_close(
+        sparse.encode(images()).z, dense.encode(images()).z, rtol=1e-3, atol=1e-5
+    )
 
 
 def test_alpha_falls_once_an_epoch():
@@ -87,7 +105,9 @@ def test_codes_stay_fixed_while_the_decoder_learns(name):
     model, x = tiny(name), images()
     found = torch.autograd.grad(loss(model).total, model.parameters())
     z = model.encode(x).z
-    by_hand = -Normal(torch.sigmoid(model.decoder.layers(z)), 0.3).log_prob(x.flatten(1)).sum(1).mean()
+    by_hand = (
+        -Normal(torch.sigmoid(model.decoder.layers(z)), 0.3).log_prob(x.flatten(1)).sum(1).mean()
+    )
     for one, other in zip(found, torch.autograd.grad(by_hand, model.parameters()), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
 
@@ -106,4 +126,6 @@ def test_prior_of_the_sparse_generator_is_the_mixture_at_the_present_alpha():
         z = model.sample_prior(4000, seeded()).double()
         variance = alpha + (1 - alpha) * 0.01
         fourth = 3 * (alpha + (1 - alpha) * 1e-4)
-        assert abs(z.square().mean() - variance) <= 4 * math.sqrt((fourth - variance**2) / z.numel())
+        assert abs(z.square().mean() - variance) <= 4 * math.sqrt(
+            (fourth - variance**2) / z.numel()
+        )

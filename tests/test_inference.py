@@ -33,7 +33,9 @@ def test_every_step_moves_by_half_the_squared_step_size_times_the_gradient(linea
     weights, x = linear
     expected = np.zeros((5, 3))
     for _ in range(steps):
-        expected = expected + 0.5 * 0.1**2 * ((x - expected @ weights.T) @ weights / NOISE**2 - expected)
+        expected = expected + 0.5 * 0.1**2 * (
+            (x - expected @ weights.T) @ weights / NOISE**2 - expected
+        )
     found = follow_gradient(log_likelihood(weights, x), lambda z: -z, start(), steps, 0.1)
     np.testing.assert_allclose(found.numpy(), expected, rtol=1e-12, atol=1e-14)
 
@@ -54,10 +56,17 @@ def test_codes_of_a_batch_do_not_touch_each_other(linear):
 
 
 def test_langevin_noise_has_the_known_variance():
-    """Under a standard normal alone z <- (1 - s^2/2) z + s e: its variance settles at 1 / (1 - s^2/4), not at 1 (E32)."""
+    """Under a standard normal alone z <- (1 - s^2/2) z + s e: its variance settles at 1 / (1 -
+    s^2/4), not at 1 (E32).
+    """
     chains, s = 40_000, 0.8
     z = follow_gradient(
-        lambda z: 0.0 * z.sum(1), lambda z: -z, torch.zeros(chains, 1), 60, s, noise=torch.Generator().manual_seed(6)
+        lambda z: 0.0 * z.sum(1),
+        lambda z: -z,
+        torch.zeros(chains, 1),
+        60,
+        s,
+        noise=torch.Generator().manual_seed(6),
     )
     expected = 1 / (1 - s**2 / 4)
     assert abs(z.mean().item()) <= 4 * math.sqrt(expected / chains)
@@ -67,7 +76,9 @@ def test_langevin_noise_has_the_known_variance():
 
 @pytest.mark.parametrize("steps", [5, 200])
 def test_a_walk_with_noise_has_the_law_of_a_linear_recursion(linear, steps):
-    """A linear decoder's walk is z <- z - s^2/2 L (z - m) + s e: mean and covariance follow step by step, from zero."""
+    """A linear decoder's walk is z <- z - s^2/2 L (z - m) + s e: mean and covariance follow step by
+    step, from zero.
+    """
     (weights, x), chains, s = linear, 20_000, 0.2
     precision = np.eye(3) + weights.T @ weights / NOISE**2
     top = np.linalg.solve(precision, weights.T @ x[0] / NOISE**2)
@@ -75,14 +86,18 @@ def test_a_walk_with_noise_has_the_law_of_a_linear_recursion(linear, steps):
     for _ in range(steps):
         mean, covariance = top + move @ (mean - top), move @ covariance @ move + s**2 * np.eye(3)
     noise = torch.Generator().manual_seed(1)
-    z = follow_gradient(log_likelihood(weights, x[:1]), lambda z: -z, start(chains), steps, s, noise).numpy()
+    z = follow_gradient(
+        log_likelihood(weights, x[:1]), lambda z: -z, start(chains), steps, s, noise
+    ).numpy()
     within = 4.5 * np.sqrt(np.diag(covariance) / chains)
     assert (abs(z.mean(0) - mean) <= within).all()
     sizes = np.outer(np.diag(covariance), np.diag(covariance))
     assert (abs(np.cov(z.T) - covariance) <= 4.5 * np.sqrt((sizes + covariance**2) / chains)).all()
     if steps == 200:
         # At rest, and wider than the posterior in every direction: the step is not small.
-        np.testing.assert_allclose(covariance, solve_discrete_lyapunov(move, s**2 * np.eye(3)), rtol=1e-6)
+        np.testing.assert_allclose(
+            covariance, solve_discrete_lyapunov(move, s**2 * np.eye(3)), rtol=1e-6
+        )
         assert (np.linalg.eigvalsh(covariance - np.linalg.inv(precision)) > 0).all()
         assert np.linalg.eigvalsh(covariance @ precision).max() > 1.5
 
@@ -90,7 +105,9 @@ def test_a_walk_with_noise_has_the_law_of_a_linear_recursion(linear, steps):
 def test_noise_is_repeated_by_its_generator():
     def chain(seed):
         noise = torch.Generator().manual_seed(seed)
-        return follow_gradient(lambda z: -z.square().sum(1), lambda z: -z, torch.zeros(4, 2), 5, 0.3, noise)
+        return follow_gradient(
+            lambda z: -z.square().sum(1), lambda z: -z, torch.zeros(4, 2), 5, 0.3, noise
+        )
 
     assert torch.equal(chain(1), chain(1)) and not torch.equal(chain(1), chain(2))
 

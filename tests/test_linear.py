@@ -1,4 +1,6 @@
-"""Linear baselines: PCA against the eigenvalues of the covariance, sparse coding against its own conditions and known atoms."""
+"""Linear baselines: PCA against the eigenvalues of the covariance, sparse coding against its own
+conditions and known atoms.
+"""
 
 import numpy as np
 import pytest
@@ -24,18 +26,26 @@ def test_error_of_pca_is_what_the_eigenvalues_leave(digits):
         model = linear.pca(digits.train.images, latents)
         code = model.codes(digits.train.images)
         rebuilt = code.z.double().numpy() @ model.atoms + model.mean
-        assert np.square(x - rebuilt).sum(1).mean() == pytest.approx(values[latents:].sum(), rel=1e-4)
-        np.testing.assert_allclose(np.cov(code.z.double().numpy().T, bias=True), np.diag(values[:latents]), atol=1e-4)
+        assert np.square(x - rebuilt).sum(1).mean() == pytest.approx(
+            values[latents:].sum(), rel=1e-4
+        )
+        np.testing.assert_allclose(
+            np.cov(code.z.double().numpy().T, bias=True), np.diag(values[:latents]), atol=1e-4
+        )
         assert code.active.all() and code.z.dtype == torch.float32
 
 
 def test_pca_with_all_components_gives_the_images_back(digits):
     model = linear.pca(digits.train.images, 64)
-    assert (model.reconstruct(digits.test.images) - data.to_tensor(digits.test.images)).abs().max() < 1e-5
+    assert (
+        model.reconstruct(digits.test.images) - data.to_tensor(digits.test.images)
+    ).abs().max() < 1e-5
 
 
 def test_penalised_codes_meet_the_conditions_of_the_minimum(digits):
-    """Where a latent is on, the atom's product with the residual is the penalty with the latent's sign; elsewhere less."""
+    """Where a latent is on, the atom's product with the residual is the penalty with the latent's
+    sign; elsewhere less.
+    """
     model = linear.dictionary(digits.train.images, latents=80, penalty=0.3, passes=2)
     x = rows(digits.test.images[:50]) - model.mean
     z = model.codes(digits.test.images[:50]).z.double().numpy()
@@ -51,7 +61,9 @@ def test_a_stronger_penalty_leaves_fewer_on(digits):
     for penalty in (0.1, 0.5):
         model = linear.dictionary(digits.train.images, latents=40, penalty=penalty, passes=1)
         code = model.codes(digits.test.images[:60])
-        found.append((metrics.l0(code), metrics.psnr(digits.test.images[:60], model.reconstruct(code))))
+        found.append(
+            (metrics.l0(code), metrics.psnr(digits.test.images[:60], model.reconstruct(code)))
+        )
     (many, near), (few, far) = found
     assert few < many and far < near
 
@@ -62,7 +74,11 @@ def test_known_atoms_are_found_again():
     bars = np.zeros((8, 8, 8))
     for j in range(4):
         bars[j, 2 * j : 2 * j + 2], bars[4 + j, :, 2 * j : 2 * j + 2] = 1, 1
-    weights = rng.choice([-1, 1], (1500, 8)) * rng.uniform(20, 60, (1500, 8)) * (rng.random((1500, 8)).argsort(1) < 2)
+    weights = (
+        rng.choice([-1, 1], (1500, 8))
+        * rng.uniform(20, 60, (1500, 8))
+        * (rng.random((1500, 8)).argsort(1) < 2)
+    )
     images = (128 + weights @ bars.reshape(8, 64)).round().astype(np.uint8).reshape(-1, 1, 8, 8)
     model = linear.dictionary(images, latents=8, penalty=0.2, passes=60, seed=1)
     directions = bars.reshape(8, 64) / np.linalg.norm(bars.reshape(8, 64), axis=1, keepdims=True)
@@ -87,16 +103,21 @@ def test_codes_and_images_suit_measures_and_figures(digits):
         code = model.codes(digits.test.images)
         rebuilt = model.reconstruct(code)
         assert torch.equal(rebuilt, model.reconstruct(digits.test.images))
-        assert rebuilt.shape == digits.test.images.shape and 0 <= rebuilt.min() and rebuilt.max() <= 1
+        assert (
+            rebuilt.shape == digits.test.images.shape and 0 <= rebuilt.min() and rebuilt.max() <= 1
+        )
         assert metrics.psnr(digits.test.images, rebuilt) > 10
         train = model.codes(digits.train.images)
-        assert metrics.linear_accuracy(train.z, digits.train.labels, code.z, digits.test.labels) > 0.8
+        assert (
+            metrics.linear_accuracy(train.z, digits.train.labels, code.z, digits.test.labels) > 0.8
+        )
         figures.reconstructions(digits.test.images[:4], rebuilt[:4])
 
 
 def test_the_seed_decides_everything(digits):
     one, two, other = (
-        linear.dictionary(digits.train.images[:300], latents=10, passes=1, seed=seed).atoms for seed in (1, 1, 2)
+        linear.dictionary(digits.train.images[:300], latents=10, passes=1, seed=seed).atoms
+        for seed in (1, 1, 2)
     )
     assert np.array_equal(one, two) and not np.array_equal(one, other)
 
@@ -119,7 +140,8 @@ def test_bad_options_are_refused_in_one_line(digits, options, message):
 def test_what_cannot_be_is_refused(digits):
     for latents in (0, 65):
         with pytest.raises(
-            ConfigurationError, match=rf"^latents = {latents} is not allowed: choose 1 <= latents <= 64$"
+            ConfigurationError,
+            match=rf"^latents = {latents} is not allowed: choose 1 <= latents <= 64$",
         ):
             linear.pca(digits.train.images, latents)
     with pytest.raises(DataError):

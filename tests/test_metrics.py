@@ -41,13 +41,20 @@ def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-# ------------------------------------------------------------------------------------------------------- pictures
+# ----------------------------------------------------------------------------------------- pictures
 
 
 def test_psnr_is_the_hand_formula_image_by_image(rng):
     x, y = rng.random((2, 50, 3, 6, 5)).astype(np.float32)
-    by_hand = np.mean([10 * math.log10(1 / np.mean((a.astype(float) - b) ** 2)) for a, b in zip(x, y, strict=True)])
-    assert metrics.psnr(torch.from_numpy(x), torch.from_numpy(y)) == pytest.approx(by_hand, abs=1e-4)
+    by_hand = np.mean(
+        [
+            10 * math.log10(1 / np.mean((a.astype(float) - b) ** 2))
+            for a, b in zip(x, y, strict=True)
+        ]
+    )
+    assert metrics.psnr(torch.from_numpy(x), torch.from_numpy(y)) == pytest.approx(
+        by_hand, abs=1e-4
+    )
 
 
 def test_psnr_of_a_known_error_is_twenty_decibels():
@@ -91,11 +98,15 @@ def ssim_by_hand(x: np.ndarray, y: np.ndarray, window: int, sigma: float) -> flo
         ma, mb = average(a), average(b)
         va, vb, cov = average(a * a) - ma**2, average(b * b) - mb**2, average(a * b) - ma * mb
         c1, c2 = 0.01**2, 0.03**2
-        values.append(((2 * ma * mb + c1) * (2 * cov + c2) / ((ma**2 + mb**2 + c1) * (va + vb + c2))).mean())
+        values.append(
+            ((2 * ma * mb + c1) * (2 * cov + c2) / ((ma**2 + mb**2 + c1) * (va + vb + c2))).mean()
+        )
     return float(np.mean(values))
 
 
-@pytest.mark.parametrize(("side", "window", "sigma"), [(28, 11, 1.5), (8, 7, 1.5 * 7 / 11), (9, 9, 1.5 * 9 / 11)])
+@pytest.mark.parametrize(
+    ("side", "window", "sigma"), [(28, 11, 1.5), (8, 7, 1.5 * 7 / 11), (9, 9, 1.5 * 9 / 11)]
+)
 def test_ssim_is_the_published_formula_with_the_stated_window(rng, side, window, sigma):
     x = rng.random((6, 1, side, side)).astype(np.float32)
     y = np.clip(x + 0.2 * rng.standard_normal(x.shape), 0, 1).astype(np.float32)
@@ -117,7 +128,7 @@ def test_ssim_refuses_a_window_that_does_not_fit(window):
         metrics.ssim(x, x, window=window)
 
 
-# ---------------------------------------------------------------------------------------------------------- codes
+# -------------------------------------------------------------------------------------------- codes
 
 
 def made_code(n: int = 2000) -> Code:
@@ -160,7 +171,9 @@ def test_ever_and_always_are_strict_at_their_borders():
 def test_read_out_opens_more_gates_at_a_lower_threshold():
     code = metrics.read_out(made_code(), 0.25)
     assert code.z[:, 1].eq(2.0).all() and code.active[:, 1].all()
-    inferred = Code(torch.full((3, 2), 0.7), torch.zeros(3, 2, dtype=torch.bool), gamma=torch.full((3, 2), 0.4))
+    inferred = Code(
+        torch.full((3, 2), 0.7), torch.zeros(3, 2, dtype=torch.bool), gamma=torch.full((3, 2), 0.4)
+    )
     assert torch.equal(metrics.read_out(inferred, 0.3).z, inferred.z)
     with pytest.raises(ConfigurationError, match="no gamma"):
         metrics.read_out(code._replace(gamma=None), 0.3)
@@ -208,12 +221,16 @@ def test_codes_of_a_set_are_the_codes_of_its_batches(digits):
     assert code.z.shape == (1100, 4)
     assert torch.allclose(code.z, whole.z, atol=1e-6) and torch.equal(code.active, whole.active)
     assert torch.allclose(metrics.reconstruct(model, code), model.decode(whole.z).mean, atol=1e-6)
-    assert torch.allclose(metrics.reconstruct(model, images), metrics.reconstruct(model, data.to_tensor(images)))
+    assert torch.allclose(
+        metrics.reconstruct(model, images), metrics.reconstruct(model, data.to_tensor(images))
+    )
 
 
 def test_sampled_codes_differ_by_their_seed_alone(digits):
     model, images = tiny("vae"), digits.test.images[:20]
-    first, again = (metrics.codes(model, images, sampled=True, generator=seeded(1)).z for _ in range(2))
+    first, again = (
+        metrics.codes(model, images, sampled=True, generator=seeded(1)).z for _ in range(2)
+    )
     assert torch.equal(first, again)
     assert not torch.equal(first, metrics.codes(model, images, sampled=True, generator=seeded(2)).z)
     with pytest.raises(ConfigurationError, match="needs a generator"):
@@ -228,12 +245,14 @@ def test_psnr_thresholded_zeroes_exactly_the_small_values(digits):
     by_hand = metrics.psnr(images, model.decode(z).mean.detach())
     assert metrics.psnr_thresholded(model, images, cut, code) == pytest.approx(by_hand, abs=1e-5)
     assert metrics.psnr_thresholded(model, images, cut) == pytest.approx(by_hand, abs=1e-5)
-    assert metrics.psnr_thresholded(model, images, 0.0, code) == metrics.psnr(images, metrics.reconstruct(model, code))
+    assert metrics.psnr_thresholded(model, images, 0.0, code) == metrics.psnr(
+        images, metrics.reconstruct(model, code)
+    )
     with pytest.raises(ConfigurationError, match="threshold >= 0"):
         metrics.psnr_thresholded(model, images, -1.0, code)
 
 
-# ---------------------------------------------------------------------------------------------------------- bound
+# -------------------------------------------------------------------------------------------- bound
 
 
 def weights(model: models.Model) -> dict[str, np.ndarray]:
@@ -241,7 +260,9 @@ def weights(model: models.Model) -> dict[str, np.ndarray]:
 
 
 def numpy_heads(w: dict[str, np.ndarray], x: np.ndarray, heads: int) -> list[np.ndarray]:
-    hidden = np.maximum(x.reshape(len(x), -1) @ w["encoder.layers.1.weight"].T + w["encoder.layers.1.bias"], 0)
+    hidden = np.maximum(
+        x.reshape(len(x), -1) @ w["encoder.layers.1.weight"].T + w["encoder.layers.1.bias"], 0
+    )
     return np.split(hidden @ w["encoder.head.weight"].T + w["encoder.head.bias"], heads, axis=1)
 
 
@@ -256,8 +277,12 @@ def normal_log_density(z, mean, logvar):
     return -0.5 * (np.log(2 * np.pi) + logvar + (z - mean) ** 2 / np.exp(logvar))
 
 
-def numpy_bound(model: models.Model, x: np.ndarray, rng: np.random.Generator, draws: int) -> tuple[float, float]:
-    """Mean and standard error of log p(x, z) - log q(z | x) under q: KL and likelihood both by Monte Carlo."""
+def numpy_bound(
+    model: models.Model, x: np.ndarray, rng: np.random.Generator, draws: int
+) -> tuple[float, float]:
+    """Mean and standard error of log p(x, z) - log q(z | x) under q: KL and likelihood both by
+    Monte Carlo.
+    """
     w, sparse = weights(model), model.name == "vsc"
     mu, logvar, *v = numpy_heads(w, x, 3 if sparse else 2)
     estimates = []
@@ -267,7 +292,9 @@ def numpy_bound(model: models.Model, x: np.ndarray, rng: np.random.Generator, dr
         if sparse:
             gamma, alpha = expit(v[0]), model.config.alpha
             spike = rng.random(gamma.shape) < gamma
-            log_ratio = np.where(spike, log_ratio + np.log(alpha / gamma), np.log((1 - alpha) / (1 - gamma)))
+            log_ratio = np.where(
+                spike, log_ratio + np.log(alpha / gamma), np.log((1 - alpha) / (1 - gamma))
+            )
             slab = slab * spike
         estimates.append((numpy_log_likelihood(w, x, slab) + log_ratio.sum(1)).mean())
     return float(np.mean(estimates)), float(np.std(estimates) / math.sqrt(draws))
@@ -288,7 +315,9 @@ def test_elbo_is_a_numpy_monte_carlo_estimate(digits, rng, name, options):
 def test_elbo_has_the_spread_over_images_as_its_error(digits):
     model, images = tiny("vae"), digits.test.images[:60]
     found = metrics.elbo(model, images, seeded(), samples=100)
-    single = [metrics.elbo(model, images[i : i + 1], seeded(i), samples=100).elbo for i in range(60)]
+    single = [
+        metrics.elbo(model, images[i : i + 1], seeded(i), samples=100).elbo for i in range(60)
+    ]
     assert found.standard_error == pytest.approx(np.std(single, ddof=1) / math.sqrt(60), rel=0.05)
 
 
@@ -300,12 +329,14 @@ def test_elbo_takes_known_codes_and_refuses_no_samples(digits):
         metrics.elbo(model, images, seeded(), samples=0)
 
 
-@pytest.mark.parametrize("name", ["abp", "ae", "relu_sae", "short_run", "sparse_generator", "top_k"])
+@pytest.mark.parametrize(
+    "name", ["abp", "ae", "relu_sae", "short_run", "sparse_generator", "top_k"]
+)
 def test_models_without_a_bound_say_so(digits, name):
     assert metrics.elbo(tiny(name), digits.test.images[:5], seeded()) is None
 
 
-# ------------------------------------------------------------------------------------------------------ classifier
+# --------------------------------------------------------------------------------------- classifier
 
 
 def labelled(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -316,9 +347,19 @@ def labelled(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
 
 def test_accuracy_is_one_on_separable_codes_and_chance_on_noise(rng):
     x, y = labelled(rng, 400)
-    assert metrics.linear_accuracy(torch.from_numpy(x[:300]), y[:300], torch.from_numpy(x[300:]), y[300:]) == 1.0
+    assert (
+        metrics.linear_accuracy(
+            torch.from_numpy(x[:300]), y[:300], torch.from_numpy(x[300:]), y[300:]
+        )
+        == 1.0
+    )
     noise = rng.standard_normal((4000, 2))
-    assert metrics.linear_accuracy(noise[:3000], rng.integers(0, 2, 3000), noise[3000:], rng.integers(0, 2, 1000)) < 0.6
+    assert (
+        metrics.linear_accuracy(
+            noise[:3000], rng.integers(0, 2, 3000), noise[3000:], rng.integers(0, 2, 1000)
+        )
+        < 0.6
+    )
 
 
 def test_accuracy_divides_all_latents_by_one_number(rng):
@@ -329,7 +370,8 @@ def test_accuracy_divides_all_latents_by_one_number(rng):
 
 
 def test_accuracy_does_not_depend_on_the_scale_of_the_codes(rng):
-    # Without the division the penalty would leave codes this small to the intercept, which knows the commonest label.
+    # Without the division the penalty would leave codes this small to the intercept, which knows
+    # the commonest label.
     labels = (np.arange(1000) % 5 == 0).astype(int)
     codes = 1e-4 * (np.where(labels, 1.0, -1.0)[:, None] + 0.1 * rng.standard_normal((1000, 1)))
     assert metrics.linear_accuracy(codes, labels, codes, labels) == 1.0
@@ -344,7 +386,9 @@ def test_accuracy_learns_from_the_first_five_thousand_codes_only(rng):
 
 def test_accuracy_of_a_collapsed_code_is_that_of_the_commonest_label():
     labels = np.array([0, 0, 0, 1] * 50)
-    assert metrics.linear_accuracy(np.zeros((200, 3)), labels, np.zeros((200, 3)), labels) == pytest.approx(0.75)
+    assert metrics.linear_accuracy(
+        np.zeros((200, 3)), labels, np.zeros((200, 3)), labels
+    ) == pytest.approx(0.75)
 
 
 @pytest.mark.parametrize(
@@ -365,17 +409,21 @@ def test_fvu_is_one_for_the_average_image_and_a_share_of_its_error_else():
     x = torch.as_tensor(rng.random((30, 1, 5, 4)) ** 2).float()
     average = x.mean(0, keepdim=True).expand_as(x)
     assert metrics.fvu(x, x) == 0.0 and metrics.fvu(x, average) == pytest.approx(1.0, rel=1e-6)
-    assert metrics.fvu(x, average + 0.7 * (x - average)) == pytest.approx(0.09, rel=1e-4)  # 0.3 squared
+    assert metrics.fvu(x, average + 0.7 * (x - average)) == pytest.approx(
+        0.09, rel=1e-4
+    )  # 0.3 squared
     plane = x.flatten(1).numpy().astype(float)
     kept = PCA(3).fit(plane)
-    rebuilt = torch.as_tensor(kept.inverse_transform(kept.transform(plane))).float().reshape(x.shape)
+    rebuilt = (
+        torch.as_tensor(kept.inverse_transform(kept.transform(plane))).float().reshape(x.shape)
+    )
     explained = kept.explained_variance_ratio_.sum()
     assert metrics.fvu(x, rebuilt) == pytest.approx(1 - explained, rel=1e-4)
     with pytest.raises(DataError, match="no variance to explain"):
         metrics.fvu(x[:1].expand(4, 1, 5, 4), x[:4])
 
 
-# ---------------------------------------------------------------------------------------------------------- record
+# ------------------------------------------------------------------------------------------- record
 
 
 @pytest.mark.parametrize("name", models.names())
@@ -388,7 +436,9 @@ def test_a_record_is_plain_defined_and_complete(digits, name):
     has_bound = sparse or name in ("vae", "beta_vae", "beta_tcvae")
     assert (record["elbo"] is not None) is has_bound
     assert (record["accuracy_mu_gamma"] is not None) is sparse
-    assert (record["low_threshold"] is not None) is (sparse and name not in ("vsc_mixture", "vsc_uai"))
+    assert (record["low_threshold"] is not None) is (
+        sparse and name not in ("vsc_mixture", "vsc_uai")
+    )
     for key in ("elbo_paid", "sparsity_term", "pseudo_inputs_used"):
         assert (record[key] is not None) is (name in ("vsc_mixture", "vsc_uai"))
     assert record["test_images"] == 40
@@ -403,7 +453,9 @@ def test_a_record_holds_what_the_single_measures_give(digits):
     assert record["psnr_sampled"] < record["psnr"]
     assert record["on_per_image"] == pytest.approx((code.gamma > 0.5).sum(1).double().mean().item())
     assert record["low_threshold"] == pytest.approx(0.2)
-    assert record["low_on_per_image"] == pytest.approx((code.gamma > 0.2).sum(1).double().mean().item())
+    assert record["low_on_per_image"] == pytest.approx(
+        (code.gamma > 0.2).sum(1).double().mean().item()
+    )
     assert record["expected_on"] == pytest.approx(code.gamma.sum(1).mean().item())
     assert record["accuracy_mu_gamma"] == metrics.linear_accuracy(
         train.mu * train.gamma, digits.train.labels, code.mu * code.gamma, labels
@@ -414,7 +466,9 @@ def test_a_record_holds_what_the_single_measures_give(digits):
 
 
 def test_a_model_keeps_its_own_threshold_in_the_record(digits):
-    record = metrics.evaluate(tiny("vsc", threshold=0.9, gamma_bias=0.0), digits, seeded(), test_images=50)
+    record = metrics.evaluate(
+        tiny("vsc", threshold=0.9, gamma_bias=0.0), digits, seeded(), test_images=50
+    )
     looser = metrics.evaluate(tiny("vsc", gamma_bias=0.0), digits, seeded(), test_images=50)
     assert record["threshold"] == 0.9
     assert record["on_per_image"] < looser["on_per_image"]
@@ -427,7 +481,8 @@ def test_images_without_labels_leave_the_accuracies_empty(digits):
 
 
 def test_a_record_holds_no_infinity(digits):
-    # Halves everywhere are what a decoder with zero weights gives: a perfect reconstruction, of infinite PSNR.
+    # Halves everywhere are what a decoder with zero weights gives: a perfect reconstruction, of
+    # infinite PSNR.
     model = tiny("ae")
     for weight in model.decoder.parameters():
         torch.nn.init.zeros_(weight)

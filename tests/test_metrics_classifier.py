@@ -33,9 +33,15 @@ def test_the_net_is_at_chance_on_noise_and_does_not_mind_scale(rng):
     x, y = corners(rng, 900)
     parts = x[:600], y[:600], x[600:], y[600:]
     small = 1e-4 * torch.from_numpy(x)
-    assert metrics.network_accuracy(small[:600], y[:600], small[600:], y[600:]) == metrics.network_accuracy(*parts)
+    assert metrics.network_accuracy(
+        small[:600], y[:600], small[600:], y[600:]
+    ) == metrics.network_accuracy(*parts)
     noise = rng.standard_normal((1200, 3))
-    assert 0.4 < metrics.network_accuracy(noise[:600], y[:600], noise[600:], rng.integers(0, 2, 600)) < 0.6
+    assert (
+        0.4
+        < metrics.network_accuracy(noise[:600], y[:600], noise[600:], rng.integers(0, 2, 600))
+        < 0.6
+    )
     still = np.zeros((900, 2))
     commonest = max((y[600:] == 0).mean(), (y[600:] == 1).mean())
     assert metrics.network_accuracy(still[:600], y[:600], still[600:], y[600:]) in (
@@ -46,7 +52,9 @@ def test_the_net_is_at_chance_on_noise_and_does_not_mind_scale(rng):
 
 def test_a_seed_repeats_the_net(rng):
     x, y = corners(rng, 200)
-    first, again, other = (metrics.Classifier(x, y, hidden=3, seed=seed).network.coefs_[0] for seed in (0, 0, 1))
+    first, again, other = (
+        metrics.Classifier(x, y, hidden=3, seed=seed).network.coefs_[0] for seed in (0, 0, 1)
+    )
     assert np.array_equal(first, again) and not np.array_equal(first, other)
     assert first.shape == (2, 3)
 
@@ -87,11 +95,15 @@ def test_every_code_is_as_likely_to_be_labelled():
 def test_more_labels_read_more(rng):
     x, y = corners(rng, 700)
     x = np.hstack([x, 0.7 * rng.standard_normal((700, 8))])
-    found = metrics.accuracy_by_labels(x[:500], y[:500], x[500:], y[500:], counts=(10, 400), choices=2)
+    found = metrics.accuracy_by_labels(
+        x[:500], y[:500], x[500:], y[500:], counts=(10, 400), choices=2
+    )
     assert [row.labels for row in found] == [10, 400]
     assert found[0].accuracy + 0.1 < found[1].accuracy
     assert found[0].spread >= 0.0
-    one = metrics.accuracy_by_labels(x[:500], y[:500], x[500:], y[500:], counts=(50,), choices=1, classifier="linear")
+    one = metrics.accuracy_by_labels(
+        x[:500], y[:500], x[500:], y[500:], counts=(50,), choices=1, classifier="linear"
+    )
     chosen = labelled(y[:500], 50, np.random.default_rng([0, 0]))
     assert one[0].accuracy == metrics.linear_accuracy(x[chosen], y[chosen], x[500:], y[500:])
     assert math.isnan(one[0].spread)

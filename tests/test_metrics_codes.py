@@ -19,26 +19,37 @@ def test_conditional_codes_vary_along_the_open_latents_only():
     off = ~code.active.unsqueeze(1).expand_as(z)
     assert off.any() and (z[off] == 0).all()
     on = z[~off].view(-1)
-    assert on.mean().item() == pytest.approx(0.0, abs=0.03) and on.std().item() == pytest.approx(1.0, abs=0.03)
+    assert on.mean().item() == pytest.approx(0.0, abs=0.03) and on.std().item() == pytest.approx(
+        1.0, abs=0.03
+    )
 
 
 def test_a_generator_draws_from_its_wide_gaussian():
     model = tiny("sparse_generator", sigma1=2.0)
     active = torch.tensor([[True, False, True, False, False]])
     z = metrics.conditional_codes(model, Code(active.float(), active), 5000, seeded())
-    assert z[0, :, [0, 2]].std().item() == pytest.approx(2.0, rel=0.05) and (z[0, :, [1, 3, 4]] == 0).all()
+    assert (
+        z[0, :, [0, 2]].std().item() == pytest.approx(2.0, rel=0.05)
+        and (z[0, :, [1, 3, 4]] == 0).all()
+    )
 
 
 def test_a_learned_prior_draws_from_its_pseudo_inputs():
     model = typical("vsc_uai", pseudo_inputs=2)
     active = torch.ones(2, 5, dtype=torch.bool)
     code = Code(active.float(), active, weights=torch.eye(2))
-    z = metrics.conditional_codes(model, code, 20_000, seeded())  # image k takes pseudo-input k alone
+    z = metrics.conditional_codes(
+        model, code, 20_000, seeded()
+    )  # image k takes pseudo-input k alone
     with torch.no_grad():
         prior = model.prior()
-    assert torch.allclose(z.mean(1), prior.mu, atol=0.03 * float((0.5 * prior.logvar).exp().max()) + 0.01)
+    assert torch.allclose(
+        z.mean(1), prior.mu, atol=0.03 * float((0.5 * prior.logvar).exp().max()) + 0.01
+    )
     assert torch.allclose(z.std(1), (0.5 * prior.logvar).exp(), rtol=0.03)
-    shared = metrics.conditional_codes(model, code._replace(weights=torch.full((2, 2), 3.0)), 20_000, seeded())
+    shared = metrics.conditional_codes(
+        model, code._replace(weights=torch.full((2, 2), 3.0)), 20_000, seeded()
+    )
     pooled = learned_prior.pool(torch.full((2, 2), 0.5), prior.gamma, prior.mu, prior.logvar)
     assert torch.allclose(shared.mean(1), pooled.mu, atol=0.05)
 

@@ -41,7 +41,9 @@ def test_coefficient_collapse_looks_at_the_code_alone():
     assert metrics.coefficient_collapsed(code, threshold=0.05) == pytest.approx(4 / 5)
 
 
-@pytest.mark.parametrize(("options", "named"), [({"images": 0.0}, "images = 0"), ({"threshold": -1}, "threshold = -1")])
+@pytest.mark.parametrize(
+    ("options", "named"), [({"images": 0.0}, "images = 0"), ({"threshold": -1}, "threshold = -1")]
+)
 def test_collapse_refuses_what_is_no_share(options, named):
     with pytest.raises(ConfigurationError, match=named):
         metrics.coefficient_collapsed(gaussian_code(torch.zeros(3, 2)), **options)
@@ -96,14 +98,20 @@ def test_aggregate_sparsity_is_the_mean_of_gamma_beside_alpha():
     code = Code(gamma, gamma > 0.5, gamma, gamma, gamma)
     found = metrics.aggregate_sparsity(model_of(2, "vsc", alpha=0.2), code)
     assert (found.alpha, found.drawn, found.hard) == pytest.approx((0.2, 0.4, 0.25))
-    assert found.nats == pytest.approx(2 * (0.4 * math.log(2.0) + 0.6 * math.log(0.6 / 0.8)), abs=1e-6)
+    assert found.nats == pytest.approx(
+        2 * (0.4 * math.log(2.0) + 0.6 * math.log(0.6 / 0.8)), abs=1e-6
+    )
 
 
 def test_a_collapsed_code_matches_its_prior_perfectly():
     gamma = torch.full((50, 4), 0.2)
     code = Code(0 * gamma, gamma > 0.5, gamma, gamma, gamma)
     found = metrics.aggregate_sparsity(model_of(4, "vsc", alpha=0.2), code)
-    assert found.drawn == pytest.approx(0.2) and found.nats == pytest.approx(0.0, abs=1e-9) and found.hard == 0.0
+    assert (
+        found.drawn == pytest.approx(0.2)
+        and found.nats == pytest.approx(0.0, abs=1e-9)
+        and found.hard == 0.0
+    )
 
 
 def test_aggregate_sparsity_needs_a_gamma_and_an_alpha():

@@ -35,7 +35,7 @@ def faces() -> np.ndarray:
     return present * rng.normal(0.0, smiley.VALUE_SD, present.shape)
 
 
-# -------------------------------------------------------------------------------------------------- correlations
+# ------------------------------------------------------------------------------------- correlations
 
 
 @pytest.mark.parametrize("magnitudes", [True, False])
@@ -46,7 +46,9 @@ def test_correlations_are_scipys(rng, magnitudes):
     size = np.abs if magnitudes else np.asarray
     for f in range(3):
         for j in range(2):
-            assert found[f, j] == pytest.approx(abs(pearsonr(size(v[:, f]), size(z[:, j])).statistic), abs=1e-12)
+            assert found[f, j] == pytest.approx(
+                abs(pearsonr(size(v[:, f]), size(z[:, j])).statistic), abs=1e-12
+            )
 
 
 def test_latents_that_never_move_correlate_with_nothing(rng):
@@ -81,7 +83,9 @@ def test_the_floor_of_smiley_is_the_closed_form(faces):
 
 def test_a_perfect_code_finds_its_blocks_and_a_random_one_has_no_contrast(faces, rng):
     order, scale = rng.permutation(18), rng.uniform(0.1, 3.0, 18)
-    found = metrics.blocks(metrics.absolute_correlation(faces, (faces * scale)[:, order]), smiley.ATTRIBUTE_OF_FACTOR)
+    found = metrics.blocks(
+        metrics.absolute_correlation(faces, (faces * scale)[:, order]), smiley.ATTRIBUTE_OF_FACTOR
+    )
     assert (found.of_latent == smiley.ATTRIBUTE_OF_FACTOR[order]).all()
     floor = metrics.block_floor(faces, smiley.ATTRIBUTE_OF_FACTOR)
     assert found.contrast == pytest.approx(floor.perfect)
@@ -92,7 +96,9 @@ def test_a_perfect_code_finds_its_blocks_and_a_random_one_has_no_contrast(faces,
 def test_presence_bits_beat_the_perfect_code_by_contrast(faces):
     bits = faces[:, [0, 4, 10, 13]] != 0
     floor = metrics.block_floor(faces, smiley.ATTRIBUTE_OF_FACTOR)
-    found = metrics.blocks(metrics.absolute_correlation(faces, bits.astype(float)), smiley.ATTRIBUTE_OF_FACTOR)
+    found = metrics.blocks(
+        metrics.absolute_correlation(faces, bits.astype(float)), smiley.ATTRIBUTE_OF_FACTOR
+    )
     assert found.inside == pytest.approx(floor.presence, abs=0.005)
     assert found.contrast > floor.perfect
 
@@ -103,7 +109,7 @@ def test_blocks_that_do_not_fit_are_refused(of_factor):
         metrics.blocks(np.ones((3, 2)), of_factor)
 
 
-# ---------------------------------------------------------------------------------------------------------- MIG
+# ---------------------------------------------------------------------------------------------- MIG
 
 
 def test_classes_have_equal_widths_and_zeros_apart():
@@ -126,7 +132,9 @@ def test_information_is_scikit_learns(rng, factors):
 def test_mig_is_one_for_a_perfect_code_and_about_zero_for_a_random_one(factors, rng):
     order = rng.permutation(5)
     found = metrics.mig(-2.0 * factors[:, order], factors)
-    assert found.gap == pytest.approx(1.0, abs=0.03)  # what is missing is the count's own error, (20 - 1)^2 / 2N nats
+    assert found.gap == pytest.approx(
+        1.0, abs=0.03
+    )  # what is missing is the count's own error, (20 - 1)^2 / 2N nats
     assert (order[found.latent] == np.arange(5)).all()
     assert found.of_factor.mean() == pytest.approx(found.gap)
     assert metrics.mig(rng.standard_normal((N, 8)), factors).gap < 0.01
@@ -159,7 +167,7 @@ def test_mig_counts_a_still_factor_as_nothing_and_refuses_one_latent(factors):
         metrics.mig(factors[:-1], factors)
 
 
-# ---------------------------------------------------------------------------------------------------------- DCI
+# ---------------------------------------------------------------------------------------------- DCI
 
 
 @pytest.fixture
@@ -190,7 +198,9 @@ def test_dci_of_a_rotated_code_is_lower(few):
 def test_dci_tells_disentangled_from_complete(few):
     doubled = metrics.dci(np.hstack([few, few]), few)  # importance in halves: C = 1 - ln 2 / ln 8
     assert doubled.disentanglement > 0.95 and doubled.completeness == pytest.approx(2 / 3, abs=0.12)
-    shared = metrics.dci(np.column_stack([few[:, 0] + 10 * np.round(4 * few[:, 1]), few[:, 2:]]), few)
+    shared = metrics.dci(
+        np.column_stack([few[:, 0] + 10 * np.round(4 * few[:, 1]), few[:, 2:]]), few
+    )
     assert shared.disentanglement < shared.completeness
 
 

@@ -70,7 +70,9 @@ def factorised(options: dict) -> models.Model:
     mean, covariance = true_posterior()
     logvar = np.log(np.diag(covariance)) + 0.3
     return (
-        linear_model("vsc", mean, logvar, [0.5, -0.5, 0.0], **options) if options else linear_model("vae", mean, logvar)
+        linear_model("vsc", mean, logvar, [0.5, -0.5, 0.0], **options)
+        if options
+        else linear_model("vae", mean, logvar)
     )
 
 
@@ -121,7 +123,9 @@ def test_the_log_ratio_has_the_kl_as_its_mean(name):
     model = typical(name, **options)
     x = images(2)
     wanted = model.kl(model.encode(x)).sum(1).detach().double()
-    draws = torch.stack([log_ratio(model, model.sample_code(x, seeded(i))) for i in range(1500)]).detach()
+    draws = torch.stack(
+        [log_ratio(model, model.sample_code(x, seeded(i))) for i in range(1500)]
+    ).detach()
     error = draws.std(0) / math.sqrt(len(draws))
     assert (draws.mean(0) - wanted).abs().lt(5 * error + 1e-4).all()
 
@@ -129,7 +133,9 @@ def test_the_log_ratio_has_the_kl_as_its_mean(name):
 def test_a_learned_prior_is_paid_for():
     model, x = typical("vsc_uai"), images(30)
     one = metrics.importance_bound(model, x.repeat(40, 1, 1, 1), seeded(), draws=1)
-    assert one.bound == pytest.approx(metrics.elbo(model, x, seeded(1), samples=40).paid, abs=5 * one.standard_error)
+    assert one.bound == pytest.approx(
+        metrics.elbo(model, x, seeded(1), samples=40).paid, abs=5 * one.standard_error
+    )
     assert metrics.importance_bound(model, x, seeded(), draws=20).bound > one.bound
 
 

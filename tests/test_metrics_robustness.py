@@ -45,22 +45,33 @@ def test_models_take_any_pixels_inside_the_block_only(name):
 def test_rows_of_the_table_are_what_the_single_measures_give(digits):
     model = tiny("vae")
     found = metrics.robustness(model, digits, sigmas=(0.0, 0.4), test_images=60)
-    assert [(row.sigma, row.clipped) for row in found] == [(0.0, True), (0.4, True), (0.0, False), (0.4, False)]
+    assert [(row.sigma, row.clipped) for row in found] == [
+        (0.0, True),
+        (0.4, True),
+        (0.0, False),
+        (0.4, False),
+    ]
     x = data.to_tensor(digits.test.images[:60])
     noisy = (x + 0.4 * torch.randn(x.shape, generator=seeded(0))).clamp(0, 1)
     denoised = metrics.reconstruct(model, noisy)
     assert found[1].ssim == pytest.approx(metrics.ssim(x, denoised), abs=1e-6)
     assert found[1].ssim_noisy == pytest.approx(metrics.ssim(x, noisy), abs=1e-6)
     assert found[1].ssim_printed == pytest.approx(metrics.ssim(noisy, denoised), abs=1e-6)
-    assert found[0].ssim_noisy == pytest.approx(1.0) and found[0].ssim == pytest.approx(found[0].ssim_printed)
+    assert found[0].ssim_noisy == pytest.approx(1.0) and found[0].ssim == pytest.approx(
+        found[0].ssim_printed
+    )
     assert found[0][2:] == found[2][2:]  # no noise, nothing to clip
 
 
 def test_a_model_that_does_nothing_keeps_the_noise(digits, monkeypatch):
     # Its code is the image: what a denoiser has to beat, and what scores 1 on the paper's wording.
     model = tiny("ae", latents=64)
-    monkeypatch.setattr(model, "encode", lambda x: Code(model.check(x).flatten(1), x.flatten(1) > -9), raising=False)
-    monkeypatch.setattr(model, "decode", lambda z: type("Same", (), {"mean": z.unflatten(1, SHAPE)}), raising=False)
+    monkeypatch.setattr(
+        model, "encode", lambda x: Code(model.check(x).flatten(1), x.flatten(1) > -9), raising=False
+    )
+    monkeypatch.setattr(
+        model, "decode", lambda z: type("Same", (), {"mean": z.unflatten(1, SHAPE)}), raising=False
+    )
     found = metrics.robustness(model, digits, sigmas=(0.0, 0.5), test_images=300)
     for row in found:
         assert row.ssim == pytest.approx(row.ssim_noisy) and row.ssim_printed == pytest.approx(1.0)
@@ -84,7 +95,13 @@ def test_a_classifier_fitted_before_and_fewer_images_for_ssim_change_nothing_els
     fitted = metrics.Classifier(flat, digits.train.labels)
     whole = metrics.robustness(model, digits, sigmas=(0.4,), clipped=(True,), test_images=80)[0]
     given = metrics.robustness(
-        model, digits, sigmas=(0.4,), clipped=(True,), test_images=80, of_images=fitted, ssim_images=30
+        model,
+        digits,
+        sigmas=(0.4,),
+        clipped=(True,),
+        test_images=80,
+        of_images=fitted,
+        ssim_images=30,
     )[0]
     fewer = metrics.robustness(model, digits, sigmas=(0.4,), clipped=(True,), test_images=30)[0]
     assert given[:4] == whole[:4] and given.ssim != whole.ssim
@@ -97,7 +114,9 @@ def test_a_classifier_fitted_before_and_fewer_images_for_ssim_change_nothing_els
         def predict(self, codes):
             return np.full(len(codes), 9)
 
-    of_nines = metrics.robustness(model, digits, (0.4,), (True,), 80, of_images=Nine(flat, digits.train.labels))[0]
+    of_nines = metrics.robustness(
+        model, digits, (0.4,), (True,), 80, of_images=Nine(flat, digits.train.labels)
+    )[0]
     assert of_nines.accuracy == (digits.test.labels[:80] == 9).mean()
     with pytest.raises(ConfigurationError, match="ssim_images = 0"):
         metrics.robustness(model, digits, ssim_images=0)

@@ -1,4 +1,6 @@
-"""The two-Gaussian mixture: density, score and posterior against SymPy, SciPy and Bayes; the draws against the density."""
+"""The two-Gaussian mixture: density, score and posterior against SymPy, SciPy and Bayes; the draws
+against the density.
+"""
 
 import math
 
@@ -46,31 +48,48 @@ def symbolic_score(alpha: float, sigma1: float, sigma2: float):
     return sympy.lambdify(z, sympy.diff(sympy.log(density), z).subs(exact), "mpmath")
 
 
-# ----------------------------------------------------------------------------------------------- density
+# ------------------------------------------------------------------------------------------ density
 
 
 def test_values_that_the_errata_worked_out():
-    """Log-density, score and posterior at the test points of the errata, computed there without this library."""
+    """Log-density, score and posterior at the test points of the errata, computed there without
+    this library.
+    """
     for (alpha, sigma1, sigma2, z), log_prob, score in (
         ((0.01, 1.0, 0.1, 0.3), -3.04305, -27.62478),
         ((0.3, 1.3, 0.4, 0.7), -1.46696, -3.00726),
     ):
         point = torch.tensor([z], dtype=torch.float64)
-        assert spike_slab.mixture_log_prob(point, alpha, sigma1, sigma2).item() == pytest.approx(log_prob, abs=5e-6)
+        assert spike_slab.mixture_log_prob(point, alpha, sigma1, sigma2).item() == pytest.approx(
+            log_prob, abs=5e-6
+        )
         for form in SCORES:
             assert form(point, alpha, sigma1, sigma2).item() == pytest.approx(score, abs=5e-6)
-    for z, sigma2, responsibility in ((0.2, 0.1, 0.0073), (0.373, 0.1, 0.5), (1.130, math.sqrt(0.1), 0.5)):
-        found = spike_slab.mixture_responsibility(torch.tensor([z], dtype=torch.float64), 0.01, 1.0, sigma2)
+    for z, sigma2, responsibility in (
+        (0.2, 0.1, 0.0073),
+        (0.373, 0.1, 0.5),
+        (1.130, math.sqrt(0.1), 0.5),
+    ):
+        found = spike_slab.mixture_responsibility(
+            torch.tensor([z], dtype=torch.float64), 0.01, 1.0, sigma2
+        )
         assert found.item() == pytest.approx(responsibility, abs=0.01 * max(responsibility, 0.3))
 
 
 @pytest.mark.parametrize(("alpha", "sigma2"), SETTINGS)
 def test_density_integrates_to_one(alpha, sigma2):
     def density(z):
-        return spike_slab.mixture_log_prob(torch.tensor(z, dtype=torch.float64), alpha, 1.0, sigma2).exp().item()
+        return (
+            spike_slab.mixture_log_prob(torch.tensor(z, dtype=torch.float64), alpha, 1.0, sigma2)
+            .exp()
+            .item()
+        )
 
     # Pieces, so that quadrature does not step over the narrow component.
-    total = sum(integrate.quad(density, a, b, epsabs=1e-11)[0] for a, b in ((0, sigma2), (sigma2, 1), (1, 4), (4, 12)))
+    total = sum(
+        integrate.quad(density, a, b, epsabs=1e-11)[0]
+        for a, b in ((0, sigma2), (sigma2, 1), (1, 4), (4, 12))
+    )
     assert 2 * total == pytest.approx(1.0, abs=1e-9)
 
 
@@ -80,22 +99,32 @@ def test_log_density_is_that_of_scipy(alpha, sigma2, dtype, error):
     z = grid(dtype)
     expected = log_density(z.double().numpy(), alpha, 1.3, sigma2)
     np.testing.assert_allclose(
-        spike_slab.mixture_log_prob(z, alpha, 1.3, sigma2).double(), expected, rtol=error, atol=error
+        spike_slab.mixture_log_prob(z, alpha, 1.3, sigma2).double(),
+        expected,
+        rtol=error,
+        atol=error,
     )
 
 
 @given(codes, weights, narrow)
 def test_log_density_lies_between_its_larger_component_and_twice_that(z, alpha, sigma2):
-    value = spike_slab.mixture_log_prob(torch.tensor(z, dtype=torch.float64), alpha, 1.0, sigma2).item()
-    larger = max(math.log(alpha) + stats.norm.logpdf(z), math.log1p(-alpha) + stats.norm.logpdf(z, scale=sigma2))
+    value = spike_slab.mixture_log_prob(
+        torch.tensor(z, dtype=torch.float64), alpha, 1.0, sigma2
+    ).item()
+    larger = max(
+        math.log(alpha) + stats.norm.logpdf(z),
+        math.log1p(-alpha) + stats.norm.logpdf(z, scale=sigma2),
+    )
     assert larger - 1e-9 <= value <= larger + math.log(2) + 1e-9
 
 
-# ------------------------------------------------------------------------------------------------- score
+# -------------------------------------------------------------------------------------------- score
 
 
 @pytest.mark.parametrize("form", SCORES)
-@pytest.mark.parametrize(("alpha", "sigma1", "sigma2"), [(0.01, 1.0, 0.1), (0.3, 1.3, 0.4), (0.9, 1.0, math.sqrt(0.1))])
+@pytest.mark.parametrize(
+    ("alpha", "sigma1", "sigma2"), [(0.01, 1.0, 0.1), (0.3, 1.3, 0.4), (0.9, 1.0, math.sqrt(0.1))]
+)
 def test_score_is_the_derivative_that_sympy_takes(form, alpha, sigma1, sigma2):
     derivative = symbolic_score(alpha, sigma1, sigma2)
     z = torch.cat([torch.linspace(-20, 20, 41), torch.linspace(-1, 1, 40)]).double()
@@ -109,9 +138,15 @@ def test_score_is_the_derivative_that_sympy_takes(form, alpha, sigma1, sigma2):
 def test_score_agrees_with_finite_differences(form, alpha, sigma2):
     z, h = grid(torch.float64), 1e-5
     # The four-point rule: its error is of fourth order in h.
-    near = log_density((z + h).numpy(), alpha, 1.0, sigma2) - log_density((z - h).numpy(), alpha, 1.0, sigma2)
-    far = log_density((z + 2 * h).numpy(), alpha, 1.0, sigma2) - log_density((z - 2 * h).numpy(), alpha, 1.0, sigma2)
-    np.testing.assert_allclose(form(z, alpha, 1.0, sigma2), (8 * near - far) / (12 * h), rtol=1e-7, atol=1e-7)
+    near = log_density((z + h).numpy(), alpha, 1.0, sigma2) - log_density(
+        (z - h).numpy(), alpha, 1.0, sigma2
+    )
+    far = log_density((z + 2 * h).numpy(), alpha, 1.0, sigma2) - log_density(
+        (z - 2 * h).numpy(), alpha, 1.0, sigma2
+    )
+    np.testing.assert_allclose(
+        form(z, alpha, 1.0, sigma2), (8 * near - far) / (12 * h), rtol=1e-7, atol=1e-7
+    )
 
 
 @pytest.mark.parametrize("form", SCORES)
@@ -128,7 +163,9 @@ def test_score_in_single_precision_agrees_with_autograd_and_with_double(form, al
 
 @pytest.mark.parametrize("form", SCORES)
 def test_printed_slips_of_the_score_would_be_caught(form):
-    """R for R_2 (E12), a positive R_2, and the exponent without its half (E17) are all far off at z = 0.3."""
+    """R for R_2 (E12), a positive R_2, and the exponent without its half (E17) are all far off at z
+    = 0.3.
+    """
     alpha, sigma2, z = 0.01, 0.1, 0.3
     r1, r2 = (1 - alpha) / (alpha * sigma2), (sigma2**2 - 1) / sigma2**2
 
@@ -138,7 +175,11 @@ def test_printed_slips_of_the_score_would_be_caught(form):
 
     right = form(torch.tensor(z, dtype=torch.float64), alpha, 1.0, sigma2).item()
     assert right == pytest.approx(closed(r2, r2 * z**2 / 2), rel=1e-12)
-    for slip in (closed(r2, -(r2**2) * z**2 / 2), closed(-r2, -r2 * z**2 / 2), closed(r2, r2 * z**2)):
+    for slip in (
+        closed(r2, -(r2**2) * z**2 / 2),
+        closed(-r2, -r2 * z**2 / 2),
+        closed(r2, r2 * z**2),
+    ):
         assert abs(slip - right) > 1.0
 
 
@@ -171,7 +212,7 @@ def test_everything_is_finite_for_huge_codes_in_single_precision(alpha, sigma2):
         assert torch.isfinite(values).all()
 
 
-# --------------------------------------------------------------------------------------------- posterior
+# ---------------------------------------------------------------------------------------- posterior
 
 
 @pytest.mark.parametrize(("alpha", "sigma2"), SETTINGS)
@@ -191,10 +232,12 @@ def test_responsibility_rises_with_distance_from_zero(one, other, alpha, sigma2)
 
 
 def test_responsibility_is_certain_when_there_is_one_component():
-    assert spike_slab.mixture_responsibility(grid(torch.float32), 1.0, 1.0, 0.1).unique().tolist() == [1.0]
+    assert spike_slab.mixture_responsibility(
+        grid(torch.float32), 1.0, 1.0, 0.1
+    ).unique().tolist() == [1.0]
 
 
-# ------------------------------------------------------------------------------------------------- draws
+# -------------------------------------------------------------------------------------------- draws
 
 
 DRAWS = 400_000
@@ -203,13 +246,19 @@ DRAWN = [(0.01, 0.1), (0.3, math.sqrt(0.1)), (0.9, 0.1), (1.0, 0.1)]
 
 def draw(alpha: float, sigma2: float) -> np.ndarray:
     generator = torch.Generator().manual_seed(17)
-    return spike_slab.mixture_sample((DRAWS // 8, 8), alpha, 1.5, sigma2, generator=generator).double().numpy()
+    return (
+        spike_slab.mixture_sample((DRAWS // 8, 8), alpha, 1.5, sigma2, generator=generator)
+        .double()
+        .numpy()
+    )
 
 
 def weighted_sum(alpha: float, sigma2: float) -> np.ndarray:
     """What released code draws instead: it adds the two Gaussians, weighed."""
     rng = np.random.default_rng(17)
-    return alpha * 1.5 * rng.standard_normal(DRAWS) + (1 - alpha) * sigma2 * rng.standard_normal(DRAWS)
+    return alpha * 1.5 * rng.standard_normal(DRAWS) + (1 - alpha) * sigma2 * rng.standard_normal(
+        DRAWS
+    )
 
 
 def moment(power: int, alpha: float, sigma2: float) -> float:
@@ -238,7 +287,9 @@ def test_draws_have_the_mixtures_moments(alpha, sigma2):
 @pytest.mark.parametrize(("alpha", "sigma2"), DRAWN[:3])
 def test_draws_have_the_mixtures_tail(alpha, sigma2):
     beyond = 3 * sigma2
-    exact = 2 * (alpha * stats.norm.sf(beyond, scale=1.5) + (1 - alpha) * stats.norm.sf(beyond, scale=sigma2))
+    exact = 2 * (
+        alpha * stats.norm.sf(beyond, scale=1.5) + (1 - alpha) * stats.norm.sf(beyond, scale=sigma2)
+    )
     error = math.sqrt(exact * (1 - exact) / DRAWS)
     assert abs((np.abs(draw(alpha, sigma2)) > beyond).mean() - exact) <= 4 * error
     assert abs((np.abs(weighted_sum(alpha, sigma2)) > beyond).mean() - exact) > 4 * error
@@ -263,12 +314,13 @@ def test_every_draw_has_a_component_of_its_own():
 
 def test_draws_are_repeated_by_their_generator():
     one, two, other = (
-        spike_slab.mixture_sample((50,), 0.3, generator=torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)
+        spike_slab.mixture_sample((50,), 0.3, generator=torch.Generator().manual_seed(seed))
+        for seed in (1, 1, 2)
     )
     assert torch.equal(one, two) and not torch.equal(one, other)
 
 
-# ----------------------------------------------------------------------------------------- out of range
+# ------------------------------------------------------------------------------------- out of range
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,9 @@ def test_samples_are_images(name):
     model = typical(name)
     drawn = model.sample(9, seeded())
     assert drawn.shape == (9, *SHAPE) and 0 <= drawn.min() and drawn.max() <= 1
-    assert torch.equal(drawn, model.sample(9, seeded())) and not torch.equal(drawn, model.sample(9, seeded(2)))
+    assert torch.equal(drawn, model.sample(9, seeded())) and not torch.equal(
+        drawn, model.sample(9, seeded(2))
+    )
     assert not drawn.requires_grad
 
 
@@ -69,7 +71,9 @@ def test_terms_sum_to_the_total(name, likelihood):
     model = tiny(name, likelihood=likelihood)
     found = loss(model)
     assert found.total.shape == ()
-    assert found.total.item() == pytest.approx(sum(term.item() for term in found.terms.values()), rel=1e-6)
+    assert found.total.item() == pytest.approx(
+        sum(term.item() for term in found.terms.values()), rel=1e-6
+    )
     assert "reconstruction" in found.terms
     found.total.backward()
     assert all(torch.isfinite(weight.grad).all() for weight in model.parameters())
@@ -78,7 +82,9 @@ def test_terms_sum_to_the_total(name, likelihood):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_loss_is_a_mean_over_the_batch(name):
-    """The same images twice in a batch change nothing, up to the noise of the draws (here none or far less)."""
+    """The same images twice in a batch change nothing, up to the noise of the draws (here none or
+    far less).
+    """
     model, x = tiny(name), images(1)
     with torch.no_grad():
         few = torch.stack([model.loss(x.expand(250, *SHAPE), 0, seeded(s)).total for s in range(2)])

@@ -1,4 +1,6 @@
-"""Likelihoods against torch.distributions; encoders and decoders as the widget and the models rely on them."""
+"""Likelihoods against torch.distributions; encoders and decoders as the widget and the models rely
+on them.
+"""
 
 import math
 
@@ -28,12 +30,15 @@ def same_weights():
     torch.manual_seed(4)
 
 
-# ------------------------------------------------------------------------------------------- likelihoods
+# -------------------------------------------------------------------------------------- likelihoods
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_bernoulli_is_the_sum_over_pixels_of_coins(shape):
-    logits, x = 3 * torch.randn(5, *shape, generator=seeded()), torch.rand(5, *shape, generator=seeded(1))
+    logits, x = (
+        3 * torch.randn(5, *shape, generator=seeded()),
+        torch.rand(5, *shape, generator=seeded(1)),
+    )
     x[0], x[1] = x[0].round(), 0.0
     coins = Bernoulli(logits=logits.double(), validate_args=False)
     likelihood = networks.Bernoulli(logits)
@@ -44,7 +49,9 @@ def test_bernoulli_is_the_sum_over_pixels_of_coins(shape):
 
 def test_bernoulli_is_finite_for_a_certain_pixel():
     logits = torch.tensor([200.0, -200.0]).reshape(1, 1, 1, 2)
-    assert networks.Bernoulli(logits).log_prob(1.0 - logits.sigmoid()).item() == pytest.approx(-400.0)
+    assert networks.Bernoulli(logits).log_prob(1.0 - logits.sigmoid()).item() == pytest.approx(
+        -400.0
+    )
 
 
 @pytest.mark.parametrize("sigma", [0.05, 0.3, 2.0])
@@ -96,17 +103,21 @@ def test_learned_variance_has_a_floor():
 def test_one_sigma_and_an_image_of_sigmas_agree():
     mean, x = torch.rand(2, 3, 1, 4, 4, generator=seeded())
     one = networks.Gaussian(mean, torch.tensor(-1.3)).log_prob(x)
-    torch.testing.assert_close(one, networks.Gaussian(mean, torch.full_like(mean, -1.3)).log_prob(x))
+    torch.testing.assert_close(
+        one, networks.Gaussian(mean, torch.full_like(mean, -1.3)).log_prob(x)
+    )
 
 
-# ---------------------------------------------------------------------------------------------- networks
+# ----------------------------------------------------------------------------------------- networks
 
 
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
 @pytest.mark.parametrize("network", ["mlp", "conv"])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_shapes(shape, network, likelihood):
-    decoder = Decoder(shape, latents=5, likelihood=likelihood, network=network, hidden=11, hidden_layers=2)
+    decoder = Decoder(
+        shape, latents=5, likelihood=likelihood, network=network, hidden=11, hidden_layers=2
+    )
     found = decoder(torch.randn(7, 5, generator=seeded()))
     x = torch.rand(7, *shape, generator=seeded())
     assert found.mean.shape == (7, *shape) and found.log_prob(x).shape == (7,)
@@ -123,11 +134,15 @@ def test_mean_is_the_sigmoid_of_the_first_channels(network, likelihood):
     """What the widget computes in the browser from the same weights."""
     decoder = Decoder((3, 8, 8), latents=4, likelihood=likelihood, network=network, hidden=9)
     z = torch.randn(6, 4, generator=seeded())
-    torch.testing.assert_close(decoder(z).mean, torch.sigmoid(outputs(decoder, z)[:, :3]), rtol=0, atol=0)
+    torch.testing.assert_close(
+        decoder(z).mean, torch.sigmoid(outputs(decoder, z)[:, :3]), rtol=0, atol=0
+    )
 
 
 def test_layers_of_a_decoder_are_those_that_the_widget_knows():
-    mlp = Decoder((1, 8, 8), latents=4, likelihood="gaussian_learned", hidden=9, hidden_layers=2).layers
+    mlp = Decoder(
+        (1, 8, 8), latents=4, likelihood="gaussian_learned", hidden=9, hidden_layers=2
+    ).layers
     assert [type(layer) for layer in mlp] == [nn.Linear, nn.ReLU, nn.Linear, nn.ReLU, nn.Linear]
     assert (mlp[0].in_features, mlp[0].out_features, mlp[-1].out_features) == (4, 9, 2 * 64)
     conv = Decoder((3, 8, 8), latents=4, network="conv", hidden=9).layers
@@ -146,7 +161,9 @@ def test_convolutional_encoder_sees_neighbourhoods():
     assert moved.shape == (4, 4) and moved[0, 0] and not moved[2:].any() and not moved[:, 2:].any()
 
 
-@pytest.mark.parametrize("made", [lambda s: Encoder(s, 2, 1, "conv"), lambda s: Decoder(s, 2, network="conv")])
+@pytest.mark.parametrize(
+    "made", [lambda s: Encoder(s, 2, 1, "conv"), lambda s: Decoder(s, 2, network="conv")]
+)
 @pytest.mark.parametrize("shape", [(1, 8, 10), (1, 27, 28)])
 def test_sides_that_cannot_be_halved_twice_are_refused(made, shape):
     message = rf"'conv'.*{shape[1]} x {shape[2]} pixels.*multiples of 4, or network = 'mlp'"

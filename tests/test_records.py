@@ -23,7 +23,10 @@ def folder(tmp_path):
 
 def test_seeds_of_a_run_come_together(folder):
     runs = records.read(folder)
-    assert {name: len(seeds) for name, seeds in runs.items()} == {"vae-mnist": 3, "short-run-mnist": 1}
+    assert {name: len(seeds) for name, seeds in runs.items()} == {
+        "vae-mnist": 3,
+        "short-run-mnist": 1,
+    }
 
 
 def test_summary_is_mean_and_range(folder):
@@ -33,7 +36,9 @@ def test_summary_is_mean_and_range(folder):
 
 
 def test_a_model_without_a_bound_shows_none(folder):
-    text = records.table(records.read(folder), {"elbo": "ELBO (nats)", "psnr": "PSNR (dB)"}, ["short-run-mnist"])
+    text = records.table(
+        records.read(folder), {"elbo": "ELBO (nats)", "psnr": "PSNR (dB)"}, ["short-run-mnist"]
+    )
     assert text.splitlines()[-1] == "| short-run-mnist | 1 | none | 25.0 |"
 
 
@@ -47,7 +52,11 @@ def test_unknown_run_and_metric_are_refused_by_name(folder):
 
 def test_a_record_older_than_a_number_shows_none(folder):
     write(folder, "vae-mnist", 3, elbo=-100.0, fvu=0.1)
-    assert records.summarise(records.read(folder)["vae-mnist"], "fvu") == (pytest.approx(0.1), 0.0, 1)
+    assert records.summarise(records.read(folder)["vae-mnist"], "fvu") == (
+        pytest.approx(0.1),
+        0.0,
+        1,
+    )
     assert records.summarise(records.read(folder)["short-run-mnist"], "fvu") is None
 
 
@@ -71,6 +80,11 @@ def test_a_record_is_described_in_words(tmp_path):
     text = records.describe(tmp_path / "record.json")
     assert "| `elbo` | -103.2 | Evidence lower bound" in text
     assert "psnr" not in text
-    assert "\n3,000 steps of 200 images in 105 s on cpu (1 threads), PyTorch 2.15.0, commit aaaaaaa, 2026-11-21" in text
-    (tmp_path / "record.json").write_text(json.dumps(record | {"experiment": {"preset": "uai_2019"}}))
+    assert (
+        "\n3,000 steps of 200 images in 105 s on cpu (1 threads), PyTorch 2.15.0, commit aaaaaaa, 2026-11-21"
+        in text
+    )
+    (tmp_path / "record.json").write_text(
+        json.dumps(record | {"experiment": {"preset": "uai_2019"}})
+    )
     assert "\nPreset uai_2019: 3,000 steps" in records.describe(tmp_path / "record.json")

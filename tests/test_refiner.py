@@ -1,4 +1,6 @@
-"""The refiner: its chain against a chain step by step, its sampler and loss against Gaussians, and what it leaves alone."""
+"""The refiner: its chain against a chain step by step, its sampler and loss against Gaussians, and
+what it leaves alone.
+"""
 
 import ast
 import dataclasses
@@ -56,31 +58,39 @@ def made(**options) -> refiner.Refiner:
 
 def alpha_bar(timesteps: int) -> torch.Tensor:
     """By its definition: what is left of an image's variance after each step."""
-    return (1.0 - torch.linspace(0.1 / timesteps, 20.0 / timesteps, timesteps, dtype=torch.float64)).cumprod(0)
+    return (
+        1.0 - torch.linspace(0.1 / timesteps, 20.0 / timesteps, timesteps, dtype=torch.float64)
+    ).cumprod(0)
 
 
 class Gaussian(nn.Module):
     """The best prediction of the noise for pixels N(mean, sigma^2) in [-1, 1], perhaps spoiled."""
 
-    def __init__(self, timesteps: int, mean: float, sigma: float, spoil=lambda epsilon: epsilon) -> None:
+    def __init__(
+        self, timesteps: int, mean: float, sigma: float, spoil=lambda epsilon: epsilon
+    ) -> None:
         super().__init__()
         self.kept, self.mean, self.sigma, self.spoil = alpha_bar(timesteps), mean, sigma, spoil
 
     def forward(self, both, t):
         x_t = both[:, : both.shape[1] // 2]
         kept = self.kept[t].float().reshape(-1, 1, 1, 1)
-        epsilon = (1 - kept).sqrt() * (x_t - kept.sqrt() * self.mean) / (kept * self.sigma**2 + 1 - kept)
+        epsilon = (
+            (1 - kept).sqrt() * (x_t - kept.sqrt() * self.mean) / (kept * self.sigma**2 + 1 - kept)
+        )
         return SimpleNamespace(sample=self.spoil(epsilon))
 
 
-# --------------------------------------------------------------------------------------------- the chain and its loss
+# --------------------------------------------------------------------------- the chain and its loss
 
 
 def test_noise_in_one_go_is_noise_step_by_step():
     model, T, n = made(timesteps=60), 60, 100_000
     x = torch.full((n,), 0.7, dtype=torch.float64)
     for t, beta in enumerate(torch.linspace(0.1 / T, 20.0 / T, T, dtype=torch.float64)):
-        x = (1 - beta).sqrt() * x + beta.sqrt() * torch.randn(n, generator=seeded(t), dtype=torch.float64)
+        x = (1 - beta).sqrt() * x + beta.sqrt() * torch.randn(
+            n, generator=seeded(t), dtype=torch.float64
+        )
         if t in (0, 7, 30, T - 1):
             one = torch.ones(1, 1, 1, 1)
             scale, sigma = (
@@ -117,7 +127,13 @@ def test_the_best_prediction_has_the_loss_that_is_left_and_every_other_has_more(
 
     best = loss(lambda epsilon: epsilon)
     assert best == pytest.approx(left, abs=0.01)
-    for spoil in (lambda e: 0.9 * e, lambda e: 1.1 * e, lambda e: e + 0.1, lambda e: e.roll(1, 0), lambda e: -e):
+    for spoil in (
+        lambda e: 0.9 * e,
+        lambda e: 1.1 * e,
+        lambda e: e + 0.1,
+        lambda e: e.roll(1, 0),
+        lambda e: -e,
+    ):
         assert loss(spoil) > best + 0.005
     assert loss(lambda epsilon: 0 * epsilon) == pytest.approx(1.0, abs=0.01)
 
@@ -141,7 +157,7 @@ def test_the_network_sees_the_noisy_image_first_then_the_reconstruction():
     assert 0.8 < epsilon.std().item() < 1.2
 
 
-# ------------------------------------------------------------------------------------------- what training does
+# ------------------------------------------------------------------------------- what training does
 
 
 @pytest.fixture(scope="module")
@@ -188,7 +204,14 @@ def test_training_leaves_the_base_alone(name, tmp_path):
     before = {key: value.clone() for key, value in first.state_dict().items()}
     model = refiner.create(first.train(), **SMALL)
     images = data.load("digits").train.images[:40]
-    fit(model, images, steps=2, batch_size=10, progress=False, checkpoint=tmp_path / "training.safetensors")
+    fit(
+        model,
+        images,
+        steps=2,
+        batch_size=10,
+        progress=False,
+        checkpoint=tmp_path / "training.safetensors",
+    )
     assert model.base is first and not first.training
     assert all(torch.equal(before[key], value) for key, value in first.state_dict().items())
     assert all(weight.grad is None for weight in first.parameters())
@@ -196,7 +219,9 @@ def test_training_leaves_the_base_alone(name, tmp_path):
     assert len(list(model.parameters())) == len(list(model.network.parameters()))
     with safe_open(tmp_path / "training.safetensors", "pt") as file:
         assert {key.split(".")[1] for key in file.keys() if key.startswith("model.")} == {"network"}
-    assert torch.equal(model.encode(torch.zeros(1, *SHAPE)).z, first.encode(torch.zeros(1, *SHAPE)).z)
+    assert torch.equal(
+        model.encode(torch.zeros(1, *SHAPE)).z, first.encode(torch.zeros(1, *SHAPE)).z
+    )
 
 
 def test_a_killed_training_goes_on_to_the_same_weights(tmp_path, monkeypatch):
@@ -216,9 +241,14 @@ def test_a_killed_training_goes_on_to_the_same_weights(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         fit(killed, images, **how, checkpoint=path, checkpoint_every=2)
     fit(again, images, **how, checkpoint=path)
-    assert all(torch.equal(one, other) for one, other in zip(whole.parameters(), again.parameters(), strict=True))
+    assert all(
+        torch.equal(one, other)
+        for one, other in zip(whole.parameters(), again.parameters(), strict=True)
+    )
     other_base = refiner.create(base(seed=1), **SMALL)
-    with pytest.raises(CheckpointError, match=r"belongs to another training \(model = 'refiner of vae"):
+    with pytest.raises(
+        CheckpointError, match=r"belongs to another training \(model = 'refiner of vae"
+    ):
         fit(other_base, images, **how, checkpoint=path)
 
 
@@ -229,7 +259,7 @@ def test_weights_depend_on_the_seed_alone():
     assert torch.equal(one, two) and not torch.equal(one, other)
 
 
-# ------------------------------------------------------------------------------------------------------- on disk
+# ------------------------------------------------------------------------------------------ on disk
 
 
 def test_a_refiner_comes_back_with_its_base_and_whole_or_not_at_all(tmp_path, monkeypatch):
@@ -237,12 +267,20 @@ def test_a_refiner_comes_back_with_its_base_and_whole_or_not_at_all(tmp_path, mo
     path = tmp_path / "refiner.safetensors"
     refiner.save(model, path)
     loaded = refiner.load(path)
-    assert (loaded.config, loaded.name, loaded.base.config) == (model.config, model.name, model.base.config)
+    assert (loaded.config, loaded.name, loaded.base.config) == (
+        model.config,
+        model.name,
+        model.base.config,
+    )
     assert torch.equal(loaded.sample(2, seeded(), steps=2), model.sample(2, seeded(), steps=2))
-    with pytest.raises(CheckpointError, match=r"holds a refiner and its base: give it to vsclib\.refiner\.load"):
+    with pytest.raises(
+        CheckpointError, match=r"holds a refiner and its base: give it to vsclib\.refiner\.load"
+    ):
         vsclib.load(path)
     vsclib.save(model.base, tmp_path / "base.safetensors")
-    with pytest.raises(CheckpointError, match=r"holds no refiner: give the file that vsclib\.refiner\.save wrote"):
+    with pytest.raises(
+        CheckpointError, match=r"holds no refiner: give the file that vsclib\.refiner\.save wrote"
+    ):
         refiner.load(tmp_path / "base.safetensors")
     before = path.read_bytes()
 
@@ -260,7 +298,10 @@ def test_a_file_whose_options_and_weights_differ_is_refused(tmp_path):
     path = tmp_path / "refiner.safetensors"
     refiner.save(made(), path)
     tensors, metadata = checkpoints.read_tensors(path)
-    for change, message in (({"channels": 16}, "does not fit its own options"), ({"chanels": 1}, "does not fit this")):
+    for change, message in (
+        ({"channels": 16}, "does not fit its own options"),
+        ({"chanels": 1}, "does not fit this"),
+    ):
         options = json.dumps(json.loads(metadata["refiner"]) | change)
         checkpoints.write_tensors(path, tensors, metadata | {"refiner": options})
         with pytest.raises(CheckpointError, match=message) as caught:
@@ -268,7 +309,7 @@ def test_a_file_whose_options_and_weights_differ_is_refused(tmp_path):
         assert "\n" not in str(caught.value)
 
 
-# ------------------------------------------------------------------------------------------------------ bad input
+# ---------------------------------------------------------------------------------------- bad input
 
 
 @pytest.mark.parametrize(
@@ -301,9 +342,15 @@ def test_sides_that_can_be_halved(side, levels):
 def test_what_cannot_be_refined():
     model, blurred = made(), torch.rand(2, *SHAPE)
     for steps in (0, -1, 3, 201, 2.5, "many"):
-        with pytest.raises(ConfigurationError, match=r"^steps = .* is not allowed: choose a divisor of 200$"):
+        with pytest.raises(
+            ConfigurationError, match=r"^steps = .* is not allowed: choose a divisor of 200$"
+        ):
             model.refine(blurred, seeded(), steps=steps)
-    for wrong in (torch.rand(2, 1, 9, 8), 2 * torch.ones(2, *SHAPE), torch.zeros(2, *SHAPE, dtype=torch.uint8)):
+    for wrong in (
+        torch.rand(2, 1, 9, 8),
+        2 * torch.ones(2, *SHAPE),
+        torch.zeros(2, *SHAPE, dtype=torch.uint8),
+    ):
         with pytest.raises(DataError):
             model.refine(wrong, seeded())
         with pytest.raises(DataError):
@@ -326,7 +373,7 @@ except vsclib.errors.ConfigurationError as error:
     ), outcome.stderr
 
 
-# ----------------------------------------------------------------------------------------------------- its measures
+# ------------------------------------------------------------------------------------- its measures
 
 
 def test_frechet_distance_of_gaussians():
@@ -334,7 +381,10 @@ def test_frechet_distance_of_gaussians():
     x, y = rng.normal(1, 2, (50, 1)), rng.normal(3, 0.5, (70, 1))
     expected = (x.mean() - y.mean()) ** 2 + (x.std(ddof=1) - y.std(ddof=1)) ** 2
     assert frechet_distance(x, y) == pytest.approx(expected)
-    x, y = rng.normal(size=(90, 4)) @ rng.normal(size=(4, 4)), rng.normal(size=(80, 4)) @ rng.normal(size=(4, 4))
+    x, y = (
+        rng.normal(size=(90, 4)) @ rng.normal(size=(4, 4)),
+        rng.normal(size=(80, 4)) @ rng.normal(size=(4, 4)),
+    )
     s, t = np.cov(x.T), np.cov(y.T)
     expected = np.square(x.mean(0) - y.mean(0)).sum() + np.trace(s + t - 2 * sqrtm(s @ t).real)
     assert frechet_distance(x, y) == pytest.approx(expected)
@@ -356,10 +406,16 @@ def test_edges_are_mean_differences():
 
 def test_a_record_holds_every_number_and_psnr_falls(trained):
     numbers, rows = refiner.evaluate(trained, data.load("digits"), [1, 10], test_images=240)
-    assert list(numbers) == list(refiner.DEFINITIONS) and all(np.isfinite(value) for value in numbers.values())
-    assert [row["steps"] for row in rows] == [1, 10] and numbers["psnr_refined"] == rows[1]["psnr_refined"]
+    assert list(numbers) == list(refiner.DEFINITIONS) and all(
+        np.isfinite(value) for value in numbers.values()
+    )
+    assert [row["steps"] for row in rows] == [1, 10] and numbers["psnr_refined"] == rows[1][
+        "psnr_refined"
+    ]
     assert numbers["psnr_refined"] < numbers["psnr"] and numbers["accuracy"] > 0.9
-    assert numbers["distance_floor"] < numbers["distance_refined"] < numbers["distance_reconstructed"]
+    assert (
+        numbers["distance_floor"] < numbers["distance_refined"] < numbers["distance_reconstructed"]
+    )
     assert 0 < rows[0]["cpu_seconds_per_image"] < rows[1]["cpu_seconds_per_image"]
     again, _ = refiner.evaluate(trained, data.load("digits"), [10], test_images=240)
     assert again == numbers
@@ -367,7 +423,7 @@ def test_a_record_holds_every_number_and_psnr_falls(trained):
         refiner.evaluate(trained, data.load("digits"), [], test_images=240)
 
 
-# --------------------------------------------------------------------------------------------------------- its runs
+# ----------------------------------------------------------------------------------------- its runs
 
 
 @pytest.mark.parametrize(
@@ -394,21 +450,29 @@ def test_runs_that_cannot_be(given, message):
 
 
 def test_the_base_of_a_run_lies_beside_it(tmp_path):
-    run = Refinement.of(base="mine", folder=str(tmp_path / "refined"), dataset="digits", timesteps=100)
+    run = Refinement.of(
+        base="mine", folder=str(tmp_path / "refined"), dataset="digits", timesteps=100
+    )
     assert run.options == {"timesteps": 100} and run.title == "refiner-mine-seed0"
-    with pytest.raises(CheckpointError, match="there is no run 'mine' beside 'refiner-mine-seed0': repeat it first"):
+    with pytest.raises(
+        CheckpointError, match="there is no run 'mine' beside 'refiner-mine-seed0': repeat it first"
+    ):
         run.make_base(data.load("digits"))
     vsclib.save(base(seed=9), tmp_path / "mine" / "model.safetensors")
     found = run.make_base(data.load("digits"))
     assert torch.equal(found.decoder.layers[0].weight, base(seed=9).decoder.layers[0].weight)
     vsclib.save(base(shape=(1, 4, 4)), tmp_path / "mine" / "model.safetensors")
-    with pytest.raises(ConfigurationError, match=r"base = 'mine' is for images shaped \(1, 4, 4\): choose a run on"):
+    with pytest.raises(
+        ConfigurationError, match=r"base = 'mine' is for images shaped \(1, 4, 4\): choose a run on"
+    ):
         run.make_base(data.load("digits"))
 
 
 def test_the_notebook_lists_every_parameter_with_its_default_and_checks_names_first():
     code = [cell for cell in nbformat.read(NOTEBOOK, 4).cells if cell.cell_type == "code"]
-    found = {line.targets[0].id: ast.literal_eval(line.value) for line in ast.parse(code[0].source).body}
+    found = {
+        line.targets[0].id: ast.literal_eval(line.value) for line in ast.parse(code[0].source).body
+    }
     assert found == parameters() and "parameters" in code[0].metadata["tags"]
     assert "Refinement.of(**parameters_of(globals()))" in code[1].source
     assert {field.name for field in dataclasses.fields(refiner.RefinerConfig)} <= set(found)

@@ -1,4 +1,6 @@
-"""The front door and the house rules: what README promises works, files stay small, code is linted, typed and safe."""
+"""The front door and the house rules: what README promises works, files stay small, code is linted,
+typed and safe.
+"""
 
 import inspect
 import json
@@ -33,13 +35,15 @@ def run(*command: str, cwd: Path = REPOSITORY) -> subprocess.CompletedProcess:
 
 def tracked() -> list[Path]:
     """Every file of the repository that git knows, links left out."""
-    require((REPOSITORY / ".git").exists() and shutil.which("git") is not None, "this is no git clone")
+    require(
+        (REPOSITORY / ".git").exists() and shutil.which("git") is not None, "this is no git clone"
+    )
     names = run("git", "ls-files", "-z").stdout.split("\0")
     paths = [REPOSITORY / name for name in names if name]
     return [path for path in paths if path.is_file() and not path.is_symlink()]
 
 
-# ---------------------------------------------------------------------------------------------------------- README
+# ------------------------------------------------------------------------------------------- README
 
 
 def test_readme_example_is_ten_lines_and_runs(tmp_path: Path) -> None:
@@ -59,14 +63,22 @@ def test_readme_holds_a_formula_against_its_definition() -> None:
 
 
 def test_make_knows_every_target_that_the_texts_name() -> None:
-    targets = set(re.findall(r"^([a-z]+):", (REPOSITORY / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    targets = set(
+        re.findall(
+            r"^([a-z]+):", (REPOSITORY / "Makefile").read_text(encoding="utf-8"), re.MULTILINE
+        )
+    )
     named: set[str] = set()
     for path in [
         REPOSITORY / "README.md",
         *(REPOSITORY / "book").glob("*.md"),
         *(REPOSITORY / "book/runs").glob("*.md"),
     ]:
-        named |= set(re.findall(r"(?:^|`)(?:\w+=\S+ )*make ([a-z]+)", path.read_text(encoding="utf-8"), re.MULTILINE))
+        named |= set(
+            re.findall(
+                r"(?:^|`)(?:\w+=\S+ )*make ([a-z]+)", path.read_text(encoding="utf-8"), re.MULTILINE
+            )
+        )
     assert {"book", "test", "train"} <= named <= targets
 
 
@@ -80,7 +92,9 @@ def test_make_can_plan_its_targets(target: str) -> None:
 def test_make_refuses_an_old_python(tmp_path: Path) -> None:
     require(shutil.which("make") is not None, "make is not installed")
     old = tmp_path / "python"
-    old.write_text(f'#!/bin/sh\nshift\nexec {sys.executable} -c "import sys; sys.version_info = (3, 10, 4); $1"\n')
+    old.write_text(
+        f'#!/bin/sh\nshift\nexec {sys.executable} -c "import sys; sys.version_info = (3, 10, 4); $1"\n'
+    )
     old.chmod(0o755)
     outcome = run("make", f"PYTHON={old}", f"VENV={tmp_path / 'venv'}", "test")
     assert outcome.returncode != 0
@@ -98,10 +112,17 @@ def test_papermill_commands_name_parameters_that_the_notebook_takes() -> None:
 
 
 def test_readme_restores_links_that_arrived_as_text(tmp_path: Path) -> None:
-    require((REPOSITORY / ".git").exists() and shutil.which("git") is not None, "this is no git clone")
+    require(
+        (REPOSITORY / ".git").exists() and shutil.which("git") is not None, "this is no git clone"
+    )
     (command,) = [block for block in blocks("bash") if "core.symlinks" in block]
     clone = tmp_path / "clone"
-    assert run("git", "clone", "-q", "-c", "core.symlinks=false", str(REPOSITORY), str(clone)).returncode == 0
+    assert (
+        run(
+            "git", "clone", "-q", "-c", "core.symlinks=false", str(REPOSITORY), str(clone)
+        ).returncode
+        == 0
+    )
     links = [clone / "book" / name for name in ("_config.yml", "_toc.yml", "notebooks")]
     assert not any(link.is_symlink() for link in links)
     assert run(*command.split(), cwd=clone).returncode == 0
@@ -119,36 +140,50 @@ def test_citation_file_is_complete_and_agrees_with_the_package() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert {"cff-version", "message", "title", "authors", "version", "license"} <= set(citation)
     assert citation["cff-version"] == "1.2.0"
-    assert all("name" in author or {"family-names", "given-names"} <= set(author) for author in citation["authors"])
+    assert all(
+        "name" in author or {"family-names", "given-names"} <= set(author)
+        for author in citation["authors"]
+    )
     assert (citation["version"], citation["license"]) == (project["version"], project["license"])
     assert f"## {project['version']}" in (REPOSITORY / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
-# ----------------------------------------------------------------------------------------------------- requirements
+# ------------------------------------------------------------------------------------- requirements
 
 
 def test_lock_holds_every_requirement_at_an_exact_version() -> None:
     name = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*")
     lock = (REPOSITORY / "requirements.lock").read_text(encoding="utf-8").splitlines()
-    assert all(re.match(r"^[\w.-]+(\[[\w,-]+\])?==\S+", line) for line in lock if line and not line.startswith("#"))
+    assert all(
+        re.match(r"^[\w.-]+(\[[\w,-]+\])?==\S+", line)
+        for line in lock
+        if line and not line.startswith("#")
+    )
     locked = {name.match(line)[0].lower().replace("_", "-") for line in lock if name.match(line)}
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = (REPOSITORY / "requirements.txt").read_text(encoding="utf-8").splitlines() + project["dependencies"]
+    wanted = (REPOSITORY / "requirements.txt").read_text(encoding="utf-8").splitlines() + project[
+        "dependencies"
+    ]
     names = {found[0].lower().replace("_", "-") for line in wanted if (found := name.match(line))}
     assert "-e .[refiner]" in wanted and names <= locked
 
 
-# ------------------------------------------------------------------------------------------------------ house rules
+# -------------------------------------------------------------------------------------- house rules
 
 
 def test_files_are_small() -> None:
     limits = {".ipynb": 2 * MEGABYTE}
-    assert [path.name for path in tracked() if path.stat().st_size > limits.get(path.suffix, 4 * MEGABYTE)] == []
+    assert [
+        path.name
+        for path in tracked()
+        if path.stat().st_size > limits.get(path.suffix, 4 * MEGABYTE)
+    ] == []
 
 
 def test_modules_can_be_read_in_one_sitting() -> None:
     lengths = {
-        path: len(path.read_text(encoding="utf-8").splitlines()) for path in (REPOSITORY / "vsclib").rglob("*.py")
+        path: len(path.read_text(encoding="utf-8").splitlines())
+        for path in (REPOSITORY / "vsclib").rglob("*.py")
     }
     assert {path.name: length for path, length in lengths.items() if length > 400} == {}
 
@@ -156,7 +191,10 @@ def test_modules_can_be_read_in_one_sitting() -> None:
 def test_models_are_small() -> None:
     """A family is its class and the options that it adds; what it inherits belongs to another one."""
     classes = {
-        base for name in models.names() for base in models.family(name).__mro__ if issubclass(base, models.Model)
+        base
+        for name in models.names()
+        for base in models.family(name).__mro__
+        if issubclass(base, models.Model)
     }
     lengths = {}
     for family in classes:
@@ -176,7 +214,11 @@ FORBIDDEN = {
 def test_nothing_is_loaded_that_could_run_code(word: str) -> None:
     kinds = {".py", ".ipynb", ".md", ".toml", ".yml"}
     # The tests may write such a file, to see it refused.
-    paths = [path for path in tracked() if path.suffix in kinds and REPOSITORY / "tests" not in path.parents]
+    paths = [
+        path
+        for path in tracked()
+        if path.suffix in kinds and REPOSITORY / "tests" not in path.parents
+    ]
     texts = {path: path.read_text(encoding="utf-8") for path in paths}
     assert [path.name for path, text in texts.items() if word in text] == [], FORBIDDEN[word]
 
@@ -184,14 +226,20 @@ def test_nothing_is_loaded_that_could_run_code(word: str) -> None:
 def test_notebooks_are_valid_and_their_widgets_complete() -> None:
     for path in (path for path in tracked() if path.suffix == ".ipynb"):
         notebook = json.loads(path.read_text(encoding="utf-8"))
-        states = notebook["metadata"].get("widgets", {}).get("application/vnd.jupyter.widget-state+json", {})
+        states = (
+            notebook["metadata"]
+            .get("widgets", {})
+            .get("application/vnd.jupyter.widget-state+json", {})
+        )
         views = [
             output["data"]["application/vnd.jupyter.widget-view+json"]["model_id"]
             for cell in notebook["cells"]
             for output in cell.get("outputs", [])
             if "application/vnd.jupyter.widget-view+json" in output.get("data", {})
         ]
-        assert set(views) <= set(states.get("state", {})), f"{path.name} shows a widget whose state is not stored"
+        assert set(views) <= set(states.get("state", {})), (
+            f"{path.name} shows a widget whose state is not stored"
+        )
 
 
 def test_lint() -> None:
@@ -211,9 +259,9 @@ def test_types() -> None:
 
 
 def test_examples_in_docstrings_are_collected() -> None:
-    settings = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["pytest"][
-        "ini_options"
-    ]
+    settings = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["tool"][
+        "pytest"
+    ]["ini_options"]
     assert "--doctest-modules" in settings["addopts"] and "vsclib" in settings["testpaths"]
 
 
@@ -226,7 +274,10 @@ def test_shell_scripts_parse(script: str) -> None:
 def test_no_notebook_says_where_it_lay_on_somebodys_machine() -> None:
     absolute = re.compile(r"[\s\"'(]/(?:[\w.-]+/)+(?:vsclib|notebooks|site-packages)/")
     paths = [path for path in tracked() if path.suffix == ".ipynb"]
-    assert paths and [path.name for path in paths if absolute.search(path.read_text(encoding="utf-8"))] == []
+    assert (
+        paths
+        and [path.name for path in paths if absolute.search(path.read_text(encoding="utf-8"))] == []
+    )
 
 
 @pytest.mark.parametrize(
@@ -241,7 +292,9 @@ def test_no_notebook_says_where_it_lay_on_somebodys_machine() -> None:
         ("Picture: three faces", "Picture: two faces", False),
     ],
 )
-def test_comparison_of_chapters_ignores_times_and_keeps_results(first: str, second: str, same: bool) -> None:
+def test_comparison_of_chapters_ignores_times_and_keeps_results(
+    first: str, second: str, same: bool
+) -> None:
     patterns = get_sanitize_patterns((REPOSITORY / "sanitize.cfg").read_text(encoding="utf-8"))
     for pattern, replacement in patterns:
         first, second = (re.sub(pattern, replacement, text) for text in (first, second))

@@ -1,4 +1,6 @@
-"""Smiley against the authors' released images, their statistics, and another program's cubic resize."""
+"""Smiley against the authors' released images, their statistics, and another program's cubic
+resize.
+"""
 
 import math
 import time
@@ -15,7 +17,12 @@ from vsclib.errors import ConfigurationError, DataError
 # 100 images of the released test file with the presence bits and values they were drawn from.
 EXAMPLES = Path(__file__).parent / "fixtures" / "smiley_examples.npz"
 N = 20_000
-COLUMNS = {"bowtie": range(0, 4), "hat": range(4, 10), "eyes": range(10, 13), "mouth": range(13, 18)}
+COLUMNS = {
+    "bowtie": range(0, 4),
+    "hat": range(4, 10),
+    "eyes": range(10, 13),
+    "mouth": range(13, 18),
+}
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +73,9 @@ def recipe(attributes, values):
     def near(x):
         return int(math.copysign(math.floor(abs(x) + 0.5), x))
 
-    canvas = {(y, x): math.hypot(x - 16.5, y - 16.5) <= 10 for y in range(-20, 60) for x in range(-20, 60)}
+    canvas = {
+        (y, x): math.hypot(x - 16.5, y - 16.5) <= 10 for y in range(-20, 60) for x in range(-20, 60)
+    }
     if "eyes" in attributes:
         for side in (-1, 1):
             for y, x in canvas:
@@ -103,11 +112,14 @@ def test_faces_agree_with_the_recipe_read_one_pixel_at_a_time(spread):
 
 
 def test_halves_are_rounded_away_from_zero():
-    # A mouth 5 wide at 16 spans 13.5..18.5: columns 14..19, where rounding to even would begin at 14 and end at 18.
+    # A mouth 5 wide at 16 spans 13.5..18.5: columns 14..19, where rounding to even would begin at
+    # 14 and end at 18.
     values = np.zeros((1, 18))
     values[0, 13] = 1
     image = smiley.render(bits("mouth"), values)[0]
-    opening = [x + 1 for x in range(8, 24) if image[22, x] == 0]  # row 23: the opening without its corners
+    opening = [
+        x + 1 for x in range(8, 24) if image[22, x] == 0
+    ]  # row 23: the opening without its corners
     assert opening == [14, 15, 16, 17, 18, 19]
 
 
@@ -138,9 +150,13 @@ def test_a_part_that_leaves_the_canvas_is_cut_off_and_a_vanished_one_is_not_draw
 
 
 def pillow_resize(image, height, width):
-    """Pillow's antialiased cubic on a mirrored border; Pillow itself would end the image at its edge."""
+    """Pillow's antialiased cubic on a mirrored border; Pillow itself would end the image at its
+    edge.
+    """
     h, w = image.shape
-    padded = Image.fromarray(np.pad(image, ((2 * h, 2 * h), (2 * w, 2 * w)), mode="symmetric").astype(np.float32))
+    padded = Image.fromarray(
+        np.pad(image, ((2 * h, 2 * h), (2 * w, 2 * w)), mode="symmetric").astype(np.float32)
+    )
     box = (2 * w, 2 * h, 3 * w, 3 * h)
     return np.array(padded.resize((width, height), Image.Resampling.BICUBIC, box=box))
 
@@ -149,7 +165,10 @@ def pillow_resize(image, height, width):
 @pytest.mark.parametrize("width", [4, 9, 12, 16, 17, 19, 34])
 def test_resize_agrees_with_pillow_on_a_mirrored_border(height, width):
     image = np.random.default_rng(height * width).random((11, 17))
-    assert np.abs(resize.resize(image, height, width) - pillow_resize(image, height, width)).max() < 1e-5
+    assert (
+        np.abs(resize.resize(image, height, width) - pillow_resize(image, height, width)).max()
+        < 1e-5
+    )
 
 
 def test_resize_keeps_an_image_of_the_same_size_and_a_constant():
@@ -166,7 +185,9 @@ def test_growing_reproduces_a_parabola_away_from_the_border():
 
 
 def bowtie_recipe(values):
-    """The bowtie pasted on a canvas large enough for anything, with Pillow's resize for the library's."""
+    """The bowtie pasted on a canvas large enough for anything, with Pillow's resize for the
+    library's.
+    """
     template = np.zeros((11, 17))
     template[4:7] = 1
     for reach, rows in ((3, (1, 9)), (5, (2, 8)), (7, (3, 7))):
@@ -186,7 +207,9 @@ def test_bowties_agree_with_the_recipe_drawn_with_pillow():
     values = np.random.default_rng(11).normal(0, 0.5, (60, 18))
     values[0, :4] = -9.8, 0, 10, 0  # leaves the canvas on the left
     values[1, :4] = 9.8, 0, 10, 0  # on the right
-    for image, v in zip(smiley.render(bits("bowtie").repeat(60, axis=0), values), values, strict=True):
+    for image, v in zip(
+        smiley.render(bits("bowtie").repeat(60, axis=0), values), values, strict=True
+    ):
         assert (image == bowtie_recipe(v)).all(), v[:4]
 
 
@@ -194,17 +217,25 @@ def test_bowties_agree_with_the_recipe_drawn_with_pillow():
 
 
 def within(name, values, listed, errors=4):
-    """The mean of the sample equals the listed one within so many standard errors of their difference."""
+    """The mean of the sample equals the listed one within so many standard errors of their
+    difference.
+    """
     values = np.asarray(values, dtype=float)
     combined = np.sqrt(2) * values.std(ddof=1) / np.sqrt(len(values))
-    assert abs(values.mean() - listed) <= errors * combined, f"{name}: {values.mean():.5f} against {listed}"
+    assert abs(values.mean() - listed) <= errors * combined, (
+        f"{name}: {values.mean():.5f} against {listed}"
+    )
 
 
 def spread_within(name, values, listed, errors=4):
     values = np.asarray(values, dtype=float)
     deviation = (values - values.mean()) ** 2
-    combined = np.sqrt(2) * deviation.std() / np.sqrt(len(values)) / (2 * values.std())  # delta method
-    assert abs(values.std() - listed) <= errors * combined, f"sd of {name}: {values.std():.5f} against {listed}"
+    combined = (
+        np.sqrt(2) * deviation.std() / np.sqrt(len(values)) / (2 * values.std())
+    )  # delta method
+    assert abs(values.std() - listed) <= errors * combined, (
+        f"sd of {name}: {values.std():.5f} against {listed}"
+    )
 
 
 def test_attributes_come_at_the_released_rates(drawn):
@@ -277,7 +308,11 @@ def test_presence_sets_the_rate_of_every_attribute():
 
 
 def test_a_seed_gives_the_same_faces_and_another_seed_others():
-    first, again, other = smiley.sample(30, 3), smiley.sample(30, np.random.default_rng(3)), smiley.sample(30, 4)
+    first, again, other = (
+        smiley.sample(30, 3),
+        smiley.sample(30, np.random.default_rng(3)),
+        smiley.sample(30, 4),
+    )
     assert all((a == b).all() for a, b in zip(first, again, strict=True))
     assert (first.values != other.values).all()
 
@@ -300,7 +335,9 @@ def test_the_data_set_is_what_its_factors_and_labels_say():
             worn = [name for name, columns in COLUMNS.items() if face[columns[0]] != 0]
             assert smile.classes[label] == ("+".join(worn) or "none")
     assert len(set(smile.classes)) == 16 and len(smiley.FACTORS) == 18
-    assert not {row.tobytes() for row in smile.train.factors} & {row.tobytes() for row in smile.test.factors}
+    assert not {row.tobytes() for row in smile.train.factors} & {
+        row.tobytes() for row in smile.test.factors
+    }
 
 
 def test_smiley_comes_in_any_size():

@@ -1,4 +1,6 @@
-"""Sparse autoencoders: the count, the price, the unit columns, and latents that come back from the dead."""
+"""Sparse autoencoders: the count, the price, the unit columns, and latents that come back from the
+dead.
+"""
 
 import numpy as np
 import pytest
@@ -32,7 +34,12 @@ def test_k_is_a_twentieth_unless_given(latents, k):
 
 def test_price_of_a_code_by_hand():
     model, x = tiny("relu_sae", l1=0.7, latents=20), images()
-    values = (x.flatten(1) @ model.encoder.head.weight.T + model.encoder.head.bias).detach().double().numpy()
+    values = (
+        (x.flatten(1) @ model.encoder.head.weight.T + model.encoder.head.bias)
+        .detach()
+        .double()
+        .numpy()
+    )
     assert 0.2 < (values > 0).mean() < 0.8
     terms = loss(model).terms
     assert terms["l1"].item() == pytest.approx(0.7 * np.maximum(values, 0).sum(1).mean(), rel=1e-5)
@@ -45,7 +52,10 @@ def test_price_of_a_code_by_hand():
 def test_gradient_is_that_of_finite_differences(name):
     model = tiny(name, **({"k": 2} if name == "top_k" else {})).double()
     x = images().double()
-    parameters = [model.encoder.head.weight, model.decoder.layers[-1].parametrizations.weight.original]
+    parameters = [
+        model.encoder.head.weight,
+        model.decoder.layers[-1].parametrizations.weight.original,
+    ]
     gradients = torch.autograd.grad(_unchecked(model).loss(x, 0, seeded()).total, parameters)
     for weight, gradient in zip(parameters, gradients, strict=True):
         for place in ((0, 3), (2, 1), (4, 4)):
@@ -55,7 +65,9 @@ def test_gradient_is_that_of_finite_differences(name):
                     weight[place] += shift
                     ends.append(model.loss(x, 0, seeded()).total.item())
                     weight[place] -= shift
-            assert gradient[place].item() == pytest.approx((ends[0] - ends[1]) / 2e-6, rel=1e-4, abs=1e-5)
+            assert gradient[place].item() == pytest.approx(
+                (ends[0] - ends[1]) / 2e-6, rel=1e-4, abs=1e-5
+            )
 
 
 def _unchecked(model):
@@ -69,7 +81,9 @@ def _unchecked(model):
 def test_columns_keep_length_one_through_a_training_and_a_file(name, hidden_layers, tmp_path):
     model = tiny(name, hidden_layers=hidden_layers, latents=12)
     before = model.first_layer.weight.clone()
-    vsclib.fit(model, data.load("digits"), steps=20, batch_size=50, learning_rate=0.03, progress=False)
+    vsclib.fit(
+        model, data.load("digits"), steps=20, batch_size=50, learning_rate=0.03, progress=False
+    )
     assert not torch.allclose(before, model.first_layer.weight, atol=0.01)
     vsclib.save(model, tmp_path / "model.safetensors", torch.float16)
     for made in (model, vsclib.load(tmp_path / "model.safetensors")):
@@ -105,17 +119,23 @@ def test_idle_latents_are_counted_in_steps():
 
 
 def test_dead_latents_add_to_the_fixed_code():
-    model = tiny("top_k", latents=20, k=2, dead_after=1, likelihood="gaussian", sigma=1.0, revival=0.25)
+    model = tiny(
+        "top_k", latents=20, k=2, dead_after=1, likelihood="gaussian", sigma=1.0, revival=0.25
+    )
     assert loss(model).terms["revival"].item() == 0.0
     term, x = loss(model).terms["revival"], images()
     dead = ~model.encode(x).active.any(0)
     values = (x.flatten(1) @ model.encoder.head.weight.T + model.encoder.head.bias).detach()
     z = model.encode(x).z.detach().clone()
     for row, found in zip(values, z, strict=True):
-        candidates = torch.where(dead, row, -torch.inf).argsort(descending=True)[: min(32, int(dead.sum()))]
+        candidates = torch.where(dead, row, -torch.inf).argsort(descending=True)[
+            : min(32, int(dead.sum()))
+        ]
         found[candidates] = row[candidates]
     squares = (x - model.decode(z).mean).square().sum((1, 2, 3)).mean()
-    assert term.item() == pytest.approx(0.25 * (0.5 * squares.item() + 32 * np.log(2 * np.pi)), rel=1e-5)
+    assert term.item() == pytest.approx(
+        0.25 * (0.5 * squares.item() + 32 * np.log(2 * np.pi)), rel=1e-5
+    )
     (gradient,) = torch.autograd.grad(term, model.encoder.head.bias)
     assert (gradient[~dead] == 0).all() and gradient[dead].abs().max() > 0
 
@@ -123,8 +143,17 @@ def test_dead_latents_add_to_the_fixed_code():
 def test_revival_leaves_fewer_dead():
     dead = {}
     for revival in (0.0, 1 / 32):
-        model = vsclib.models.create("top_k", image_shape=SHAPE, latents=100, k=3, dead_after=20, revival=revival)
-        vsclib.fit(model, data.load("digits"), steps=1000, batch_size=100, learning_rate=3e-3, progress=False)
+        model = vsclib.models.create(
+            "top_k", image_shape=SHAPE, latents=100, k=3, dead_after=20, revival=revival
+        )
+        vsclib.fit(
+            model,
+            data.load("digits"),
+            steps=1000,
+            batch_size=100,
+            learning_rate=3e-3,
+            progress=False,
+        )
         dead[revival] = metrics.dead_latents(metrics.codes(model, data.load("digits").train.images))
     assert dead[1 / 32] < 0.85 * dead[0.0]
 

@@ -1,4 +1,6 @@
-"""The KL of spike-and-slab codes against quadrature, Monte Carlo and torch.distributions; its edges; the warm-up."""
+"""The KL of spike-and-slab codes against quadrature, Monte Carlo and torch.distributions; its
+edges; the warm-up.
+"""
 
 import math
 
@@ -38,17 +40,21 @@ def library_kl(gamma, mu, sigma, alpha, mu_p=0.0, sigma_p=1.0) -> float:
 
 
 def quadrature_kl(gamma, mu, sigma, alpha, mu_p, sigma_p) -> float:
-    """Sum over the two atoms' masses at zero, and the integral of q log(q / p) over the two continuous parts."""
+    """Sum over the two atoms' masses at zero, and the integral of q log(q / p) over the two
+    continuous parts.
+    """
 
     def integrand(z):
         log_q = math.log(gamma) + stats.norm.logpdf(z, mu, sigma)
         return math.exp(log_q) * (log_q - math.log(alpha) - stats.norm.logpdf(z, mu_p, sigma_p))
 
-    slab, _ = integrate.quad(integrand, mu - 14 * sigma, mu + 14 * sigma, points=[mu], epsabs=1e-12, limit=400)
+    slab, _ = integrate.quad(
+        integrand, mu - 14 * sigma, mu + 14 * sigma, points=[mu], epsabs=1e-12, limit=400
+    )
     return slab + (1 - gamma) * math.log((1 - gamma) / (1 - alpha))
 
 
-# ------------------------------------------------------------------------------------------------- values
+# ------------------------------------------------------------------------------------------- values
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -62,7 +68,11 @@ def test_kl_agrees_with_monte_carlo(case):
     rng = np.random.default_rng(11)
     on = rng.random(400_000) < gamma
     z = mu + sigma * rng.standard_normal(on.size)
-    slab = math.log(gamma / alpha) + stats.norm.logpdf(z, mu, sigma) - stats.norm.logpdf(z, mu_p, sigma_p)
+    slab = (
+        math.log(gamma / alpha)
+        + stats.norm.logpdf(z, mu, sigma)
+        - stats.norm.logpdf(z, mu_p, sigma_p)
+    )
     ratio = np.where(on, slab, math.log((1 - gamma) / (1 - alpha)))
     error = ratio.std() / math.sqrt(ratio.size)
     assert abs(library_kl(*case) - ratio.mean()) <= 4 * error + 1e-12
@@ -83,15 +93,25 @@ def test_bernoulli_kl_is_that_of_torch_distributions(gamma, alpha):
 
 
 def test_printed_slips_would_be_caught():
-    """E34 prints sigma for sigma^2, E53 a wrong sign of the slab term, E54 loses its half: each is far from the truth."""
+    """E34 prints sigma for sigma^2, E53 a wrong sign of the slab term, E54 loses its half: each is
+    far from the truth.
+    """
     for gamma, mu, sigma, alpha, mu_p, sigma_p in CASES[:3]:
         exact = quadrature_kl(gamma, mu, sigma, alpha, mu_p, sigma_p)
         spike = gamma * math.log(gamma / alpha) + (1 - gamma) * math.log((1 - gamma) / (1 - alpha))
         slab = (exact - spike) / gamma
-        sigma_for_variance = math.log(sigma_p / sigma) + (sigma + (mu - mu_p) ** 2) / (2 * sigma_p) - 0.5
-        for slip in (spike - gamma * slab, spike + 2 * gamma * slab, spike + gamma * sigma_for_variance):
+        sigma_for_variance = (
+            math.log(sigma_p / sigma) + (sigma + (mu - mu_p) ** 2) / (2 * sigma_p) - 0.5
+        )
+        for slip in (
+            spike - gamma * slab,
+            spike + 2 * gamma * slab,
+            spike + gamma * sigma_for_variance,
+        ):
             assert abs(slip - exact) > 1e-3
-            assert library_kl(gamma, mu, sigma, alpha, mu_p, sigma_p) != pytest.approx(slip, abs=1e-4)
+            assert library_kl(gamma, mu, sigma, alpha, mu_p, sigma_p) != pytest.approx(
+                slip, abs=1e-4
+            )
 
 
 def test_kl_at_the_point_where_the_errata_worked_it_out():
@@ -107,11 +127,13 @@ def test_kl_is_per_latent_and_broadcasts_the_prior():
     whole = spike_slab.kl(gamma, mu, logvar, alpha)
     assert whole.shape == (4, 3)
     for j in range(3):
-        alone = spike_slab.kl(gamma[:, j : j + 1], mu[:, j : j + 1], logvar[:, j : j + 1], alpha[j].item())
+        alone = spike_slab.kl(
+            gamma[:, j : j + 1], mu[:, j : j + 1], logvar[:, j : j + 1], alpha[j].item()
+        )
         torch.testing.assert_close(whole[:, j : j + 1], alone)
 
 
-# -------------------------------------------------------------------------------------------------- edges
+# -------------------------------------------------------------------------------------------- edges
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -124,7 +146,9 @@ def test_kl_is_exact_where_a_coin_is_certain(dtype):
     mu, logvar = torch.tensor([7.0, 7.0], dtype=dtype), torch.tensor([2.0, 2.0], dtype=dtype)
     whole = spike_slab.kl(gamma, mu, logvar, alpha)
     assert whole[0].item() == pytest.approx(-math.log(0.75), rel=1e-6)
-    assert whole[1].item() == pytest.approx(-math.log(0.25) + 0.5 * (-2 + math.exp(2) + 49 - 1), rel=1e-6)
+    assert whole[1].item() == pytest.approx(
+        -math.log(0.25) + 0.5 * (-2 + math.exp(2) + 49 - 1), rel=1e-6
+    )
 
 
 @pytest.mark.parametrize("certain", [0.0, 1.0])
@@ -140,7 +164,10 @@ def test_equal_certain_coins_have_no_divergence_and_a_finite_gradient(certain):
 @pytest.mark.parametrize("alpha", [1e-6, 0.01, 0.5, 1.0])
 def test_gradients_are_finite_where_a_coin_is_certain(certain, alpha):
     gamma = torch.full((1, 2), certain, requires_grad=True)
-    mu, logvar = torch.tensor([[0.5, -3.0]], requires_grad=True), torch.tensor([[0.0, -9.0]], requires_grad=True)
+    mu, logvar = (
+        torch.tensor([[0.5, -3.0]], requires_grad=True),
+        torch.tensor([[0.0, -9.0]], requires_grad=True),
+    )
     value = spike_slab.kl(gamma, mu, logvar, alpha)
     if alpha < 1 or certain == 1:
         value.sum().backward()
@@ -171,10 +198,14 @@ def test_always_on_is_the_variational_autoencoder():
 
 def test_gradients_agree_with_finite_differences():
     generator = torch.Generator().manual_seed(3)
-    gamma = (0.05 + 0.9 * torch.rand(3, 4, dtype=torch.float64, generator=generator)).requires_grad_()
+    gamma = (
+        0.05 + 0.9 * torch.rand(3, 4, dtype=torch.float64, generator=generator)
+    ).requires_grad_()
     mu = torch.randn(3, 4, dtype=torch.float64, generator=generator).requires_grad_()
     logvar = torch.randn(3, 4, dtype=torch.float64, generator=generator).requires_grad_()
-    assert torch.autograd.gradcheck(lambda g, m, v: spike_slab.kl(g, m, v, 0.1, 0.2, -0.3), (gamma, mu, logvar))
+    assert torch.autograd.gradcheck(
+        lambda g, m, v: spike_slab.kl(g, m, v, 0.1, 0.2, -0.3), (gamma, mu, logvar)
+    )
 
 
 @pytest.mark.parametrize("value", [-0.1, 1.1, math.nan])
@@ -186,15 +217,19 @@ def test_what_is_no_probability_is_refused(value):
         lambda: spike_slab.kl(half, half, half, value),
         lambda: spike_slab.warm_up(half, half, value),
     ):
-        with pytest.raises(ConfigurationError, match=rf"= {value:g} is no probability: .* must lie in \[0, 1\]"):
+        with pytest.raises(
+            ConfigurationError, match=rf"= {value:g} is no probability: .* must lie in \[0, 1\]"
+        ):
             call()
 
 
-# --------------------------------------------------------------------------------------------- properties
+# --------------------------------------------------------------------------------------- properties
 
 
 @given(inner, means, log_variances, inner, means, log_variances)
-def test_kl_is_never_negative_and_zero_for_equal_distributions(gamma, mu, logvar, alpha, mu_p, logvar_p):
+def test_kl_is_never_negative_and_zero_for_equal_distributions(
+    gamma, mu, logvar, alpha, mu_p, logvar_p
+):
     q, p = double(gamma, mu, logvar), double(alpha, mu_p, logvar_p)
     assert spike_slab.kl(*q, *p).item() >= -1e-12
     assert spike_slab.kl(*q, *q).item() == pytest.approx(0.0, abs=1e-12)
@@ -202,7 +237,9 @@ def test_kl_is_never_negative_and_zero_for_equal_distributions(gamma, mu, logvar
 
 @given(probabilities, st.floats(-2, 2), st.floats(-4, 2), inner)
 def test_float32_agrees_with_float64(gamma, mu, logvar, alpha):
-    single = spike_slab.kl(*(t.float() for t in double(gamma, mu, logvar)), torch.tensor(alpha)).item()
+    single = spike_slab.kl(
+        *(t.float() for t in double(gamma, mu, logvar)), torch.tensor(alpha)
+    ).item()
     rounded = [t.float().double() for t in double(gamma, mu, logvar, alpha)]
     assert single == pytest.approx(spike_slab.kl(*rounded).item(), rel=1e-4, abs=2e-5)
 
@@ -237,7 +274,7 @@ def test_kl_is_convex_in_gamma(mu, logvar, alpha, one, other, share):
     assert at(share * one + (1 - share) * other) <= share * at(one) + (1 - share) * at(other) + 1e-9
 
 
-# ------------------------------------------------------------------------------------------------ warm-up
+# ------------------------------------------------------------------------------------------ warm-up
 
 
 def test_warm_up_begins_with_noise_and_ends_with_the_encoders_slab():
@@ -266,7 +303,9 @@ def test_warm_up_is_linear_in_the_variance(lam, mu, logvar):
 
 
 def test_warm_up_is_none_of_the_other_interpolations():
-    """Released code mixes standard deviations (E67) or log-variances: half way, both are far from the paper's."""
+    """Released code mixes standard deviations (E67) or log-variances: half way, both are far from
+    the paper's.
+    """
     logvar = torch.tensor([-4.0])
     warm = spike_slab.warm_up(torch.zeros(1), logvar, 0.5)[1].exp().item()
     by_deviation = (0.5 * math.exp(-2.0) + 0.5) ** 2

@@ -1,4 +1,6 @@
-"""Training: every model learns, Adam is Adam, and a killed run ends where an unbroken one does, bit for bit."""
+"""Training: every model learns, Adam is Adam, and a killed run ends where an unbroken one does, bit
+for bit.
+"""
 
 import os
 import signal
@@ -41,11 +43,17 @@ def few(digits) -> np.ndarray:
 
 
 def tiny(name: str, **options) -> models.Model:
-    return models.create(name, **{"image_shape": SHAPE, "latents": 6, "hidden": 16, "seed": 2} | options)
+    return models.create(
+        name, **{"image_shape": SHAPE, "latents": 6, "hidden": 16, "seed": 2} | options
+    )
 
 
 def train(model: models.Model, images, **options):
-    return fit(model, images, **{"steps": 18, "batch_size": 30, "progress": False, "learning_rate": 3e-3} | options)
+    return fit(
+        model,
+        images,
+        **{"steps": 18, "batch_size": 30, "progress": False, "learning_rate": 3e-3} | options,
+    )
 
 
 def same_weights(one: models.Model, other: models.Model) -> bool:
@@ -53,7 +61,7 @@ def same_weights(one: models.Model, other: models.Model) -> bool:
     return all(a == b and torch.equal(x, y) for (a, x), (b, y) in pairs)
 
 
-# ---------------------------------------------------------------------------------------------- learning
+# ----------------------------------------------------------------------------------------- learning
 
 
 @pytest.mark.parametrize("name", models.names())
@@ -70,20 +78,32 @@ def test_every_model_learns_to_rebuild_digits(digits, name):
     grey = (x - data.to_tensor(digits.train.images).mean(0)).square().mean()
     rebuilt = model.decode(model.encode(x).z).mean
     # With so few steps some may still find no code worth its price.
-    if name not in ("vsc", "vsc_mixture", "vsc_thresholds", "vsc_uai", "vsc_wu", "beta_vae", "beta_tcvae"):
+    if name not in (
+        "vsc",
+        "vsc_mixture",
+        "vsc_thresholds",
+        "vsc_uai",
+        "vsc_wu",
+        "beta_vae",
+        "beta_tcvae",
+    ):
         assert (rebuilt - x).square().mean() < 0.9 * grey
 
 
 @pytest.mark.parametrize("likelihood", ["gaussian", "gaussian_learned"])
 def test_convolutional_networks_and_other_likelihoods_learn(digits, likelihood):
-    model = models.create("vae", image_shape=SHAPE, latents=6, hidden=16, network="conv", likelihood=likelihood)
+    model = models.create(
+        "vae", image_shape=SHAPE, latents=6, hidden=16, network="conv", likelihood=likelihood
+    )
     history = fit(model, digits, steps=40, batch_size=50, learning_rate=3e-3, progress=False)
     assert np.mean(history.terms["total"][-5:]) < history.terms["total"][0] - 5
 
 
 @pytest.mark.slow
 def test_a_sparse_code_appears(digits):
-    """A VSC trained for a while on digits codes an image by a few latents, and not always the same ones."""
+    """A VSC trained for a while on digits codes an image by a few latents, and not always the same
+    ones.
+    """
     model = models.create("vsc", image_shape=SHAPE, latents=20, hidden=128, alpha=0.1)
     fit(model, digits, steps=1500, batch_size=100, progress=False)
     active = model.encode(data.to_tensor(digits.test.images)).active.float()
@@ -93,15 +113,21 @@ def test_a_sparse_code_appears(digits):
 
 
 def test_one_step_is_a_step_of_adam(few):
-    """Adam's first step moves every weight that has a gradient by the learning rate, against the gradient's sign."""
+    """Adam's first step moves every weight that has a gradient by the learning rate, against the
+    gradient's sign.
+    """
     model, before = tiny("ae"), tiny("ae")
     train(model, few[:30], steps=1, learning_rate=1e-3)
     total = before.loss(data.to_tensor(few[:30]), 0, torch.Generator()).total
     weights = list(before.parameters())
-    for old, new, gradient in zip(weights, model.parameters(), torch.autograd.grad(total, weights), strict=True):
+    for old, new, gradient in zip(
+        weights, model.parameters(), torch.autograd.grad(total, weights), strict=True
+    ):
         clear = gradient.abs() > 1e-4
         assert clear.any()
-        torch.testing.assert_close((new - old)[clear], -1e-3 * gradient[clear].sign(), rtol=1e-2, atol=1e-6)
+        torch.testing.assert_close(
+            (new - old)[clear], -1e-3 * gradient[clear].sign(), rtol=1e-2, atol=1e-6
+        )
 
 
 def batches(few, monkeypatch, **options) -> list[torch.Tensor]:
@@ -137,13 +163,17 @@ def test_every_epoch_shows_every_image_at_most_once_in_an_order_of_its_own(few, 
 
 
 def test_images_reach_the_model_between_zero_and_one(few, monkeypatch):
-    assert batches(np.full((30, 1, 8, 8), 255, np.uint8), monkeypatch, steps=1)[0].unique().tolist() == [1.0]
+    assert batches(np.full((30, 1, 8, 8), 255, np.uint8), monkeypatch, steps=1)[
+        0
+    ].unique().tolist() == [1.0]
 
 
 @pytest.mark.parametrize("name", models.names())
 def test_the_seed_decides_everything(few, name):
     made = [tiny(name) for _ in range(3)]
-    histories = [train(model, few, steps=6, seed=seed) for model, seed in zip(made, (5, 5, 6), strict=True)]
+    histories = [
+        train(model, few, steps=6, seed=seed) for model, seed in zip(made, (5, 5, 6), strict=True)
+    ]
     assert same_weights(made[0], made[1]) and histories[0].terms == histories[1].terms
     assert not same_weights(made[0], made[2])
 
@@ -178,7 +208,7 @@ def test_generators_follow_the_epochs(few):
     assert model.alpha.item() == pytest.approx(0.01)
 
 
-# ----------------------------------------------------------------------------------------------- history
+# ------------------------------------------------------------------------------------------ history
 
 
 def test_history_holds_the_means_between_its_points(few, monkeypatch):
@@ -205,7 +235,7 @@ def test_history_ends_with_the_last_step(few, steps):
     assert history.seconds > 0
 
 
-# ------------------------------------------------------------------------------------------------ resume
+# ------------------------------------------------------------------------------------------- resume
 
 
 class Killed(Exception):
@@ -228,7 +258,9 @@ def killed_at(model: models.Model, step: int):
 @pytest.mark.parametrize("step", [5, 8, 16])
 @pytest.mark.parametrize("name", models.names())
 def test_a_killed_run_ends_where_an_unbroken_one_does(few, tmp_path, name, step):
-    """Killed inside an epoch, at its end, and after the schedules; resumed in a model that starts from other weights."""
+    """Killed inside an epoch, at its end, and after the schedules; resumed in a model that starts
+    from other weights.
+    """
     options = MOVING.get(name, {})
     unbroken = tiny(name, **options)
     whole = train(unbroken, few, checkpoint=str(tmp_path / "whole.safetensors"), checkpoint_every=5)
@@ -245,7 +277,9 @@ def test_a_killed_run_ends_where_an_unbroken_one_does(few, tmp_path, name, step)
 
 
 def test_a_history_of_many_steps_a_point_survives_a_kill(few, tmp_path):
-    """450 steps at three a point, a checkpoint every hundred: no step is lost between a point and a checkpoint."""
+    """450 steps at three a point, a checkpoint every hundred: no step is lost between a point and a
+    checkpoint.
+    """
     settings = {"steps": 450, "checkpoint_every": 100}
     whole = train(tiny("ae"), few, checkpoint=tmp_path / "whole.safetensors", **settings)
     with pytest.raises(Killed):
@@ -320,7 +354,7 @@ def test_a_run_killed_by_the_system_ends_where_an_unbroken_one_does(few, tmp_pat
     assert same_weights(unbroken, resumed) and rest.terms == whole.terms
 
 
-# -------------------------------------------------------------------------------------------- broken runs
+# -------------------------------------------------------------------------------------- broken runs
 
 
 def broken_at(model: models.Model, step: int, value: float) -> models.Model:
@@ -329,7 +363,13 @@ def broken_at(model: models.Model, step: int, value: float) -> models.Model:
     def spoil(x, now, generator):
         found = loss(x, now, generator)
         return Loss.of(
-            **(found.terms | {"reconstruction": found.terms["reconstruction"] * (value if now == step else 1.0)})
+            **(
+                found.terms
+                | {
+                    "reconstruction": found.terms["reconstruction"]
+                    * (value if now == step else 1.0)
+                }
+            )
         )
 
     model.loss = spoil
@@ -355,18 +395,24 @@ def test_a_loss_that_is_no_number_ends_the_run_and_spares_the_checkpoint(few, tm
 
 @pytest.mark.parametrize("step", [9, 17])
 def test_weights_that_are_no_numbers_never_reach_a_checkpoint(few, tmp_path, step):
-    """A loss may be finite and its gradient not: step 9 is the last before a checkpoint, step 17 the last of all."""
+    """A loss may be finite and its gradient not: step 9 is the last before a checkpoint, step 17
+    the last of all.
+    """
     path = tmp_path / "part.safetensors"
     model = tiny("ae")
     loss = model.loss
 
     def spoil(x, now, generator):
         # The root has an infinite slope at zero, and its value there is zero.
-        trap = (next(model.parameters()) * 0.0).sum().abs().sqrt() if now == step else torch.zeros(())
+        trap = (
+            (next(model.parameters()) * 0.0).sum().abs().sqrt() if now == step else torch.zeros(())
+        )
         return Loss.of(**loss(x, now, generator).terms, trap=trap)
 
     model.loss = spoil
-    with pytest.raises(TrainingError, match=rf"holds NaN or infinity after step {step}: .*lower learning_rate"):
+    with pytest.raises(
+        TrainingError, match=rf"holds NaN or infinity after step {step}: .*lower learning_rate"
+    ):
         train(model, few, checkpoint=str(path), checkpoint_every=5)
     resumed, unbroken = tiny("ae"), tiny("ae")
     train(resumed, few, checkpoint=str(path), checkpoint_every=5)
@@ -381,13 +427,15 @@ def test_progress_is_shown_only_when_asked_for(few, capsys):
     assert "18/18" in capsys.readouterr().err
 
 
-# ------------------------------------------------------------------------------------------------- the papers' recipe
+# ------------------------------------------------------------------------------- the papers' recipe
 
 
 @pytest.mark.parametrize("name", ["vsc", "vsc_uai"])
 @pytest.mark.parametrize("form", get_args(spike_slab.WarmUp))
 def test_warm_up_slope_and_rate_reach_both_ends_in_training(few, monkeypatch, name, form):
-    """In small: spikes alone for seven steps, lambda up in five, the slope from 50 to 200, the second rate from there on."""
+    """In small: spikes alone for seven steps, lambda up in five, the slope from 50 to 200, the
+    second rate from there on.
+    """
     options = {"gamma_form": "relu", "lam_form": form, "lam_begin": 6, "lam_until": 11}
     model, seen = tiny(name, **options), []
     learn, adam = model.loss, torch.optim.Adam.step
@@ -395,7 +443,13 @@ def test_warm_up_slope_and_rate_reach_both_ends_in_training(few, monkeypatch, na
 
     def loss(*given):
         found = learn(*given)
-        seen.append([model.lam.item(), model.present_slope, (model.encoder.head.weight[:12] == slab).all().item()])
+        seen.append(
+            [
+                model.lam.item(),
+                model.present_slope,
+                (model.encoder.head.weight[:12] == slab).all().item(),
+            ]
+        )
         return found
 
     def step(self, *given):
@@ -406,10 +460,15 @@ def test_warm_up_slope_and_rate_reach_both_ends_in_training(few, monkeypatch, na
     monkeypatch.setattr(torch.optim.Adam, "step", step)
     train(model, few, steps=21, learning_rate=1e-2, learning_rate_end=1e-3, learning_rate_switch=11)
     lams, slopes, untouched, rates = zip(*seen, strict=True)
-    assert lams == pytest.approx([0.0] * 7 + [0.2, 0.4, 0.6, 0.8] + [1.0] * 10) and lams[6] == 0.0 and lams[11] == 1.0
+    assert (
+        lams == pytest.approx([0.0] * 7 + [0.2, 0.4, 0.6, 0.8] + [1.0] * 10)
+        and lams[6] == 0.0
+        and lams[11] == 1.0
+    )
     assert (slopes[0], slopes[-1]) == (50.0, 200.0) and np.diff(slopes) == pytest.approx(7.5)
     assert rates == (1e-2,) * 11 + (1e-3,) * 10
-    # With lambda at zero neither the mean nor the variance of the slab can learn; from then on both do.
+    # With lambda at zero neither the mean nor the variance of the slab can learn; from then on both
+    # do.
     assert untouched == (True,) * 8 + (False,) * 13
     # What evaluation sees is the end of the warm-up: the encoder's own slab.
     x = data.to_tensor(few[:5])

@@ -27,9 +27,17 @@ def random_images(count: int = 4, shape: tuple[int, int, int] = (1, 28, 28)) -> 
     return np.random.default_rng(0).integers(0, 256, (count, *shape), dtype=np.uint8)
 
 
-def a_model(name: str = "vae", network: str = "mlp", latents: int = 12, shape=(1, 28, 28), likelihood="bernoulli"):
+def a_model(
+    name: str = "vae",
+    network: str = "mlp",
+    latents: int = 12,
+    shape=(1, 28, 28),
+    likelihood="bernoulli",
+):
     torch.manual_seed(0)
-    model = models.create(name, image_shape=shape, latents=latents, hidden=32, network=network, likelihood=likelihood)
+    model = models.create(
+        name, image_shape=shape, latents=latents, hidden=32, network=network, likelihood=likelihood
+    )
     # Fresh weights draw grey everywhere; these draw black and white.
     with torch.no_grad():
         for parameter in model.decoder.layers.parameters():
@@ -44,7 +52,13 @@ class SparseModel:
 
     def __init__(self, z, active, mu=None):
         torch.manual_seed(0)
-        self.code = Code(torch.tensor(z), torch.tensor(active), None if mu is None else torch.tensor(mu), None, None)
+        self.code = Code(
+            torch.tensor(z),
+            torch.tensor(active),
+            None if mu is None else torch.tensor(mu),
+            None,
+            None,
+        )
         self.decoder = SimpleNamespace(layers=nn.Sequential(nn.Linear(6, 16)))
 
     def encode(self, x):
@@ -65,7 +79,10 @@ def sparse_widget(**options) -> Traversal:
 @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 16, 16)])
 @pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian_learned"])
 def test_exported_weights_decode_to_what_torch_decodes(network, shape, likelihood):
-    model, images = a_model(network=network, shape=shape, likelihood=likelihood), random_images(shape=shape)
+    model, images = (
+        a_model(network=network, shape=shape, likelihood=likelihood),
+        random_images(shape=shape),
+    )
     state = Traversal(model, images).get_state()
     z = torch.randn(3, 12, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
@@ -81,7 +98,9 @@ def test_uneven_convolutions_decode_to_what_torch_decodes():
         nn.Linear(5, 2 * 3 * 4),
         nn.ReLU(),
         nn.Unflatten(1, (2, 3, 4)),
-        nn.ConvTranspose2d(2, 3, (3, 4), stride=(2, 3), padding=(1, 0), output_padding=(1, 2), bias=False),
+        nn.ConvTranspose2d(
+            2, 3, (3, 4), stride=(2, 3), padding=(1, 0), output_padding=(1, 2), bias=False
+        ),
     )
     with torch.no_grad():
         expected = torch.sigmoid(layers(torch.ones(1, 5)))[0].numpy()
@@ -100,7 +119,10 @@ def test_every_model_travels_with_its_codes(name):
     active = np.frombuffer(base64.b64decode(widget.active), np.uint8).reshape(4, 12)
     np.testing.assert_array_equal(active, code.active.numpy())
     assert widget.gated == (name in (*SPARSE, "relu_sae", "sparse_generator", "top_k"))
-    assert np.frombuffer(base64.b64decode(widget.pixels), np.uint8).reshape(images.shape).tolist() == images.tolist()
+    assert (
+        np.frombuffer(base64.b64decode(widget.pixels), np.uint8).reshape(images.shape).tolist()
+        == images.tolist()
+    )
 
 
 def test_state_can_be_stored_in_a_notebook():
@@ -157,7 +179,9 @@ def test_z_follows_the_page_and_the_chosen_image():
 
 
 def test_repr_is_stable():
-    assert repr(sparse_widget()) == repr(sparse_widget()) == "Traversal(chosen: 2 images, 6 latents)"
+    assert (
+        repr(sparse_widget()) == repr(sparse_widget()) == "Traversal(chosen: 2 images, 6 latents)"
+    )
 
 
 def test_where_nothing_can_run_a_still_picture_with_words_stands_in():
@@ -180,8 +204,22 @@ def test_building_a_widget_leaves_the_model_as_it_was():
     [
         ([nn.Linear(6, 16), nn.BatchNorm1d(16)], "decoder layer 1 is BatchNorm1d"),
         ([nn.Sequential(nn.Linear(6, 16))], "decoder layer 0 is Sequential"),
-        ([nn.Linear(6, 16), nn.Unflatten(1, (4, 2, 2)), nn.ConvTranspose2d(4, 4, 2, 2, groups=2)], "groups=1"),
-        ([nn.Linear(6, 16), nn.Unflatten(1, (4, 2, 2)), nn.ConvTranspose2d(4, 1, 2, 2, dilation=2)], "dilation=1"),
+        (
+            [
+                nn.Linear(6, 16),
+                nn.Unflatten(1, (4, 2, 2)),
+                nn.ConvTranspose2d(4, 4, 2, 2, groups=2),
+            ],
+            "groups=1",
+        ),
+        (
+            [
+                nn.Linear(6, 16),
+                nn.Unflatten(1, (4, 2, 2)),
+                nn.ConvTranspose2d(4, 1, 2, 2, dilation=2),
+            ],
+            "dilation=1",
+        ),
         ([nn.Linear(5, 16)], "takes 5 values or channels and gets 6"),
         ([nn.Linear(6, 15)], "must give a multiple of 16"),
     ],
@@ -241,7 +279,9 @@ def test_options_out_of_range_are_refused(options, words):
         sparse_widget(**options)
 
 
-@pytest.mark.parametrize(("name", "value"), [("image", 2), ("image", -1), ("z", [0.0] * 5), ("z", [float("nan")] * 6)])
+@pytest.mark.parametrize(
+    ("name", "value"), [("image", 2), ("image", -1), ("z", [0.0] * 5), ("z", [float("nan")] * 6)]
+)
 def test_a_widget_refuses_an_image_or_a_code_that_does_not_exist(name, value):
     with pytest.raises(ConfigurationError, match=name):
         setattr(sparse_widget(), name, value)
@@ -258,7 +298,16 @@ def test_the_widgets_files_are_in_the_built_wheel(tmp_path):
         if (REPOSITORY / name).is_file():
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             (source / name).write_bytes((REPOSITORY / name).read_bytes())
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(source)]
+    command = [
+        sys.executable,
+        "-m",
+        "build",
+        "--wheel",
+        "--no-isolation",
+        "--outdir",
+        str(tmp_path),
+        str(source),
+    ]
     built = subprocess.run(command, capture_output=True, text=True)
     assert built.returncode == 0, built.stdout + built.stderr
     (wheel,) = tmp_path.glob("*.whl")
@@ -266,11 +315,15 @@ def test_the_widgets_files_are_in_the_built_wheel(tmp_path):
         assert {f"vsclib/traversal/{name}" for name in FILES} <= set(archive.namelist())
         archive.extractall(tmp_path / "installed")  # pure Python: unpacking is installing
 
-    program = (
-        "import vsclib.traversal as t; print(t.__file__); print(len(str(t.Traversal._esm)), len(str(t.Traversal._css)))"
-    )
+    program = "import vsclib.traversal as t; print(t.__file__); print(len(str(t.Traversal._esm)), len(str(t.Traversal._css)))"
     environment = {"PYTHONPATH": str(tmp_path / "installed"), "PATH": ""}
-    run = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    run = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
     assert run.returncode == 0, run.stderr
     place, sizes = run.stdout.splitlines()
     assert Path(place).is_relative_to(tmp_path / "installed")

@@ -11,13 +11,17 @@ DRAWS = 4_000
 
 
 def test_vae_loss_is_minus_the_elbo():
-    """A mean over many draws of one image, against the bound that torch.distributions gives with its own draws."""
+    """A mean over many draws of one image, against the bound that torch.distributions gives with
+    its own draws.
+    """
     model, x = tiny("vae", likelihood="gaussian"), images(1)
     with torch.no_grad():
         code = model.encode(x)
         q = Normal(code.mu, (0.5 * code.logvar).exp())
         torch.manual_seed(0)
-        pixels = Independent(Normal(torch.sigmoid(model.decoder.layers(q.sample((DRAWS,))[:, 0])), 0.3), 1)
+        pixels = Independent(
+            Normal(torch.sigmoid(model.decoder.layers(q.sample((DRAWS,))[:, 0])), 0.3), 1
+        )
         bound = pixels.log_prob(x.flatten(1)) - kl_divergence(q, Normal(0.0, 1.0)).sum()
         found = -model.loss(x.expand(DRAWS, *SHAPE), 0, seeded()).total
     error = bound.std() * math.sqrt(2 / DRAWS)
@@ -39,7 +43,11 @@ def test_sampled_slabs_have_the_posteriors_mean_and_variance(name):
         code = model.sample_code(x, seeded())
     for j in range(5):
         on = code.active[:, j]
-        values, mu, var = code.z[on, j].double(), code.mu[0, j].double(), code.logvar[0, j].double().exp()
+        values, mu, var = (
+            code.z[on, j].double(),
+            code.mu[0, j].double(),
+            code.logvar[0, j].double().exp(),
+        )
         n = len(values)
         assert n > 50
         assert abs(values.mean() - mu) <= 4 * (var / n).sqrt()
@@ -48,7 +56,10 @@ def test_sampled_slabs_have_the_posteriors_mean_and_variance(name):
 
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
 def test_beta_of_one_is_the_vae(likelihood):
-    vae, beta = tiny("vae", likelihood=likelihood), tiny("beta_vae", beta=1.0, likelihood=likelihood)
+    vae, beta = (
+        tiny("vae", likelihood=likelihood),
+        tiny("beta_vae", beta=1.0, likelihood=likelihood),
+    )
     assert torch.equal(loss(vae).total, loss(beta).total)
     assert tiny("beta_vae").config.beta == 4.0
 

@@ -1,4 +1,6 @@
-"""Variational Sparse Coding: exact zeros, true rates, its KL, its warm-ups, and the VAE as its limit."""
+"""Variational Sparse Coding: exact zeros, true rates, its KL, its warm-ups, and the VAE as its
+limit.
+"""
 
 import math
 
@@ -12,13 +14,18 @@ DRAWS = 4_000
 
 
 def test_vsc_that_is_always_on_is_the_vae():
-    """The same weights, gamma held at its upper clamp, alpha beside one: loss, code, KL and draws of a VAE."""
+    """The same weights, gamma held at its upper clamp, alpha beside one: loss, code, KL and draws
+    of a VAE.
+    """
     vae, vsc = tiny("vae"), tiny("vsc", alpha=1 - 1e-6)
     with torch.no_grad():
         vsc.encoder.layers.load_state_dict(vae.encoder.layers.state_dict())
         vsc.decoder.load_state_dict(vae.decoder.state_dict())
         vsc.encoder.head.weight.zero_()
-        vsc.encoder.head.weight[:10], vsc.encoder.head.bias[:10] = vae.encoder.head.weight, vae.encoder.head.bias
+        vsc.encoder.head.weight[:10], vsc.encoder.head.bias[:10] = (
+            vae.encoder.head.weight,
+            vae.encoder.head.bias,
+        )
         vsc.encoder.head.bias[10:] = 40.0
     x = images()
     torch.testing.assert_close(vsc.encode(x).z, vae.encode(x).z)
@@ -36,14 +43,21 @@ def test_vsc_kl_is_its_own_definition_by_torch_distributions():
     expected = code.gamma * (slab + (code.gamma / 0.2).log()) + off
     torch.testing.assert_close(model.kl(code), expected, rtol=1e-4, atol=1e-5)
     terms = loss(model).terms
-    assert terms["kl_slab"].item() == pytest.approx((code.gamma * slab).sum(1).mean().item(), rel=1e-4)
-    assert (terms["kl_slab"] + terms["kl_spike"]).item() == pytest.approx(expected.sum(1).mean().item(), rel=1e-4)
+    assert terms["kl_slab"].item() == pytest.approx(
+        (code.gamma * slab).sum(1).mean().item(), rel=1e-4
+    )
+    assert (terms["kl_slab"] + terms["kl_spike"]).item() == pytest.approx(
+        expected.sum(1).mean().item(), rel=1e-4
+    )
 
 
 @pytest.mark.parametrize("gate", ["straight_through", "relaxed", "concrete"])
 @pytest.mark.parametrize("gamma_form", ["sigmoid", "relu"])
 def test_vsc_codes_are_exactly_zero_where_they_are_off(gate, gamma_form):
-    model, x = tiny("vsc", gate=gate, gamma_form=gamma_form, latents=20, gamma_bias=-0.5), images(50)
+    model, x = (
+        tiny("vsc", gate=gate, gamma_form=gamma_form, latents=20, gamma_bias=-0.5),
+        images(50),
+    )
     mean, drawn = model.encode(x), model.sample_code(x, seeded())
     assert torch.equal(mean.active, mean.gamma > 0.5)
     assert torch.equal(mean.z, torch.where(mean.active, mean.mu, 0.0))
@@ -83,10 +97,14 @@ def test_gamma_is_what_its_form_says():
     for form, bias in (("sigmoid", -2.0), ("relu", 0.0)):
         model = tiny("vsc", gamma_form=form)
         assert model.encoder.head.bias[10:].tolist() == [bias] * 5
-        assert tiny("vsc", gamma_form=form, gamma_bias=0.7).encoder.head.bias[10:].tolist() == pytest.approx([0.7] * 5)
+        assert tiny("vsc", gamma_form=form, gamma_bias=0.7).encoder.head.bias[
+            10:
+        ].tolist() == pytest.approx([0.7] * 5)
         v = model.encoder.head(model.encoder.layers(x))[:, 10:].detach().double().numpy()
         gamma = 1 / (1 + np.exp(-v)) if form == "sigmoid" else np.exp(-np.maximum(-v, 0))
-        np.testing.assert_allclose(model.encode(x).gamma.detach(), np.clip(gamma, 1e-6, 1 - 1e-6), rtol=1e-5)
+        np.testing.assert_allclose(
+            model.encode(x).gamma.detach(), np.clip(gamma, 1e-6, 1 - 1e-6), rtol=1e-5
+        )
 
 
 def test_relu_form_has_no_gradient_once_a_unit_is_always_on():
@@ -131,8 +149,13 @@ def test_slab_warms_up_from_noise_to_the_encoders():
 
 def test_losses_of_two_steps_may_share_a_backward_pass():
     model = tiny("vsc", lam_until=20)
-    together = torch.autograd.grad(loss(model, 5).total + loss(model, 15).total, model.encoder.head.weight)[0]
-    apart = [torch.autograd.grad(loss(model, step).total, model.encoder.head.weight)[0] for step in (5, 15)]
+    together = torch.autograd.grad(
+        loss(model, 5).total + loss(model, 15).total, model.encoder.head.weight
+    )[0]
+    apart = [
+        torch.autograd.grad(loss(model, step).total, model.encoder.head.weight)[0]
+        for step in (5, 15)
+    ]
     torch.testing.assert_close(together, sum(apart), rtol=1e-4, atol=1e-5)
 
 
@@ -142,4 +165,6 @@ def test_prior_of_the_vsc_is_on_with_probability_alpha():
     on = z != 0
     n = on.numel()
     assert abs(on.double().mean() - 0.13) <= 4 * math.sqrt(0.13 * 0.87 / n)
-    assert abs(z[on].var() - 1) <= 4 * math.sqrt(2 / (0.13 * n)) and abs(z[on].mean()) <= 4 / math.sqrt(0.13 * n)
+    assert abs(z[on].var() - 1) <= 4 * math.sqrt(2 / (0.13 * n)) and abs(
+        z[on].mean()
+    ) <= 4 / math.sqrt(0.13 * n)

@@ -1,4 +1,6 @@
-"""The mixture prior: its weights, the bound that they give, and what is left of the selector when it is gone."""
+"""The mixture prior: its weights, the bound that they give, and what is left of the selector when
+it is gone.
+"""
 
 import math
 
@@ -36,11 +38,22 @@ def test_kl_to_each_is_the_sum_over_latents_of_the_kl_to_each():
 
 
 def test_multiplied_out_squares_keep_their_digits_where_slabs_are_narrow_and_far_apart():
-    """In float32, to 1e-5 of the largest term: means of 5, standard deviations of 0.05, 200 latents."""
+    """In float32, to 1e-5 of the largest term: means of 5, standard deviations of 0.05, 200
+    latents.
+    """
     shape = {"generator": seeded(1)}
-    gamma, mu, logvar = torch.rand(8, 200, **shape), 5 * torch.randn(8, 200, **shape), torch.full((8, 200), -6.0)
-    q, priors = (gamma.clamp(0.01, 0.99), mu, logvar), (gamma[:3].clamp(0.01, 0.99), mu[:3], logvar[:3])
-    exact = learned_prior.kl_to_each(*(tuple(part.double() for part in side) for side in (q, priors)))
+    gamma, mu, logvar = (
+        torch.rand(8, 200, **shape),
+        5 * torch.randn(8, 200, **shape),
+        torch.full((8, 200), -6.0),
+    )
+    q, priors = (
+        (gamma.clamp(0.01, 0.99), mu, logvar),
+        (gamma[:3].clamp(0.01, 0.99), mu[:3], logvar[:3]),
+    )
+    exact = learned_prior.kl_to_each(
+        *(tuple(part.double() for part in side) for side in (q, priors))
+    )
     scale = 0.5 * 200 * 25 * math.exp(6)
     assert (learned_prior.kl_to_each(q, priors) - exact).abs().max() < 1e-5 * scale
 
@@ -65,7 +78,9 @@ def test_choice_costs_nothing_among_equals_and_log_k_when_decided():
 
 
 def test_weights_that_underflow_leave_a_gradient():
-    """At a KL of 300 nats a weight is zero in float32; what is charged is the least KL and log K, its slope that of the least."""
+    """At a KL of 300 nats a weight is zero in float32; what is charged is the least KL and log K,
+    its slope that of the least.
+    """
     costs = torch.tensor([[1.0, 300.0, 500.0]], requires_grad=True)
     weights = learned_prior.responsibilities(costs)
     assert weights[0, 1] == 0
@@ -76,7 +91,9 @@ def test_weights_that_underflow_leave_a_gradient():
 
 
 def test_what_training_charges_bounds_the_kl_to_the_mixture_from_above():
-    """Against 40,000 draws, for an image between pseudo-inputs: the bound holds, and misses by less than log K."""
+    """Against 40,000 draws, for an image between pseudo-inputs: the bound holds, and misses by less
+    than log K.
+    """
     model, x = mixture(gamma_bias=-1.0), images(1).expand(40_000, *SHAPE)
     ratio = model.log_ratio(model.sample_code(x, seeded())).double().detach()
     charged = sum(part.item() for part in model.costs(model.encode(x[:1]))[0].values())
@@ -86,7 +103,9 @@ def test_what_training_charges_bounds_the_kl_to_the_mixture_from_above():
 
 def test_one_pseudo_input_is_the_selector_model_with_one():
     one, other = mixture(pseudo_inputs=1), tiny("vsc_uai", pseudo_inputs=1, gamma_bias=0.0)
-    other.load_state_dict(one.state_dict() | {name: v for name, v in other.state_dict().items() if "selector" in name})
+    other.load_state_dict(
+        one.state_dict() | {name: v for name, v in other.state_dict().items() if "selector" in name}
+    )
     found, wanted = loss(one), loss(other)
     assert found.total.item() == pytest.approx(wanted.total.item(), rel=1e-5)
     assert found.terms["choice"].item() == 0
@@ -136,7 +155,8 @@ def test_trains_on_digits_and_says_how_many_pseudo_inputs_it_uses():
     history = vsclib.fit(model, digits, steps=300, learning_rate=3e-3, progress=False)
     assert history.terms["total"][-1] < 0.85 * history.terms["total"][0]
     record = metrics.evaluate(model, digits, seeded())
-    # The choice costs log K at most; draws stand for the one and not for the other, which moves both by less than 0.1.
+    # The choice costs log K at most; draws stand for the one and not for the other, which moves
+    # both by less than 0.1.
     assert record["elbo_paid"] > record["elbo"] - math.log(10) - 0.1
     assert 1 <= record["pseudo_inputs_used"] <= 10
     assert record["on_per_image"] > 0

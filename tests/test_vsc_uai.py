@@ -1,4 +1,6 @@
-"""The learned prior of 2019: its average KL, its selectors, its sparsity term and the bound that pays for the choice."""
+"""The learned prior of 2019: its average KL, its selectors, its sparsity term and the bound that
+pays for the choice.
+"""
 
 import math
 
@@ -27,16 +29,20 @@ def uai(**options):
 
 
 def each_kl(code, prior):
-    """KL of every image's code to every pseudo-input's, (B, K, J), by torch.distributions and the definition of a coin's."""
+    """KL of every image's code to every pseudo-input's, (B, K, J), by torch.distributions and the
+    definition of a coin's.
+    """
     slab = kl_divergence(
         Normal(code.mu.unsqueeze(1), (0.5 * code.logvar).exp().unsqueeze(1)),
         Normal(prior.mu, (0.5 * prior.logvar).exp()),
     )
     gamma = code.gamma.unsqueeze(1)
-    return gamma * slab, gamma * (gamma / prior.gamma).log() + (1 - gamma) * ((1 - gamma) / (1 - prior.gamma)).log()
+    return gamma * slab, gamma * (gamma / prior.gamma).log() + (1 - gamma) * (
+        (1 - gamma) / (1 - prior.gamma)
+    ).log()
 
 
-# -------------------------------------------------------------------------------------------------------- the selector
+# ------------------------------------------------------------------------------------- the selector
 
 
 @pytest.mark.parametrize("selector", SELECTORS)
@@ -54,7 +60,9 @@ def test_weights_are_positive_and_sum_to_one_except_as_printed(selector, scale):
 def test_soft_weights_are_sigmoids_over_their_sum():
     scores = torch.randn(5, 7, generator=seeded()).double()
     sigmoids = 1 / (1 + np.exp(-scores.numpy()))
-    np.testing.assert_allclose(learned_prior.selection(scores), sigmoids / sigmoids.sum(1, keepdims=True), rtol=1e-12)
+    np.testing.assert_allclose(
+        learned_prior.selection(scores), sigmoids / sigmoids.sum(1, keepdims=True), rtol=1e-12
+    )
     hidden = learned_prior.selection(torch.full((1, 4), -500.0))
     torch.testing.assert_close(hidden, torch.full((1, 4), 0.25))
 
@@ -81,7 +89,7 @@ def test_sharp_weights_by_hand():
     assert weights[0].tolist() == pytest.approx(by_hand, rel=1e-4)
 
 
-# -------------------------------------------------------------------------------------------------------------- the KL
+# ------------------------------------------------------------------------------------------- the KL
 
 
 @pytest.mark.parametrize("selector", SELECTORS)
@@ -95,12 +103,16 @@ def test_kl_is_the_average_of_kls_to_the_pseudo_inputs(selector):
     torch.testing.assert_close(terms["kl_slab"], (weights * slab).sum(1), rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(terms["kl_spike"], (weights * spike).sum(1), rtol=1e-4, atol=1e-5)
     share = weights / weights.sum(1, keepdim=True)
-    torch.testing.assert_close(model.kl(code), (share * (slab + spike)).sum(1), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(
+        model.kl(code), (share * (slab + spike)).sum(1), rtol=1e-4, atol=1e-5
+    )
     assert (model.kl(code).sum(1) > 0.1).all()
 
 
 def test_pooling_is_accurate_where_slabs_are_narrow_and_gates_decided():
-    """Means of 4 and standard deviations of 0.03, as trained models have; float32 against the float64 definition."""
+    """Means of 4 and standard deviations of 0.03, as trained models have; float32 against the
+    float64 definition.
+    """
     generator = seeded(5)
     gamma, gamma_p = (torch.sigmoid(8 * torch.randn(n, 30, generator=generator)) for n in (40, 20))
     gamma, gamma_p = gamma.clamp(1e-6, 1 - 1e-6), gamma_p.clamp(1e-6, 1 - 1e-6)
@@ -109,9 +121,13 @@ def test_pooling_is_accurate_where_slabs_are_narrow_and_gates_decided():
     weights = torch.softmax(3 * torch.randn(40, 20, generator=generator), 1)
     slab, spike = learned_prior.averaged_kl(weights, (gamma, mu, logvar), (gamma_p, mu_p, logvar_p))
     code, prior = (
-        vsclib.models.Code(m, m > 0, m, v, g) for g, m, v in ((gamma, mu, logvar), (gamma_p, mu_p, logvar_p))
+        vsclib.models.Code(m, m > 0, m, v, g)
+        for g, m, v in ((gamma, mu, logvar), (gamma_p, mu_p, logvar_p))
     )
-    exact = [(weights.double().unsqueeze(2) * part).sum(1) for part in each_kl(_double(code), _double(prior))]
+    exact = [
+        (weights.double().unsqueeze(2) * part).sum(1)
+        for part in each_kl(_double(code), _double(prior))
+    ]
     torch.testing.assert_close(slab.double(), exact[0], rtol=1e-4, atol=1e-3)
     torch.testing.assert_close(spike.double(), exact[1], rtol=1e-2, atol=1e-3)
 
@@ -122,22 +138,33 @@ def _double(code):
 
 def test_pseudo_inputs_that_are_all_standard_give_the_kl_of_the_fixed_prior():
     """The limit in which nothing is learned: every prior is N(0, 1) with probability alpha."""
-    gamma, mu, logvar = torch.rand(6, 5, generator=seeded()), torch.randn(6, 5, generator=seeded(1)), -torch.rand(6, 5)
+    gamma, mu, logvar = (
+        torch.rand(6, 5, generator=seeded()),
+        torch.randn(6, 5, generator=seeded(1)),
+        -torch.rand(6, 5),
+    )
     weights = learned_prior.selection(torch.randn(6, 3, generator=seeded(2)))
     standard = (torch.full((3, 5), 0.07), torch.zeros(3, 5), torch.zeros(3, 5))
     slab, spike = learned_prior.averaged_kl(weights, (gamma, mu, logvar), standard)
-    torch.testing.assert_close(slab + spike, spike_slab.kl(gamma, mu, logvar, 0.07), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(
+        slab + spike, spike_slab.kl(gamma, mu, logvar, 0.07), rtol=1e-5, atol=1e-6
+    )
 
 
 def test_one_pseudo_input_makes_the_fixed_prior_model():
-    """With K = 1, a head that ignores the image and sits at N(0, 1) and alpha: KL, draws and samples are a VSC's."""
+    """With K = 1, a head that ignores the image and sits at N(0, 1) and alpha: KL, draws and
+    samples are a VSC's.
+    """
     model, plain = uai(pseudo_inputs=1, alpha=0.2), tiny("vsc", alpha=0.2)
     with torch.no_grad():
         for encoder in (model.encoder, plain.encoder):
             encoder.head.weight.zero_()
             encoder.head.bias.zero_()
             encoder.head.bias[10:] = math.log(0.2 / 0.8)
-    assert model.kl(model.encode(images())).abs().max() < 1e-6 and plain.kl(plain.encode(images())).abs().max() < 1e-6
+    assert (
+        model.kl(model.encode(images())).abs().max() < 1e-6
+        and plain.kl(plain.encode(images())).abs().max() < 1e-6
+    )
     drawn = model.sample_prior(4000, seeded())
     rate, error = (drawn != 0).double().mean().item(), math.sqrt(0.16 / drawn.numel())
     assert abs(rate - 0.2) < 4 * error
@@ -154,7 +181,9 @@ def test_an_image_that_is_its_own_prior_pays_nothing():
 
 @pytest.mark.parametrize("selector", SELECTORS)
 def test_sparsity_term_by_hand(selector):
-    """Its mean gamma is a mean whatever the selector: the weights as printed are divided by their sum."""
+    """Its mean gamma is a mean whatever the selector: the weights as printed are divided by their
+    sum.
+    """
     model = uai(alpha=0.1, sharpness=10.0, selector=selector)
     code = model.encode(images())
     with torch.no_grad():
@@ -173,7 +202,9 @@ def test_sparsity_term_by_hand(selector):
 
 @pytest.mark.parametrize("selector", SELECTORS)
 def test_a_step_encodes_the_pseudo_inputs_once_and_for_that_step_alone(selector):
-    """The same loss and gradients as with a prior of its own for every term, also after the weights have moved."""
+    """The same loss and gradients as with a prior of its own for every term, also after the weights
+    have moved.
+    """
     model, x = uai(selector=selector, sharpness=10.0), images()
     encoded, once = model.prior, []
     model.prior = lambda: (once.append(1), encoded())[1]
@@ -185,18 +216,24 @@ def test_a_step_encodes_the_pseudo_inputs_once_and_for_that_step_alone(selector)
         apart = {name: part.sum(1).mean() for name, part in model.divergences(code).items()}
         apart |= {name: part.mean() for name, part in model.penalties(code).items()}
         assert len(once) == 3
-        assert {name: found.terms[name].item() for name in apart} == {name: part.item() for name, part in apart.items()}
+        assert {name: found.terms[name].item() for name in apart} == {
+            name: part.item() for name, part in apart.items()
+        }
         weights = [*model.encoder.parameters(), *model.selector.parameters(), model.pseudo_inputs]
         total = found.total - found.terms["reconstruction"]
         for one, other in zip(
-            torch.autograd.grad(total, weights), torch.autograd.grad(sum(apart.values()), weights), strict=True
+            torch.autograd.grad(total, weights),
+            torch.autograd.grad(sum(apart.values()), weights),
+            strict=True,
         ):
             torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
         with torch.no_grad():
             model.pseudo_inputs.add_(0.1)
 
 
-@pytest.mark.parametrize("options", [{}, {"selector": "normalised", "sharpness": 10.0}, {"selector": "printed"}])
+@pytest.mark.parametrize(
+    "options", [{}, {"selector": "normalised", "sharpness": 10.0}, {"selector": "printed"}]
+)
 def test_gradient_of_the_loss_is_that_of_finite_differences(options):
     """With frozen noise and relaxed gates; through pseudo-inputs, selector, encoder and decoder."""
     model = uai(gate="relaxed", slope_start=3.0, slope_end=3.0, **options).double()
@@ -207,7 +244,9 @@ def test_gradient_of_the_loss_is_that_of_finite_differences(options):
         model.check = lambda x: x
         noise = torch.Generator().manual_seed(5)
         model.draw_slab = lambda code, generator: code.mu + (0.5 * code.logvar).exp() * 0.3
-        model.draw_noise = lambda code, generator: torch.rand(code.gamma.shape, generator=noise, dtype=torch.float64)
+        model.draw_noise = lambda code, generator: torch.rand(
+            code.gamma.shape, generator=noise, dtype=torch.float64
+        )
         return model.loss(x, 0, noise).total
 
     for name, weight in model.named_parameters():
@@ -224,11 +263,13 @@ def test_gradient_of_the_loss_is_that_of_finite_differences(options):
         assert along != 0, name
 
 
-# ---------------------------------------------------------------------------------------------- the bound that is paid
+# --------------------------------------------------------------------------- the bound that is paid
 
 
 def test_log_density_of_one_latent_is_that_of_a_mixture():
-    """Its exponential has mass gamma on the line and 1 - gamma at zero, and moments gamma mu and so on."""
+    """Its exponential has mass gamma on the line and 1 - gamma at zero, and moments gamma mu and so
+    on.
+    """
     grid = torch.linspace(-12, 12, 20_001, dtype=torch.float64)
     gamma, mu, logvar = (torch.tensor(value, dtype=torch.float64) for value in (0.3, 0.7, -0.4))
     line = learned_prior.log_density(grid, torch.tensor(True), gamma, mu, logvar).exp()
@@ -281,7 +322,7 @@ def test_pseudo_inputs_used_are_those_that_weigh_most():
     assert metrics.pseudo_inputs_used(code._replace(weights=weights)) == 2
 
 
-# ------------------------------------------------------------------------------------------------- warm-up, training
+# -------------------------------------------------------------------------------- warm-up, training
 
 
 def test_warm_ups_are_what_their_names_say():
@@ -296,9 +337,14 @@ def test_warm_ups_are_what_their_names_say():
     for form, variances in expected.items():
         for lam, variance in zip((0.25, 0.5, 0.75), variances, strict=True):
             mean, warm = spike_slab.warm_up(torch.tensor(3.0), logvar, lam, form)
-            assert (mean.item(), warm.exp().item()) == (pytest.approx(3 * lam), pytest.approx(variance, rel=2e-3)), form
+            assert (mean.item(), warm.exp().item()) == (
+                pytest.approx(3 * lam),
+                pytest.approx(variance, rel=2e-3),
+            ), form
         for lam, end in ((0.0, 0.0), (1.0, logvar.item())):
-            assert spike_slab.warm_up(torch.tensor(3.0), logvar, lam, form)[1].item() == pytest.approx(end, abs=1e-6)
+            assert spike_slab.warm_up(torch.tensor(3.0), logvar, lam, form)[
+                1
+            ].item() == pytest.approx(end, abs=1e-6)
 
 
 @pytest.mark.parametrize("form", ["variance_linear", "log_variance_linear", "std_linear", "sqrt"])
@@ -349,7 +395,9 @@ def test_pseudo_inputs_start_from_different_training_images_once():
 
 def test_fit_starts_the_pseudo_inputs_from_its_images():
     digits = data.load("digits")
-    model = vsclib.models.create("vsc_uai", image_shape=SHAPE, latents=10, hidden=32, pseudo_inputs=6)
+    model = vsclib.models.create(
+        "vsc_uai", image_shape=SHAPE, latents=10, hidden=32, pseudo_inputs=6
+    )
     vsclib.fit(model, digits, steps=1, batch_size=50, learning_rate=1e-6, progress=False)
     chosen = model.pseudo_inputs.detach().unsqueeze(1)
     distance = (chosen - data.to_tensor(digits.train.images)).abs().flatten(2).amax(2).min(1).values
@@ -360,8 +408,12 @@ def test_fit_starts_the_pseudo_inputs_from_its_images():
 def test_trains_measures_travels_and_draws(dataset, tmp_path):
     images_of = data.load(dataset)
     shape = images_of.train.images.shape[1:]
-    model = vsclib.models.create("vsc_uai", image_shape=shape, latents=20, hidden=64, pseudo_inputs=5, alpha=0.2)
-    history = vsclib.fit(model, images_of, steps=150, batch_size=100, learning_rate=3e-3, progress=False)
+    model = vsclib.models.create(
+        "vsc_uai", image_shape=shape, latents=20, hidden=64, pseudo_inputs=5, alpha=0.2
+    )
+    history = vsclib.fit(
+        model, images_of, steps=150, batch_size=100, learning_rate=3e-3, progress=False
+    )
     assert history.terms["total"][-1] < history.terms["total"][0] - 10
     assert history.terms["sparsity"][-1] < 5
     record = metrics.evaluate(model, images_of, seeded(), test_images=300)
@@ -381,7 +433,9 @@ def test_samples_come_from_every_pseudo_input():
     model = uai(latents=4)
     prior = model.prior()
     gates = torch.eye(4) * (1 - 2e-6) + 1e-6
-    model.prior = lambda: prior._replace(gamma=gates, mu=10 * torch.ones(4, 4), logvar=-9 * torch.ones(4, 4))
+    model.prior = lambda: prior._replace(
+        gamma=gates, mu=10 * torch.ones(4, 4), logvar=-9 * torch.ones(4, 4)
+    )
     drawn = model.sample_prior(4000, seeded())
     on = drawn != 0
     assert (on.sum(1) == 1).float().mean() > 0.999
@@ -393,11 +447,23 @@ def test_samples_come_from_every_pseudo_input():
     ("options", "message"),
     [
         ({"pseudo_inputs": 0}, "pseudo_inputs = 0 is not allowed: choose pseudo_inputs >= 1"),
-        ({"selector": "sharp"}, "selector = 'sharp' is not allowed: choose one of 'soft', 'normalised', 'printed'"),
-        ({"pseudo_start": "zeros"}, "pseudo_start = 'zeros' is not allowed: choose one of 'data', 'noise'"),
+        (
+            {"selector": "sharp"},
+            "selector = 'sharp' is not allowed: choose one of 'soft', 'normalised', 'printed'",
+        ),
+        (
+            {"pseudo_start": "zeros"},
+            "pseudo_start = 'zeros' is not allowed: choose one of 'data', 'noise'",
+        ),
         ({"sharpness": 0.0}, "sharpness = 0.0 is not allowed"),
-        ({"lam_form": "linear"}, "lam_form = 'linear' is not allowed: choose one of 'variance_linear'"),
-        ({"pseudo_input": 3}, "model 'vsc_uai' has no option 'pseudo_input': did you mean 'pseudo_inputs'?"),
+        (
+            {"lam_form": "linear"},
+            "lam_form = 'linear' is not allowed: choose one of 'variance_linear'",
+        ),
+        (
+            {"pseudo_input": 3},
+            "model 'vsc_uai' has no option 'pseudo_input': did you mean 'pseudo_inputs'?",
+        ),
     ],
 )
 def test_bad_options_are_refused_in_one_line(options, message):
@@ -406,14 +472,16 @@ def test_bad_options_are_refused_in_one_line(options, message):
     assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
-# -------------------------------------------------------------------------------------------- the two-phase learning rate
+# ---------------------------------------------------------------------- the two-phase learning rate
 
 
 def test_learning_rate_has_two_phases(monkeypatch):
     seen = []
     step = torch.optim.Adam.step
     monkeypatch.setattr(
-        torch.optim.Adam, "step", lambda self, *more: (seen.append(self.param_groups[0]["lr"]), step(self, *more))[1]
+        torch.optim.Adam,
+        "step",
+        lambda self, *more: (seen.append(self.param_groups[0]["lr"]), step(self, *more))[1],
     )
     options = {"steps": 6, "batch_size": 20, "learning_rate": 1e-3, "progress": False}
     pixels = data.load("digits").train.images[:40]
@@ -426,32 +494,41 @@ def test_learning_rate_has_two_phases(monkeypatch):
 
 def test_a_switch_to_nothing_is_refused():
     with pytest.raises(
-        ConfigurationError, match="learning_rate_switch = 5 switches to nothing: give learning_rate_end"
+        ConfigurationError,
+        match="learning_rate_switch = 5 switches to nothing: give learning_rate_end",
     ):
         vsclib.fit(tiny("ae"), np.zeros((100, *SHAPE), np.uint8), steps=6, learning_rate_switch=5)
 
 
 def test_an_experiment_hands_both_phases_to_the_training():
     run = Experiment.of(
-        model="vsc_uai", dataset="digits", learning_rate_end=1e-4, learning_rate_switch=7, selector="soft"
+        model="vsc_uai",
+        dataset="digits",
+        learning_rate_end=1e-4,
+        learning_rate_switch=7,
+        selector="soft",
     )
     assert run.options == {"selector": "soft"}
     training = run.training(images=1000)
     assert (training.rate(6), training.rate(7)) == (1e-3, 1e-4)
 
 
-# --------------------------------------------------------------------------------------------------- the forms that fail
+# ------------------------------------------------------------------------------ the forms that fail
 
 
 def trained_on_digits(**options):
     digits = data.load("digits")
-    model = vsclib.models.create("vsc_uai", image_shape=SHAPE, latents=50, hidden=100, alpha=0.2, **options)
+    model = vsclib.models.create(
+        "vsc_uai", image_shape=SHAPE, latents=50, hidden=100, alpha=0.2, **options
+    )
     history = vsclib.fit(model, digits, steps=400, batch_size=100, progress=False)
     return history.terms, metrics.evaluate(model, digits, seeded(), test_images=300)
 
 
 def test_selector_as_printed_ends_in_an_autoencoder():
-    """It learns to be undecided: the training sees no KL, and the record tells the KL that there is."""
+    """It learns to be undecided: the training sees no KL, and the record tells the KL that there
+    is.
+    """
     terms, record = trained_on_digits(selector="printed")
     assert terms["kl_slab"][-1] + terms["kl_spike"][-1] < 0.01
     assert record["kl"] > 50 and record["elbo_paid"] < -100
@@ -462,4 +539,7 @@ def test_selector_as_printed_ends_in_an_autoencoder():
 def test_gates_as_printed_stay_on_whatever_the_sparsity_term_says():
     terms, record = trained_on_digits(gamma_form="relu")
     assert record["always_on"] == record["ever_on"] > 15
-    assert record["sparsity_term"] == pytest.approx(terms["sparsity"][-1], rel=0.1) and record["sparsity_term"] > 3
+    assert (
+        record["sparsity_term"] == pytest.approx(terms["sparsity"][-1], rel=0.1)
+        and record["sparsity_term"] > 3
+    )

@@ -21,7 +21,10 @@ def stored_traversals(page: Path) -> list[dict]:
     states: dict[str, dict] = {}
     for script in re.findall(SCRIPT.format("state"), text, re.DOTALL):
         states |= {name: model["state"] for name, model in json.loads(script)["state"].items()}
-    views = [json.loads(script)["model_id"] for script in re.findall(SCRIPT.format("view"), text, re.DOTALL)]
+    views = [
+        json.loads(script)["model_id"]
+        for script in re.findall(SCRIPT.format("view"), text, re.DOTALL)
+    ]
     shown = [states[view] for view in views if view in states]
     return [state for state in shown if state.get("_anywidget_id") == "vsclib.traversal.Traversal"]
 
@@ -36,7 +39,9 @@ def canvas_pixels(canvas: Locator) -> np.ndarray:
 
 def next_frame(page: Page) -> None:
     """Waits until everything that was to be drawn is drawn."""
-    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    page.evaluate(
+        "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    )
 
 
 def assert_canvas_shows(canvas: Locator, state: dict, z: np.ndarray) -> np.ndarray:
@@ -45,14 +50,21 @@ def assert_canvas_shows(canvas: Locator, state: dict, z: np.ndarray) -> np.ndarr
     shown = canvas_pixels(canvas)
     expected = 255 * mean_image(state, z)
     difference = np.abs(shown - expected).max()  # grey images fill all three channels
-    assert difference <= GREY_LEVELS, f"the canvas is {difference:.1f} grey levels away from the decoded code"
+    assert difference <= GREY_LEVELS, (
+        f"the canvas is {difference:.1f} grey levels away from the decoded code"
+    )
     return shown
 
 
 def check_traversal(widget: Locator, state: dict) -> None:
-    """Moves the first slider, closes its gate and resets, all by keyboard; the canvas must follow each time."""
+    """Moves the first slider, closes its gate and resets, all by keyboard; the canvas must follow
+    each time.
+    """
     keyboard = widget.page.keyboard
-    canvas, slider = widget.locator("canvas.reconstruction"), widget.locator("input[type=range]").first
+    canvas, slider = (
+        widget.locator("canvas.reconstruction"),
+        widget.locator("input[type=range]").first,
+    )
     z = np.array(state["z"], dtype=np.float32)
     latent = int(slider.get_attribute("data-latent") or -1)
     start = assert_canvas_shows(canvas, state, z)
@@ -91,7 +103,9 @@ def check_traversals(browser: Browser, folder: Path, address: str, path: str) ->
     assert states, f"{path} holds no traversal"
     for state in states:
         current = (str(Traversal._esm), str(Traversal._css))
-        assert (state["_esm"], state["_css"]) == current, f"{path} carries an older widget: run its notebook again"
+        assert (state["_esm"], state["_css"]) == current, (
+            f"{path} carries an older widget: run its notebook again"
+        )
     with visited(browser, address, path) as visit:
         widgets = visit.page.locator(".vsclib-traversal")
         for place in range(len(states)):

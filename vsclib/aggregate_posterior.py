@@ -11,7 +11,9 @@ from vsclib import spike_slab
 from vsclib.errors import ConfigurationError
 
 Estimator = Literal["stratified", "weighted"]
-"""How a batch stands for all images: by shares that sum to one, or by the minibatch weight of the papers' runs."""
+"""How a batch stands for all images: by shares that sum to one, or by the minibatch weight of the
+papers' runs.
+"""
 
 
 class Split(NamedTuple):
@@ -29,15 +31,17 @@ class Split(NamedTuple):
 
 
 def log_shares(batch: int, images: int, estimator: Estimator) -> Tensor:
-    r"""Logarithms of the shares by which the images of a batch stand for all N, seen from each of them.
+    r"""Logarithms of the shares by which the images of a batch stand for all N, seen from each of
+    them.
 
     .. math:: \hat q(z_i) = \sum_m W_{im}\,q(z_i\mid x_m), \qquad
         W_{ii} = \frac1N,\ W_{im} = \frac{N-1}{N(B-1)} \quad\text{or}\quad W_{im} = \frac1{NB}
 
-    The first choice, ``stratified``, is unbiased, and exact where the batch holds all images. The paper gives one of the
-    other images what its count leaves over; averaged over which one, its shares are these. The second, ``weighted``, is a
-    lower bound in the mean: the image itself counts too little by a factor of B and the others by nearly N, so that the
-    parts are off by many nats.
+    The first choice, ``stratified``, is unbiased, and exact where the batch holds all images. The
+    paper gives one of the other images what its count leaves over; averaged over which one, its
+    shares are these. The second, ``weighted``, is a lower bound in the mean: the image itself
+    counts too little by a factor of B and the others by nearly N, so that the parts are off by many
+    nats.
 
     Args:
         batch: B, at least 2 unless it is all images.
@@ -68,17 +72,20 @@ def log_shares(batch: int, images: int, estimator: Estimator) -> Tensor:
     return torch.full((batch, batch), others).fill_diagonal_(-math.log(images))
 
 
-def split_kl(z: Tensor, mu: Tensor, logvar: Tensor, images: int, estimator: Estimator = "stratified") -> Split:
-    r"""Split the KL from normal posteriors to the standard normal prior, by one draw from each posterior.
+def split_kl(
+    z: Tensor, mu: Tensor, logvar: Tensor, images: int, estimator: Estimator = "stratified"
+) -> Split:
+    r"""Split the KL from normal posteriors to the standard normal prior, by one draw from each
+    posterior.
 
     .. math:: \mathrm{KL}\bigl(q(z\mid x)\,\|\,p(z)\bigr) =
         \underbrace{\mathrm{KL} - \log\frac{q(z)}{p(z)}}_{\text{mutual information}}
         + \underbrace{\log\frac{q(z)}{\prod_j q(z_j)}}_{\text{total correlation}}
         + \underbrace{\sum_j\log\frac{q(z_j)}{p(z_j)}}_{\text{dimension-wise KL}}
 
-    in the mean over images and draws. The KL itself is taken in closed form, so that the parts sum to it exactly, whatever
-    the estimate of q(z). A share enters log q(z) once and every log q(z_j) once: put inside the sum over latents, it would
-    count J times in log q(z).
+    in the mean over images and draws. The KL itself is taken in closed form, so that the parts sum
+    to it exactly, whatever the estimate of q(z). A share enters log q(z) once and every log q(z_j)
+    once: put inside the sum over latents, it would count J times in log q(z).
 
     Args:
         z: one draw from each posterior, (B, J).
@@ -98,7 +105,9 @@ def split_kl(z: Tensor, mu: Tensor, logvar: Tensor, images: int, estimator: Esti
     """
     shares = log_shares(len(z), images, estimator).to(z)  # (B, B)
     rows = (numbers.T.contiguous().split(_latents_at_once(len(z))) for numbers in (z, mu, logvar))
-    pairs, marginals = (torch.stack(parts).sum(0) for parts in zip(*map(_sums, *rows, repeat(shares)), strict=True))
+    pairs, marginals = (
+        torch.stack(parts).sum(0) for parts in zip(*map(_sums, *rows, repeat(shares)), strict=True)
+    )
     joint = (shares + pairs).logsumexp(1)  # (B,)
     prior = spike_slab.gaussian_log_prob(z, torch.zeros_like(z), torch.zeros_like(z)).sum(1)  # (B,)
     whole = spike_slab.gaussian_kl(mu, logvar).sum(1)  # (B,)
@@ -111,24 +120,31 @@ def _latents_at_once(batch: int) -> int:
 
 
 def _sums(z: Tensor, mu: Tensor, logvar: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
-    """Log-densities that split_kl needs, summed over some latents: log q(z_i|x_m), (B, B), and log q(z_ij), (B,)."""
+    """Log-densities that split_kl needs, summed over some latents: log q(z_i|x_m), (B, B), and log
+    q(z_ij), (B,).
+    """
     return _Sums.apply(z, mu, logvar, shares)
 
 
 class _Sums(torch.autograd.Function):
     r"""The sums over a few latents, and their gradient.
 
-    The gradient of a mixture's log-density is the mean of its components' gradients, weighed by their responsibilities:
+    The gradient of a mixture's log-density is the mean of its components' gradients, weighed by
+    their responsibilities:
 
     .. math:: d\log\sum_m W_m q_m = \sum_m r_m\,d\log q_m, \qquad r_m = \frac{W_m q_m}{\sum_n W_n q_n}
 
-    Written out, it takes a third to a half of the time of automatic differentiation through the logsumexp. Codes are (J, B) here:
-    sums run along the memory.
+    Written out, it takes a third to a half of the time of automatic differentiation through the
+    logsumexp. Codes are (J, B) here: sums run along the memory.
     """
 
     @staticmethod
-    def forward(ctx: Any, z: Tensor, mu: Tensor, logvar: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
-        each = spike_slab.gaussian_log_prob(z.unsqueeze(2), mu.unsqueeze(1), logvar.unsqueeze(1))  # (J, B, B)
+    def forward(
+        ctx: Any, z: Tensor, mu: Tensor, logvar: Tensor, shares: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        each = spike_slab.gaussian_log_prob(
+            z.unsqueeze(2), mu.unsqueeze(1), logvar.unsqueeze(1)
+        )  # (J, B, B)
         pairs = each.sum(0)  # (B, B)
         each += shares
         responsibilities = each.softmax(2)  # (J, B, B)

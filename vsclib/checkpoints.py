@@ -23,10 +23,18 @@ def save(model: Model, path: str | Path, dtype: torch.dtype | None = None) -> No
     Args:
         model: what to write.
         path: the file, by custom ``*.safetensors``.
-        dtype: convert the weights, for example to ``torch.float16`` for a published page; none keeps them.
+        dtype: convert the weights, for example to ``torch.float16`` for a published page; none
+            keeps them.
     """
-    tensors = {name: value.detach().to("cpu", dtype).contiguous() for name, value in model.state_dict().items()}
-    metadata = {"format": FORMAT, "model": model.name, "config": json.dumps(dataclasses.asdict(model.config))}
+    tensors = {
+        name: value.detach().to("cpu", dtype).contiguous()
+        for name, value in model.state_dict().items()
+    }
+    metadata = {
+        "format": FORMAT,
+        "model": model.name,
+        "config": json.dumps(dataclasses.asdict(model.config)),
+    }
     write_tensors(path, tensors, metadata)
 
 
@@ -40,11 +48,14 @@ def load(path: str | Path) -> Model:
         The model on the CPU, in float32.
 
     Raises:
-        CheckpointError: the file is missing or damaged, was written by another program, or does not fit its own options.
+        CheckpointError: the file is missing or damaged, was written by another program, or does not
+            fit its own options.
     """
     tensors, metadata = read_tensors(path)
     if "refiner" in metadata:
-        raise CheckpointError(f"{path} holds a refiner and its base: give it to vsclib.refiner.load")
+        raise CheckpointError(
+            f"{path} holds a refiner and its base: give it to vsclib.refiner.load"
+        )
     if "config" not in metadata or "model" not in metadata:
         raise CheckpointError(
             f"{path} holds the state of a training, not a finished model: give the file that vsclib.save wrote"
@@ -93,7 +104,9 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         CheckpointError: the file is missing, damaged, or not this library's.
     """
     if not Path(path).is_file():
-        raise CheckpointError(f"there is no checkpoint {path}: train first, or give the path of a .safetensors file")
+        raise CheckpointError(
+            f"there is no checkpoint {path}: train first, or give the path of a .safetensors file"
+        )
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}

@@ -1,4 +1,6 @@
-"""Validated configuration: dataclasses whose mistakes are refused by name, in one line, before anything runs."""
+"""Validated configuration: dataclasses whose mistakes are refused by name, in one line, before
+anything runs.
+"""
 
 import functools
 import typing
@@ -28,11 +30,14 @@ T = TypeVar("T")
 
 @typing.dataclass_transform()
 def configuration(cls: type[T]) -> type[T]:
-    """Make a class a dataclass that is checked when made: no unknown names, no silent conversion of types.
+    """Make a class a dataclass that is checked when made: no unknown names, no silent conversion of
+    types.
 
     A mistake raises ConfigurationError in one line, where pydantic alone would take four.
     """
-    made = dataclass(config=ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True))(cls)
+    made = dataclass(config=ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True))(
+        cls
+    )
     check = made.__init__
 
     @functools.wraps(check)
@@ -58,7 +63,8 @@ def configure(cls: type[T], owner: str, options: Mapping[str, Any]) -> T:
         The checked dataclass.
 
     Raises:
-        ConfigurationError: an unknown name (with the nearest valid one), a wrong type, or a value out of range.
+        ConfigurationError: an unknown name (with the nearest valid one), a wrong type, or a value
+            out of range.
     """
     known = [field.name for field in fields(cls)]  # type: ignore[arg-type]
     for name in options:
@@ -92,13 +98,20 @@ def _describe(name: str, hint: Any) -> str:
     if origin is Annotated:
         base, *extras = typing.get_args(hint)
         bounds = [bound for extra in extras for bound in _bounds(extra)]
-        return f"{_range(name, bounds)} ({_describe(name, base)})" if bounds else _describe(name, base)
+        return (
+            f"{_range(name, bounds)} ({_describe(name, base)})" if bounds else _describe(name, base)
+        )
     if origin is typing.Literal:
         return "one of " + ", ".join(repr(choice) for choice in typing.get_args(hint))
     if origin is tuple:
-        return f"{len(typing.get_args(hint))} values, each {_describe(name, typing.get_args(hint)[0])}"
+        return (
+            f"{len(typing.get_args(hint))} values, each {_describe(name, typing.get_args(hint)[0])}"
+        )
     if origin is not None and type(None) in typing.get_args(hint):
-        return " or ".join("None" if part is type(None) else _describe(name, part) for part in typing.get_args(hint))
+        return " or ".join(
+            "None" if part is type(None) else _describe(name, part)
+            for part in typing.get_args(hint)
+        )
     names = {float: "a number", int: "a whole number", bool: "true or false", str: "a text"}
     return names.get(hint, getattr(hint, "__name__", str(hint)))
 
@@ -106,7 +119,10 @@ def _describe(name: str, hint: Any) -> str:
 def _bounds(extra: Any) -> list[tuple[str, Any]]:
     metadata = extra.metadata if isinstance(extra, FieldInfo) else [extra]
     return [
-        (kind, getattr(item, kind)) for item in metadata for kind in ("gt", "ge", "lt", "le") if hasattr(item, kind)
+        (kind, getattr(item, kind))
+        for item in metadata
+        for kind in ("gt", "ge", "lt", "le")
+        if hasattr(item, kind)
     ]
 
 

@@ -1,4 +1,6 @@
-"""The errors that the library raises: one line each, naming the value, the allowed range and the remedy."""
+"""The errors that the library raises: one line each, naming the value, the allowed range and the
+remedy.
+"""
 
 import difflib
 from collections.abc import Iterable

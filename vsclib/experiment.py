@@ -1,4 +1,6 @@
-"""A run of an experiment: its checked configuration, its folder, its record, and running it through papermill."""
+"""A run of an experiment: its checked configuration, its folder, its record, and running it through
+papermill.
+"""
 
 import dataclasses
 import json
@@ -26,9 +28,12 @@ class Experiment:
     """Everything that decides what a run does. Make one with :meth:`of`."""
 
     model: str = "vsc"
-    """Name of the model, one of ``vsclib.models.names()``; :meth:`of` also takes a preset, ``vsclib.models.presets()``."""
+    """Name of the model, one of ``vsclib.models.names()``; :meth:`of` also takes a preset,
+    ``vsclib.models.presets()``.
+    """
     preset: str | None = None
-    """The preset that options and training came from, for the record; ask for one with ``model``."""
+    """The preset that options and training came from, for the record; ask for one with ``model``.
+    """
     dataset: str = "digits"
     """Name of the data set, one of ``vsclib.data.names()``."""
     name: str | None = None
@@ -62,12 +67,15 @@ class Experiment:
 
     @classmethod
     def of(cls, **parameters: Any) -> "Experiment":
-        """Check flat parameters: those of the run, and those of the model. A model option of None keeps its default.
+        """Check flat parameters: those of the run, and those of the model. A model option of None
+        keeps its default.
 
-        A preset stands for its model, options and training, each of which may be given otherwise; None leaves it.
+        A preset stands for its model, options and training, each of which may be given otherwise;
+        None leaves it.
 
         Raises:
-            ConfigurationError: an unknown name, an option of another model, or a value out of range.
+            ConfigurationError: an unknown name, an option of another model, or a value out of
+                range.
             DataError: an unknown data set.
 
         Example:
@@ -79,15 +87,25 @@ class Experiment:
         """
         parameters = _unfold(parameters)
         run = {name for name in run_parameters()}
-        unknown = [name for name in parameters if name not in run and name not in model_parameters()]
+        unknown = [
+            name for name in parameters if name not in run and name not in model_parameters()
+        ]
         if unknown:
             choices = run | set(model_parameters())
-            raise ConfigurationError(f"an experiment has no parameter {unknown[0]!r}: {nearest(unknown[0], choices)}")
-        options = {name: value for name, value in parameters.items() if name not in run and value is not None}
+            raise ConfigurationError(
+                f"an experiment has no parameter {unknown[0]!r}: {nearest(unknown[0], choices)}"
+            )
+        options = {
+            name: value
+            for name, value in parameters.items()
+            if name not in run and value is not None
+        }
         if isinstance(options.get("image_shape"), list):
             # Papermill passes lists only.
             options["image_shape"] = tuple(options["image_shape"])
-        given = {k: v for k, v in parameters.items() if k in run and not (v is None and k in LEFT_OPEN)}
+        given = {
+            k: v for k, v in parameters.items() if k in run and not (v is None and k in LEFT_OPEN)
+        }
         experiment = configure(cls, "experiment", given | {"options": options})
         experiment.check()
         return experiment
@@ -95,12 +113,16 @@ class Experiment:
     def check(self) -> None:
         """Refuse what could only fail later, after work is done."""
         data.about(self.dataset)
-        configured: Any = configure(models.family(self.model).Config, f"model {self.model!r}", self.model_options())
+        configured: Any = configure(
+            models.family(self.model).Config, f"model {self.model!r}", self.model_options()
+        )
         if configured.network != "mlp":
             try:
                 quartered(configured.image_shape, configured.network)
             except ConfigurationError as error:
-                raise ConfigurationError(f"model {self.model!r} on {self.dataset!r}: {error}") from None
+                raise ConfigurationError(
+                    f"model {self.model!r} on {self.dataset!r}: {error}"
+                ) from None
 
     @property
     def title(self) -> str:
@@ -142,7 +164,9 @@ class Experiment:
 
 
 LEFT_OPEN = ("steps", "batch_size", "learning_rate_switch")
-"""Parameters of which None, too, stands for the default: a notebook that gives them a number would overrule every preset."""
+"""Parameters of which None, too, stands for the default: a notebook that gives them a number would
+overrule every preset.
+"""
 
 
 def _unfold(parameters: dict[str, Any]) -> dict[str, Any]:
@@ -177,7 +201,8 @@ def model_parameters() -> list[str]:
 
 
 def parameters_of(namespace: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters that a notebook holds: every public name with a plain value, IPython's own left out.
+    """The parameters that a notebook holds: every public name with a plain value, IPython's own
+    left out.
 
     Papermill accepts a misspelt name without a word; given to :meth:`Experiment.of`, it is refused.
     """
@@ -208,7 +233,9 @@ def device(name: str) -> str:
 
 
 def provenance(where: str) -> dict[str, Any]:
-    """Where a result comes from: commit, versions, machine, time. Take it when a run starts: the code may change under it."""
+    """Where a result comes from: commit, versions, machine, time. Take it when a run starts: the
+    code may change under it.
+    """
     gpu = torch.cuda.get_device_name(where) if where.startswith("cuda") else None
     return {
         "commit": _commit(),
@@ -230,10 +257,21 @@ def _commit() -> str | None:
     here = Path(__file__).parent
     try:
         # An installed copy may lie inside a repository that is not the library's own.
-        subprocess.run(["git", "ls-files", "--error-unmatch", __file__], cwd=here, capture_output=True, check=True)
-        commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=True)
+        subprocess.run(
+            ["git", "ls-files", "--error-unmatch", __file__],
+            cwd=here,
+            capture_output=True,
+            check=True,
+        )
+        commit = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=True
+        )
         changes = subprocess.run(
-            ["git", "status", "--porcelain", "."], cwd=here, capture_output=True, text=True, check=True
+            ["git", "status", "--porcelain", "."],
+            cwd=here,
+            capture_output=True,
+            text=True,
+            check=True,
         )
     except (OSError, subprocess.CalledProcessError):
         return None
@@ -274,7 +312,8 @@ def run(
     *,
     progress: bool = True,
 ) -> Path:
-    """Run an experiment through papermill: one executed notebook, its checkpoint, its record, and a done file last.
+    """Run an experiment through papermill: one executed notebook, its checkpoint, its record, and a
+    done file last.
 
     Args:
         experiment: what to run.
@@ -287,26 +326,36 @@ def run(
 
     Raises:
         ConfigurationError: the notebook is missing or does not take one of the parameters.
-        papermill.PapermillExecutionError: a cell failed; ``failed.ipynb`` in the run's folder shows where, and no done file
-            is written.
+        papermill.PapermillExecutionError: a cell failed; ``failed.ipynb`` in the run's folder shows
+            where, and no done file is written.
     """
     import papermill
 
     notebook, folder = Path(notebook), experiment.path.resolve()
     if not notebook.is_file():
-        raise ConfigurationError(f"there is no notebook {notebook}: give the path of notebooks/experiments/train.ipynb")
+        raise ConfigurationError(
+            f"there is no notebook {notebook}: give the path of notebooks/experiments/train.ipynb"
+        )
     fields = dataclasses.asdict(experiment)  # type: ignore[call-overload]
     unused = ("options",) if experiment.preset else ("options", "preset")
-    parameters = {name: value for name, value in fields.items() if name not in unused} | experiment.options
-    # The notebook runs in its own folder, and its page shall not tell where this machine keeps things.
+    parameters = {
+        name: value for name, value in fields.items() if name not in unused
+    } | experiment.options
+    # The notebook runs in its own folder, and its page shall not tell where this machine keeps
+    # things.
     for name, place in (("folder", folder), ("data_root", experiment.data_root)):
         parameters[name] = place and os.path.relpath(place, notebook.parent)
     # Papermill knows no tuples.
-    parameters = {name: list(value) if isinstance(value, tuple) else value for name, value in parameters.items()}
+    parameters = {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in parameters.items()
+    }
     accepted = papermill.inspect_notebook(str(notebook))
     for name in parameters:
         if name not in accepted:
-            raise ConfigurationError(f"{notebook.name} takes no parameter {name!r}: {nearest(name, accepted)}")
+            raise ConfigurationError(
+                f"{notebook.name} takes no parameter {name!r}: {nearest(name, accepted)}"
+            )
     page = Path(page) if page else folder / "run.ipynb"
     done = folder / "done.json"
     folder.mkdir(parents=True, exist_ok=True)
@@ -330,12 +379,16 @@ def run(
         _forget_places(temporary, notebook, page)
 
     write_atomically(page, execute)
-    write_text(done, json.dumps({"page": os.path.relpath(page, folder), "record": "record.json"}) + "\n")
+    write_text(
+        done, json.dumps({"page": os.path.relpath(page, folder), "record": "record.json"}) + "\n"
+    )
     return page
 
 
 def _forget_places(executed: Path, notebook: Path, page: Path) -> None:
-    """Leave out of an executed notebook where papermill read and wrote it: nobody else has these folders."""
+    """Leave out of an executed notebook where papermill read and wrote it: nobody else has these
+    folders.
+    """
     content = json.loads(executed.read_text(encoding="utf-8"))
     content["metadata"]["papermill"] |= {"input_path": notebook.name, "output_path": page.name}
     executed.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -19,8 +19,9 @@ def follow_gradient(
     .. math:: z_{\tau+1} = z_\tau + \frac{s^2}{2}\Bigl[\frac{\partial}{\partial z}\log p_\theta(x\mid z_\tau)
         + \frac{d}{dz}\log p(z_\tau)\Bigr] + s\,\epsilon_\tau
 
-    Without noise this is gradient ascent towards the MAP code, cut short; with it, unadjusted Langevin dynamics. Thirty
-    steps do not reach the MAP: the decoder and the length of inference are trained for one another.
+    Without noise this is gradient ascent towards the MAP code, cut short; with it, unadjusted
+    Langevin dynamics. Thirty steps do not reach the MAP: the decoder and the length of inference
+    are trained for one another.
 
     Args:
         log_likelihood: codes (B, J) to nats (B,), differentiable.
@@ -37,7 +38,8 @@ def follow_gradient(
         Li & Han (2022), Eq. 6 and Algorithm 1.
 
     Example:
-        A standard normal prior and one observation 2 = z + noise of unit variance: the MAP code is 1.
+        A standard normal prior and one observation 2 = z + noise of unit variance: the MAP code is
+        1.
 
         >>> z = follow_gradient(lambda z: -0.5 * (2 - z).square().sum(1), lambda z: -z, torch.zeros(1, 1), 500, 0.3)
         >>> z

@@ -1,8 +1,9 @@
 r"""The learned prior of Variational Sparse Coding of 2019, as pure functions on tensors.
 
-The prior of an image is a spike-and-slab that the encoder itself gives for one of K *pseudo-inputs*, made-up images that
-are trained with the weights. A selector network says with weights :math:`u^*_k` which of them an image takes, and the KL is
-the weighted average :math:`\sum_k u^*_k\,\mathrm{KL}(q\,\|\,q_k)`.
+The prior of an image is a spike-and-slab that the encoder itself gives for one of K
+*pseudo-inputs*, made-up images that are trained with the weights. A selector network says with
+weights :math:`u^*_k` which of them an image takes, and the KL is the weighted average :math:`\sum_k
+u^*_k\,\mathrm{KL}(q\,\|\,q_k)`.
 
 Shapes: batch B, latents J, pseudo-inputs K.
 """
@@ -25,7 +26,8 @@ SHARPNESS, CENTRE = 60.0, 0.5
 def sharp_sigmoid(u: Tensor) -> Tensor:
     r"""The sharp selector's last step: :math:`u^* = S(60\,(u - 0.5))`.
 
-    Nothing makes the weights sum to one. With twenty equal entries they sum to 4e-11, which switches the KL off (E39).
+    Nothing makes the weights sum to one. With twenty equal entries they sum to 4e-11, which
+    switches the KL off (E39).
 
     Args:
         u: entries that sum to one, shaped (B, K).
@@ -43,8 +45,9 @@ def selection(scores: Tensor, selector: Selector = "soft") -> Tensor:
     r"""How much each pseudo-input weighs in an image's prior.
 
     * ``soft``: :math:`u^* = S(s) / \sum S(s)`, as the authors' released code does;
-    * ``printed``: :math:`u^* = S(60\,(u - 0.5))` with :math:`u = \mathrm{relu}(s) / \sum\mathrm{relu}(s)`, which need not
-      sum to one (E39); where every score is negative, u is zero and not 0/0 (E40);
+    * ``printed``: :math:`u^* = S(60\,(u - 0.5))` with :math:`u = \mathrm{relu}(s) /
+      \sum\mathrm{relu}(s)`, which need not sum to one (E39); where every score is negative, u is
+      zero and not 0/0 (E40);
     * ``normalised``: the printed weights over their sum.
 
     Args:
@@ -55,7 +58,8 @@ def selection(scores: Tensor, selector: Selector = "soft") -> Tensor:
         Weights (B, K), positive.
 
     Source:
-        Tonolini et al. (2019 supplement), sections A.3 and D.1; the authors' released code for ``soft``.
+        Tonolini et al. (2019 supplement), sections A.3 and D.1; the authors' released code for
+        ``soft``.
 
     Example:
         >>> selection(torch.zeros(1, 4))
@@ -65,7 +69,9 @@ def selection(scores: Tensor, selector: Selector = "soft") -> Tensor:
         # A softmax of log-sigmoids is the sigmoids over their sum, and no 0/0 where all underflow.
         return torch.softmax(F.logsigmoid(scores), dim=1)  # (B, K)
     positive = torch.relu(scores)
-    sharp = sharp_sigmoid(positive / positive.sum(1, keepdim=True).clamp(min=torch.finfo(scores.dtype).tiny))
+    sharp = sharp_sigmoid(
+        positive / positive.sum(1, keepdim=True).clamp(min=torch.finfo(scores.dtype).tiny)
+    )
     return sharp if selector == "printed" else unit_sum(sharp)
 
 
@@ -83,7 +89,8 @@ class Pool(NamedTuple):
         gamma: (B, J), probability of *on* in the pool.
         mu: (B, J), mean of the pool's slab.
         logvar: (B, J), log-variance of the pool's slab.
-        spike_gap: (B, J), nats that the disagreement of the K probabilities costs; zero when they agree.
+        spike_gap: (B, J), nats that the disagreement of the K probabilities costs; zero when they
+            agree.
         slab_gap: (B, J), nats that the disagreement of the K slabs costs a latent that is on.
     """
 
@@ -97,9 +104,10 @@ class Pool(NamedTuple):
 def pool(weights: Tensor, gamma: Tensor, mu: Tensor, logvar: Tensor) -> Pool:
     r"""Pool K spike-and-slab priors, image by image.
 
-    The average of KLs to Gaussians is the KL to the Gaussian with the average precision and the precision-weighted mean,
-    plus a constant; the average of KLs to coins is the KL to the coin with the average log-odds, plus a constant. So the
-    average costs six products (B, K) x (K, J) and no tensor (B, K, J).
+    The average of KLs to Gaussians is the KL to the Gaussian with the average precision and the
+    precision-weighted mean, plus a constant; the average of KLs to coins is the KL to the coin with
+    the average log-odds, plus a constant. So the average costs six products (B, K) x (K, J) and no
+    tensor (B, K, J).
 
     Args:
         weights: of each prior for each image, summing to one, shaped (B, K).
@@ -116,7 +124,9 @@ def pool(weights: Tensor, gamma: Tensor, mu: Tensor, logvar: Tensor) -> Pool:
     spread = weights @ (mu.square() * precision) - mean.square() * average_precision  # (B, J)
     slab_gap = 0.5 * (weights @ logvar + average_precision.log() + spread)
     on, off = weights @ gamma.log(), weights @ torch.log1p(-gamma)  # (B, J), (B, J)
-    return Pool(torch.sigmoid(on - off), mean, -average_precision.log(), -torch.logaddexp(on, off), slab_gap)
+    return Pool(
+        torch.sigmoid(on - off), mean, -average_precision.log(), -torch.logaddexp(on, off), slab_gap
+    )
 
 
 def averaged_kl(
@@ -139,12 +149,15 @@ def averaged_kl(
         The two sums, the slab's and the spike's part; each (B, J) in nats.
 
     Source:
-        Tonolini et al. (2019 supplement), sections A.3 and C; its Eq. 9 prints sigma for sigma^2 (E34).
+        Tonolini et al. (2019 supplement), sections A.3 and C; its Eq. 9 prints sigma for sigma^2
+        (E34).
     """
     gamma, mu, logvar = q
     share = weights.sum(1, keepdim=True)  # (B, 1)
     pooled = pool(weights / share, *priors)
-    slab = gamma * (spike_slab.gaussian_kl(mu, logvar, pooled.mu, pooled.logvar) + pooled.slab_gap)  # (B, J)
+    slab = gamma * (
+        spike_slab.gaussian_kl(mu, logvar, pooled.mu, pooled.logvar) + pooled.slab_gap
+    )  # (B, J)
     spike = spike_slab.bernoulli_kl(gamma, pooled.gamma) + pooled.spike_gap  # (B, J)
     return share * slab, share * spike
 
@@ -152,7 +165,8 @@ def averaged_kl(
 def kl_to_each(q: tuple[Tensor, Tensor, Tensor], priors: tuple[Tensor, Tensor, Tensor]) -> Tensor:
     r"""KL from every spike-and-slab to each of K priors, summed over latents.
 
-    The square in the Gaussian's KL is multiplied out, so that products (B, J) x (J, K) do and no tensor (B, K, J) is made.
+    The square in the Gaussian's KL is multiplied out, so that products (B, J) x (J, K) do and no
+    tensor (B, K, J) is made.
 
     Args:
         q: gamma, mean and log-variance of each image's code, each (B, J).
@@ -172,12 +186,17 @@ def kl_to_each(q: tuple[Tensor, Tensor, Tensor], priors: tuple[Tensor, Tensor, T
     ).T  # (B, K)
     constants = gamma @ (prior_mu.square() * precision + prior_logvar - 1.0).T  # (B, K)
     slab = 0.5 * (squares + constants - (gamma * logvar).sum(1, keepdim=True))
-    entropy = (gamma * gamma.log() + (1.0 - gamma) * torch.log1p(-gamma)).sum(1, keepdim=True)  # (B, 1)
-    return slab + entropy - gamma @ prior_gamma.log().T - (1.0 - gamma) @ torch.log1p(-prior_gamma).T  # (B, K)
+    entropy = (gamma * gamma.log() + (1.0 - gamma) * torch.log1p(-gamma)).sum(
+        1, keepdim=True
+    )  # (B, 1)
+    return (
+        slab + entropy - gamma @ prior_gamma.log().T - (1.0 - gamma) @ torch.log1p(-prior_gamma).T
+    )  # (B, K)
 
 
 def responsibilities(divergences: Tensor) -> Tensor:
-    r"""The weights under which K priors cost least when choosing among them is paid for: :math:`u_k\propto e^{-\mathrm{KL}_k}`.
+    r"""The weights under which K priors cost least when choosing among them is paid for:
+    :math:`u_k\propto e^{-\mathrm{KL}_k}`.
 
     .. math:: \mathrm{KL}\Bigl(q\,\Big\|\,\frac1K\sum_k q_k\Bigr) \le \min_u\Bigl[\sum_k u_k\,\mathrm{KL}(q\,\|\,q_k)
         + \sum_k u_k\log K u_k\Bigr] = -\log\frac1K\sum_k e^{-\mathrm{KL}(q\,\|\,q_k)}
@@ -189,13 +208,15 @@ def responsibilities(divergences: Tensor) -> Tensor:
         (B, K), positive, summing to one.
 
     Source:
-        Hershey & Olsen (2007), the variational approximation of the KL between mixtures, here from a single density.
+        Hershey & Olsen (2007), the variational approximation of the KL between mixtures, here from
+        a single density.
     """
     return torch.softmax(-divergences, dim=1)  # (B, K)
 
 
 def choice_cost(weights: Tensor) -> Tensor:
-    r"""What choosing one of K priors costs: :math:`\sum_k u_k\log K u_k`, the KL from the weights to equal ones.
+    r"""What choosing one of K priors costs: :math:`\sum_k u_k\log K u_k`, the KL from the weights
+    to equal ones.
 
     Args:
         weights: summing to one, (B, K).
@@ -225,8 +246,8 @@ def log_density(
     .. math:: \log q(z) = \begin{cases}\log\gamma + \log\mathcal N(z;\mu,\sigma^2) & \text{on}\\
         \log(1-\gamma) & \text{off}\end{cases}
 
-    It is a density for the measure that has a unit mass at zero beside the line, the same for posterior and prior, so that
-    differences of two such logarithms are those of a KL.
+    It is a density for the measure that has a unit mass at zero beside the line, the same for
+    posterior and prior, so that differences of two such logarithms are those of a KL.
 
     Args:
         z: codes; shapes broadcast.

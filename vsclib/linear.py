@@ -1,7 +1,8 @@
 r"""Linear baselines: what a code can do when the decoder is a matrix.
 
-An image is :math:`x \approx m + z D` with the mean training image m and J atoms, the rows of D. :func:`pca` gives the best
-dense code, :func:`dictionary` a sparse one; both give codes and reconstructions that metrics and figures take.
+An image is :math:`x \approx m + z D` with the mean training image m and J atoms, the rows of D.
+:func:`pca` gives the best dense code, :func:`dictionary` a sparse one; both give codes and
+reconstructions that metrics and figures take.
 """
 
 import warnings
@@ -27,7 +28,9 @@ class DictionaryConfig:
     penalty: Positive = 0.1
     """Weight of the codes' absolute values against half the squared error of all pixels."""
     on: Count | None = None
-    """Code with at most so many latents on for an image (orthogonal matching pursuit) instead of with the penalty."""
+    """Code with at most so many latents on for an image (orthogonal matching pursuit) instead of
+    with the penalty.
+    """
     passes: Count = 10
     """Passes through the images."""
     batch_size: Count = 256
@@ -55,25 +58,31 @@ class Linear:
     sparse: bool
 
     def codes(self, images: np.ndarray | Tensor) -> Code:
-        """The codes of images (N, C, H, W), uint8 or float32 in [0, 1]: z (N, J) and which latents are on.
+        """The codes of images (N, C, H, W), uint8 or float32 in [0, 1]: z (N, J) and which latents
+        are on.
 
         Raises:
             DataError: the images do not fit.
         """
         x = to_tensor(images) if isinstance(images, np.ndarray) else images
         check_images(x, self.image_shape)
-        z = torch.from_numpy(np.asarray(self.estimator.transform(_centred(x, self.mean)), np.float32))  # (N, J)
+        z = torch.from_numpy(
+            np.asarray(self.estimator.transform(_centred(x, self.mean)), np.float32)
+        )  # (N, J)
         return Code(z, z != 0 if self.sparse else torch.ones_like(z, dtype=torch.bool))
 
     def reconstruct(self, images: np.ndarray | Tensor | Code) -> Tensor:
-        """Images (N, C, H, W) rebuilt from their codes, or from a code; clipped to [0, 1], as grey levels are."""
+        """Images (N, C, H, W) rebuilt from their codes, or from a code; clipped to [0, 1], as grey
+        levels are.
+        """
         code = images if isinstance(images, Code) else self.codes(images)
         flat = code.z.double().numpy() @ self.atoms + self.mean  # (N, D)
         return torch.from_numpy(flat).float().clamp(0, 1).view(-1, *self.image_shape)
 
 
 def pca(images: np.ndarray, latents: int = 50) -> Linear:
-    """Principal components: of all linear codes with J numbers, the one with the least squared error.
+    """Principal components: of all linear codes with J numbers, the one with the least squared
+    error.
 
     Args:
         images: training images, uint8 (N, C, H, W).
@@ -94,7 +103,9 @@ def pca(images: np.ndarray, latents: int = 50) -> Linear:
     """
     x, mean = _training(images)
     if not 1 <= latents <= min(x.shape):
-        raise ConfigurationError(f"latents = {latents!r} is not allowed: choose 1 <= latents <= {min(x.shape)}")
+        raise ConfigurationError(
+            f"latents = {latents!r} is not allowed: choose 1 <= latents <= {min(x.shape)}"
+        )
     # Imported here: it takes seconds, and few who import this library want it.
     from sklearn.decomposition import PCA
 
@@ -103,7 +114,8 @@ def pca(images: np.ndarray, latents: int = 50) -> Linear:
 
 
 def dictionary(images: np.ndarray, **options: Any) -> Linear:
-    r"""Linear sparse coding: atoms and codes that trade the squared error for small sums of absolute values.
+    r"""Linear sparse coding: atoms and codes that trade the squared error for small sums of
+    absolute values.
 
     .. math:: \min_{D,\,z_i}\ \frac1N\sum_i \tfrac12\lVert x_i - m - z_i D\rVert^2 + \text{penalty}\,\lVert z_i\rVert_1,
         \qquad \lVert D_j\rVert \le 1

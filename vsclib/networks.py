@@ -19,9 +19,11 @@ SMALLEST_VARIANCE = 1e-6
 
 
 class Bernoulli(NamedTuple):
-    r"""Every pixel is the mean of a coin: :math:`\log p(x|z) = \sum_d x_d\log\pi_d + (1-x_d)\log(1-\pi_d)`.
+    r"""Every pixel is the mean of a coin: :math:`\log p(x|z) = \sum_d x_d\log\pi_d +
+    (1-x_d)\log(1-\pi_d)`.
 
-    For grey pixels between 0 and 1 this is the cross-entropy that the field reports in nats; it is no density.
+    For grey pixels between 0 and 1 this is the cross-entropy that the field reports in nats; it is
+    no density.
 
     Attributes:
         logits: (B, C, H, W), the log-odds of each pixel.
@@ -36,13 +38,17 @@ class Bernoulli(NamedTuple):
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Log-likelihood of images (B, C, H, W): (B,), nats per image."""
-        return -F.binary_cross_entropy_with_logits(self.logits, x, reduction="none").flatten(1).sum(1)  # (B,)
+        return (
+            -F.binary_cross_entropy_with_logits(self.logits, x, reduction="none").flatten(1).sum(1)
+        )  # (B,)
 
 
 class Gaussian(NamedTuple):
-    r"""Every pixel is a Gaussian: :math:`\log p(x|z) = -\sum_d \frac{(x_d-m_d)^2}{2\sigma_d^2} + \log(\sqrt{2\pi}\sigma_d)`.
+    r"""Every pixel is a Gaussian: :math:`\log p(x|z) = -\sum_d \frac{(x_d-m_d)^2}{2\sigma_d^2} +
+    \log(\sqrt{2\pi}\sigma_d)`.
 
-    The normaliser counts once for each pixel; Li & Han's Eq. 3 prints it once an image (erratum E10).
+    The normaliser counts once for each pixel; Li & Han's Eq. 3 prints it once an image (erratum
+    E10).
 
     Attributes:
         mean: (B, C, H, W), the mean image.
@@ -56,24 +62,29 @@ class Gaussian(NamedTuple):
         """Log-density of images (B, C, H, W): (B,), nats per image."""
         squares, constant = (x - self.mean).square(), math.log(2.0 * math.pi)
         if self.logvar.dim() == 0:
-            # Generators evaluate this thirty times an update: one number needs no image-sized arithmetic.
+            # Generators evaluate this thirty times an update: one number needs no image-sized
+            # arithmetic.
             sums = squares.flatten(1).sum(1) * (-self.logvar).exp()  # (B,)
             return -0.5 * (sums + x[0].numel() * (self.logvar + constant))  # (B,)
-        return -0.5 * (squares * (-self.logvar).exp() + self.logvar + constant).flatten(1).sum(1)  # (B,)
+        return -0.5 * (squares * (-self.logvar).exp() + self.logvar + constant).flatten(1).sum(
+            1
+        )  # (B,)
 
 
 Likelihood = Bernoulli | Gaussian
 
 
 class Encoder(nn.Module):
-    """From an image to ``heads`` vectors of J numbers each (mean, log-variance, log-odds of a spike, ...).
+    """From an image to ``heads`` vectors of J numbers each (mean, log-variance, log-odds of a
+    spike, ...).
 
     Args:
         image_shape: (C, H, W).
         latents: J.
         heads: how many vectors.
-        network: ``mlp`` (hidden layers of ReLU units), ``conv`` (two strided convolutions before them) or ``conv3`` (the
-            course report's: narrower, and a third convolution over all that is left gives 64 numbers).
+        network: ``mlp`` (hidden layers of ReLU units), ``conv`` (two strided convolutions before
+            them) or ``conv3`` (the course report's: narrower, and a third convolution over all that
+            is left gives 64 numbers).
         hidden: units of a hidden layer.
         hidden_layers: how many hidden layers; none makes ``mlp`` linear.
 
@@ -134,8 +145,8 @@ class Decoder(nn.Module):
     Args:
         image_shape: (C, H, W).
         latents: J.
-        likelihood: ``bernoulli``, ``gaussian`` (one fixed ``sigma``) or ``gaussian_learned`` (a log-variance for each
-            pixel, floored at a variance of 1e-6).
+        likelihood: ``bernoulli``, ``gaussian`` (one fixed ``sigma``) or ``gaussian_learned`` (a
+            log-variance for each pixel, floored at a variance of 1e-6).
         sigma: standard deviation of the fixed Gaussian likelihood.
         network: ``mlp``, ``conv`` or ``conv3``, as for the encoder.
         hidden: units of a hidden layer.
@@ -186,7 +197,9 @@ class Decoder(nn.Module):
                 nn.ReLU(),
                 nn.ConvTranspose2d(32, 16, kernel_size=3, stride=2, padding=1, output_padding=1),
                 nn.ReLU(),
-                nn.ConvTranspose2d(16, channels, kernel_size=3, stride=2, padding=1, output_padding=1),
+                nn.ConvTranspose2d(
+                    16, channels, kernel_size=3, stride=2, padding=1, output_padding=1
+                ),
             ]
         else:
             layers.append(nn.Linear(size, channels * image_shape[1] * image_shape[2]))

@@ -1,4 +1,6 @@
-"""Records of finished runs, gathered into tables: every number on a page comes from a file that a run wrote."""
+"""Records of finished runs, gathered into tables: every number on a page comes from a file that a
+run wrote.
+"""
 
 import json
 import re
@@ -40,7 +42,8 @@ def read(folder: str | Path) -> dict[str, list[Record]]:
     """The records of a folder, the seeds of a run together.
 
     Args:
-        folder: holds ``NAME-seedN.json`` files as :func:`vsclib.experiment.write_record` writes them.
+        folder: holds ``NAME-seedN.json`` files as :func:`vsclib.experiment.write_record` writes
+            them.
 
     Returns:
         Run name to its records, ordered by seed.
@@ -50,14 +53,18 @@ def read(folder: str | Path) -> dict[str, list[Record]]:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise DataError(f"there is no folder {folder}: give the one that holds the records, results/")
+        raise DataError(
+            f"there is no folder {folder}: give the one that holds the records, results/"
+        )
     runs: dict[str, list[Record]] = {}
     for path in sorted(folder.glob("*-seed*.json")):
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
             record["metrics"], record["provenance"]
         except (ValueError, KeyError, TypeError):
-            raise DataError(f"{path} is no record of a run: delete it, or repeat the run that wrote it") from None
+            raise DataError(
+                f"{path} is no record of a run: delete it, or repeat the run that wrote it"
+            ) from None
         runs.setdefault(re.sub(r"-seed\d+$", "", path.stem), []).append(record)
     return runs
 
@@ -67,10 +74,12 @@ def summarise(records: Sequence[Record], metric: str) -> Summary | None:
 
     Args:
         records: the seeds of one run.
-        metric: a key of ``vsclib.metrics.DEFINITIONS``, or ``seconds`` or ``cpu_seconds_per_epoch`` of the training.
+        metric: a key of ``vsclib.metrics.DEFINITIONS``, or ``seconds`` or ``cpu_seconds_per_epoch``
+            of the training.
 
     Returns:
-        Mean and spread; None where the model has no such number, or its records are older than the number.
+        Mean and spread; None where the model has no such number, or its records are older than the
+        number.
 
     Raises:
         ConfigurationError: there is no such metric.
@@ -78,7 +87,12 @@ def summarise(records: Sequence[Record], metric: str) -> Summary | None:
     values = []
     for record in records:
         # A record may be older than a number; a name that nothing ever had is a slip.
-        numbers = {"cpu_seconds_per_epoch": None} | record.get("training", {}) | _UNMEASURED | record["metrics"]
+        numbers = (
+            {"cpu_seconds_per_epoch": None}
+            | record.get("training", {})
+            | _UNMEASURED
+            | record["metrics"]
+        )
         if metric not in numbers:
             raise ConfigurationError(f"no record holds {metric!r}: {nearest(metric, numbers)}")
         if numbers[metric] is not None:
@@ -88,8 +102,13 @@ def summarise(records: Sequence[Record], metric: str) -> Summary | None:
     return Summary(float(np.mean(values)), float(np.ptp(values)), len(values))
 
 
-def table(runs: Mapping[str, Sequence[Record]], metrics: Mapping[str, str], names: Iterable[str] | None = None) -> str:
-    """A Markdown table: a row for each run, a column for each metric, mean ± half the spread over seeds.
+def table(
+    runs: Mapping[str, Sequence[Record]],
+    metrics: Mapping[str, str],
+    names: Iterable[str] | None = None,
+) -> str:
+    """A Markdown table: a row for each run, a column for each metric, mean ± half the spread over
+    seeds.
 
     Args:
         runs: what :func:`read` gave.
@@ -106,7 +125,10 @@ def table(runs: Mapping[str, Sequence[Record]], metrics: Mapping[str, str], name
     for name in names:
         if name not in runs:
             raise ConfigurationError(f"there is no record of {name!r}: {nearest(name, runs)}")
-    lines = ["| run | seeds | " + " | ".join(metrics.values()) + " |", "|---" * (len(metrics) + 2) + "|"]
+    lines = [
+        "| run | seeds | " + " | ".join(metrics.values()) + " |",
+        "|---" * (len(metrics) + 2) + "|",
+    ]
     for name in names:
         cells = [summarise(runs[name], metric) for metric in metrics]
         shown = " | ".join("none" if cell is None else str(cell) for cell in cells)

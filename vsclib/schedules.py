@@ -1,6 +1,7 @@
 """Warm-ups as data: a schedule is a small frozen record that turns a training step into a value.
 
-Every schedule starts exactly at ``start``, ends exactly at ``end`` and never leaves the range between them.
+Every schedule starts exactly at ``start``, ends exactly at ``end`` and never leaves the range
+between them.
 """
 
 from dataclasses import dataclass
@@ -10,7 +11,8 @@ from vsclib.errors import ConfigurationError
 
 @dataclass(frozen=True)
 class Linear:
-    """A straight line from ``start`` at step ``begin`` to ``end`` at step ``until``, flat before and after.
+    """A straight line from ``start`` at step ``begin`` to ``end`` at step ``until``, flat before
+    and after.
 
     Attributes:
         start: value up to and including step ``begin``.
@@ -22,7 +24,8 @@ class Linear:
         ConfigurationError: ``until`` comes before ``begin``, or a step is negative.
 
     Source:
-        Lambda warm-up, spike slope and KL weight of Tonolini et al. (2019 supplement), sections B and D.
+        Lambda warm-up, spike slope and KL weight of Tonolini et al. (2019 supplement), sections B
+        and D.
 
     Example:
         >>> lam = Linear(start=0.0, end=1.0, begin=1_000, until=1_500)
@@ -57,9 +60,9 @@ class Linear:
 class Staircase:
     """A fixed amount taken off every so many steps, from ``start`` down to the floor ``end``.
 
-    The sparse generator's alpha decays this way, once an epoch. Printed without a floor, the rule ends at
-    0.00999999999999934, at zero or below it, depending on the amount and the float type (erratum E22); here the last
-    stair is ``end`` itself.
+    The sparse generator's alpha decays this way, once an epoch. Printed without a floor, the rule
+    ends at 0.00999999999999934, at zero or below it, depending on the amount and the float type
+    (erratum E22); here the last stair is ``end`` itself.
 
     Attributes:
         start: value of the first stair.
@@ -68,7 +71,8 @@ class Staircase:
         every: steps a stair.
 
     Raises:
-        ConfigurationError: ``end`` exceeds ``start``, ``drop`` is not positive or ``every`` is below 1.
+        ConfigurationError: ``end`` exceeds ``start``, ``drop`` is not positive or ``every`` is
+            below 1.
 
     Source:
         Li & Han (2022), Algorithm 1.
@@ -86,11 +90,15 @@ class Staircase:
 
     def __post_init__(self) -> None:
         if self.end > self.start:
-            raise ConfigurationError(f"a decay from {self.start:g} up to {self.end:g} is none: choose end <= start")
+            raise ConfigurationError(
+                f"a decay from {self.start:g} up to {self.end:g} is none: choose end <= start"
+            )
         if not self.drop > 0:
             raise ConfigurationError(f"drop = {self.drop:g} is not allowed: choose drop > 0")
         if self.every < 1:
-            raise ConfigurationError(f"every = {self.every} is not allowed: a stair lasts at least one step")
+            raise ConfigurationError(
+                f"every = {self.every} is not allowed: a stair lasts at least one step"
+            )
 
     def __call__(self, step: int) -> float:
         """Value at a training step, counted from 0."""

@@ -1,4 +1,6 @@
-"""One short loop that trains every model: the whole data set on the device, checkpoints, exact resume."""
+"""One short loop that trains every model: the whole data set on the device, checkpoints, exact
+resume.
+"""
 
 import dataclasses
 import json
@@ -67,9 +69,11 @@ class History(NamedTuple):
 
     Attributes:
         steps: after how many updates each value was taken.
-        terms: for every term of the loss, and ``total``: means since the point before, nats per image.
+        terms: for every term of the loss, and ``total``: means since the point before, nats per
+            image.
         seconds: how long it took, resumed parts included.
-        cpu_seconds: processor time of all threads in that time; other work on the machine moves it less than ``seconds``.
+        cpu_seconds: processor time of all threads in that time; other work on the machine moves it
+            less than ``seconds``.
     """
 
     steps: list[int]
@@ -78,12 +82,18 @@ class History(NamedTuple):
     cpu_seconds: float = math.nan
 
 
-def fit(model: Model, data: DataSet | Split | np.ndarray, config: TrainingConfig | None = None, **options) -> History:
+def fit(
+    model: Model,
+    data: DataSet | Split | np.ndarray,
+    config: TrainingConfig | None = None,
+    **options,
+) -> History:
     """Train a model in place with Adam.
 
     Args:
         model: what to train; it ends on the device.
-        data: a data set (its training part is used), a part of one, or its images, uint8 (N, C, H, W).
+        data: a data set (its training part is used), a part of one, or its images, uint8 (N, C, H,
+            W).
         config: how to train; or give its fields as keywords.
 
     Returns:
@@ -104,7 +114,9 @@ def fit(model: Model, data: DataSet | Split | np.ndarray, config: TrainingConfig
         ['kl', 'reconstruction', 'total']
     """
     if config is not None and options:
-        raise ConfigurationError("fit takes a config or keywords, not both: put everything into the config")
+        raise ConfigurationError(
+            "fit takes a config or keywords, not both: put everything into the config"
+        )
     config = config or configure(TrainingConfig, "fit", options)
     pixels = _images(data)
     images = _on_device(model, pixels, config)
@@ -114,7 +126,13 @@ def fit(model: Model, data: DataSet | Split | np.ndarray, config: TrainingConfig
     run.resume()
     model.plan(config.steps, steps_per_epoch)
     model.train()
-    bar = tqdm(total=config.steps, initial=run.step, disable=not config.progress, unit="step", mininterval=1.0)
+    bar = tqdm(
+        total=config.steps,
+        initial=run.step,
+        disable=not config.progress,
+        unit="step",
+        mininterval=1.0,
+    )
     with bar:
         while run.step < config.steps:
             indices = run.order(steps_per_epoch)  # (B,)
@@ -127,7 +145,8 @@ def fit(model: Model, data: DataSet | Split | np.ndarray, config: TrainingConfig
             if run.step % run.record_every == 0:
                 bar.set_postfix_str(run.present_loss(), refresh=False)
             if run.step % max(1, config.steps // LINES) == 0 and config.progress and run.points:
-                # The bar becomes a widget in a notebook; a terminal that runs one through papermill sees these lines.
+                # The bar becomes a widget in a notebook; a terminal that runs one through papermill
+                # sees these lines.
                 bar.write(f"step {run.step:,} of {config.steps:,}: {run.present_loss()}")
     run.save()
     model.eval()
@@ -164,17 +183,25 @@ def _on_device(model: Model, images: np.ndarray, config: TrainingConfig) -> Tens
         return torch.from_numpy(np.require(images, requirements=["C", "W"])).to(config.device)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
-        raise ConfigurationError(f"device = {config.device!r} is not to be had here ({reason}): choose 'cpu'") from None
+        raise ConfigurationError(
+            f"device = {config.device!r} is not to be had here ({reason}): choose 'cpu'"
+        ) from None
 
 
 class _Run:
-    """The state of a training: everything that a resumed run needs to go on as if it had never stopped."""
+    """The state of a training: everything that a resumed run needs to go on as if it had never
+    stopped.
+    """
 
     def __init__(self, model: Model, config: TrainingConfig, pixels: np.ndarray) -> None:
         self.model, self.config, self.images = model, config, len(pixels)
-        self.pixels = f"{len(pixels)} with checksum {zlib.crc32(np.ascontiguousarray(pixels).data):08x}"
+        self.pixels = (
+            f"{len(pixels)} with checksum {zlib.crc32(np.ascontiguousarray(pixels).data):08x}"
+        )
         device = next(model.parameters()).device
-        self.optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=device.type != "mps")
+        self.optimizer = torch.optim.Adam(
+            model.parameters(), lr=config.learning_rate, fused=device.type != "mps"
+        )
         self.generator = torch.Generator(device).manual_seed(config.seed)
         self.record_every = max(1, math.ceil(config.steps / RECORDS))
         self.step, self.seconds, self.cpu_seconds = 0, 0.0, 0.0
@@ -184,16 +211,26 @@ class _Run:
         self.since, self.cpu_since = time.perf_counter(), time.process_time()
         self.epoch = -1
         # A checkpoint of another training is refused before anything about the model changes.
-        self.saved = self.read(config.checkpoint) if config.checkpoint and Path(config.checkpoint).exists() else None
+        self.saved = (
+            self.read(config.checkpoint)
+            if config.checkpoint and Path(config.checkpoint).exists()
+            else None
+        )
 
     def order(self, steps_per_epoch: int) -> Tensor:
-        """Indices of the next batch; every epoch has its own order, which depends on seed and epoch alone."""
+        """Indices of the next batch; every epoch has its own order, which depends on seed and epoch
+        alone.
+        """
         epoch, position = divmod(self.step, steps_per_epoch)
         if epoch != self.epoch:
             shuffle = torch.Generator().manual_seed(self.config.seed * 1_000_003 + epoch)
-            self.permutation = torch.randperm(self.images, generator=shuffle).to(self.generator.device)
+            self.permutation = torch.randperm(self.images, generator=shuffle).to(
+                self.generator.device
+            )
             self.epoch = epoch
-        return self.permutation[position * self.config.batch_size : (position + 1) * self.config.batch_size]
+        return self.permutation[
+            position * self.config.batch_size : (position + 1) * self.config.batch_size
+        ]
 
     def update(self, loss: Loss) -> None:
         """One step of Adam, refused when the loss is no number."""
@@ -205,7 +242,9 @@ class _Run:
         self.optimizer.zero_grad(set_to_none=True)
         loss.total.backward()
         self.optimizer.step()
-        self.pending.append({name: value.detach() for name, value in (loss.terms | {"total": loss.total}).items()})
+        self.pending.append(
+            {name: value.detach() for name, value in (loss.terms | {"total": loss.total}).items()}
+        )
         self.step += 1
         if self.step % self.record_every == 0 or self.step == self.config.steps:
             self.record()
@@ -214,7 +253,10 @@ class _Run:
         """Means since the last record."""
         if not self.pending:
             return
-        means = {name: torch.stack([terms[name] for terms in self.pending]).mean() for name in self.pending[0]}
+        means = {
+            name: torch.stack([terms[name] for terms in self.pending]).mean()
+            for name in self.pending[0]
+        }
         if not all(torch.isfinite(value) for value in means.values()):
             self.refuse(means)
         for name, value in means.items():
@@ -235,7 +277,9 @@ class _Run:
         )
 
     def refuse_broken_weights(self) -> None:
-        """A finite loss may have had a gradient that was none; such weights must not replace a good checkpoint."""
+        """A finite loss may have had a gradient that was none; such weights must not replace a good
+        checkpoint.
+        """
         for name, weight in self.model.named_parameters():
             if not torch.isfinite(weight).all():
                 raise TrainingError(
@@ -252,15 +296,25 @@ class _Run:
         cpu_seconds = self.cpu_seconds + time.process_time() - self.cpu_since
         return History(self.points, self.terms, seconds, cpu_seconds)
 
-    # ----------------------------------------------------------------------------------------------- on disk
+    # -------------------------------------------------------------------------------------- on disk
 
     def identity(self) -> dict:
         """What must be the same for a checkpoint to belong to this training."""
-        shared = {name: getattr(self.config, name) for name in ("steps", "batch_size", "learning_rate", "seed")}
+        shared = {
+            name: getattr(self.config, name)
+            for name in ("steps", "batch_size", "learning_rate", "seed")
+        }
         if self.config.learning_rate_end is not None:
-            shared |= {name: getattr(self.config, name) for name in ("learning_rate_end", "learning_rate_switch")}
+            shared |= {
+                name: getattr(self.config, name)
+                for name in ("learning_rate_end", "learning_rate_switch")
+            }
         # The state of a generator means nothing to a generator of another device.
-        shared |= {"device": self.generator.device.type, "images": self.pixels, "model": self.model.name}
+        shared |= {
+            "device": self.generator.device.type,
+            "images": self.pixels,
+            "model": self.model.name,
+        }
         return shared | dataclasses.asdict(self.model.config)
 
     def save(self) -> None:
@@ -274,7 +328,9 @@ class _Run:
         tensors |= {f"memory.{name}": value for name, value in self.model.memory().items()}
         tensors["generator"] = self.generator.get_state()
         points, *rest = self.history()
-        progress = {"step": self.step, "points": points} | dict(zip(History._fields[1:], rest, strict=True))
+        progress = {"step": self.step, "points": points} | dict(
+            zip(History._fields[1:], rest, strict=True)
+        )
         metadata = {
             "format": checkpoints.FORMAT,
             "identity": json.dumps(self.identity()),
@@ -286,7 +342,10 @@ class _Run:
     def read(self, path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         """What a checkpoint of this training holds."""
         tensors, metadata = checkpoints.read_tensors(path)
-        found, wanted = json.loads(metadata.get("identity", "{}")), json.loads(json.dumps(self.identity()))
+        found, wanted = (
+            json.loads(metadata.get("identity", "{}")),
+            json.loads(json.dumps(self.identity())),
+        )
         for name, value in wanted.items():
             if found.get(name) != value:
                 raise CheckpointError(
@@ -317,4 +376,8 @@ class _Run:
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+    return {
+        name.removeprefix(prefix): value
+        for name, value in tensors.items()
+        if name.startswith(prefix)
+    }

@@ -1,7 +1,8 @@
 """Writes the API reference: one section for each public module of `vsclib`, from its docstrings.
 
-The page `api` holds the line ``% api-reference: MODULE ...``. It is replaced by a section for each module, those that
-the line names first and in its order, every other public one after them, so that a new module needs no edit.
+The page `api` holds the line ``% api-reference: MODULE ...``. It is replaced by a section for each
+module, those that the line names first and in its order, every other public one after them, so that
+a new module needs no edit.
 """
 
 import inspect
@@ -19,7 +20,9 @@ MARKER = re.compile(r"^% api-reference:(?P<first>.*)$", re.MULTILINE)
 
 
 def public_modules(package: str = PACKAGE) -> list[str]:
-    """Full names of the package and of every module in it whose path holds no underscore-private part."""
+    """Full names of the package and of every module in it whose path holds no underscore-private
+    part.
+    """
     found = [package]
     search = find_spec(package).submodule_search_locations
     for module in pkgutil.walk_packages(search, prefix=f"{package}."):
@@ -44,13 +47,16 @@ def reexported(module: str) -> str:
     roles = [
         f"{{py:obj}}`{name} <{member.__module__}.{member.__qualname__}>`"
         for name, member in members
-        if hasattr(member, "__qualname__") and getattr(member, "__module__", module) not in (module, None)
+        if hasattr(member, "__qualname__")
+        and getattr(member, "__module__", module) not in (module, None)
     ]
     return f"Also to be had from here: {', '.join(roles)}." if roles else ""
 
 
 def sections(first: list[str]) -> str:
-    """The page's MyST text: for each public module a heading, its `automodule` and what it passes on."""
+    """The page's MyST text: for each public module a heading, its `automodule` and what it passes
+    on.
+    """
     automodule = ".. automodule:: {}\n   :members:\n   :ignore-module-all:\n   :show-inheritance:"
     return "\n\n".join(
         f"## `{module}`\n\n```{{eval-rst}}\n{automodule.format(module)}\n```\n\n{reexported(module)}"
@@ -63,16 +69,27 @@ def insert_reference(app: Sphinx, docname: str, source: list[str]) -> None:
     source[0] = MARKER.sub(lambda match: sections(match["first"].split()), source[0])
 
 
-def skip_noise(app: Sphinx, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:
-    """Leave out what carries no meaning of ours: untold fields of named tuples, members that other packages put in."""
+def skip_noise(
+    app: Sphinx, what: str, name: str, obj: Any, skip: bool, options: Any
+) -> bool | None:
+    """Leave out what carries no meaning of ours: untold fields of named tuples, members that other
+    packages put in.
+    """
     told = not (getattr(obj, "__doc__", None) or "").startswith("Alias for field number")
-    ours = not inspect.isroutine(obj) or (getattr(obj, "__module__", None) or PACKAGE).split(".")[0] == PACKAGE
+    ours = (
+        not inspect.isroutine(obj)
+        or (getattr(obj, "__module__", None) or PACKAGE).split(".")[0] == PACKAGE
+    )
     return None if told and ours and name != "model_config" else True
 
 
 def keep_bars(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
-    """Let |z| in a docstring be an absolute value: reStructuredText would look for a substitution called z."""
-    directive = None  # indentation of the directive or literal block that we are in: it stays as it is
+    """Let |z| in a docstring be an absolute value: reStructuredText would look for a substitution
+    called z.
+    """
+    directive = (
+        None  # indentation of the directive or literal block that we are in: it stays as it is
+    )
     for index, line in enumerate(lines):
         text = line.lstrip()
         indentation = len(line) - len(text)
@@ -82,11 +99,15 @@ def keep_bars(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: 
             directive = indentation
         elif directive is None and not text.startswith(">>>"):
             parts = re.split(r"(`+[^`]*`+)", line)
-            lines[index] = "".join(part if part.startswith("`") else part.replace("|", r"\|") for part in parts)
+            lines[index] = "".join(
+                part if part.startswith("`") else part.replace("|", r"\|") for part in parts
+            )
 
 
 def reread_reference(app: Sphinx, env: Any, added: set, changed: set, removed: set) -> list[str]:
-    """The page depends on the library's sources, which Sphinx does not watch: read it at every build."""
+    """The page depends on the library's sources, which Sphinx does not watch: read it at every
+    build.
+    """
     return [name for name in ("api",) if name in env.found_docs]
 
 

@@ -1,7 +1,9 @@
-"""Writes the pages of the ledger: the equations of the source documents, and what was found wrong in them.
+"""Writes the pages of the ledger: the equations of the source documents, and what was found wrong
+in them.
 
-The line ``% claims-ledger`` becomes the equations, ``% errata-ledger`` the errata, ``% claims-counts`` the numbers of both.
-Nothing is computed here: the entries come from ``claims.yml`` and ``errata.yml``, what the checks found from ``checks.json``.
+The line ``% claims-ledger`` becomes the equations, ``% errata-ledger`` the errata, ``%
+claims-counts`` the numbers of both. Nothing is computed here: the entries come from ``claims.yml``
+and ``errata.yml``, what the checks found from ``checks.json``.
 """
 
 import re
@@ -68,7 +70,11 @@ def _math(tex: str) -> list[str]:
 def equation_box(equation: Equation, found: dict[str, Found], shown: list[str]) -> str:
     """One equation: what it says, as printed if that is wrong, its check, and where it is derived."""
     errata = "".join(f", [{id}](#{id.lower()})" for id in equation.errata)
-    lines = [f"**{equation.number}** {equation.title} *{equation.status}*{errata}", "", *_math(equation.tex)]
+    lines = [
+        f"**{equation.number}** {equation.title} *{equation.status}*{errata}",
+        "",
+        *_math(equation.tex),
+    ]
     if equation.printed:
         lines += ["Printed:", "", *_math(equation.printed)]
     if equation.reason:
@@ -109,7 +115,9 @@ def equations_text(ledger: Ledger, found: dict[str, Found], shown: dict[str, lis
     """Every equation, a section a document."""
     sections = []
     for document in ledger.documents.values():
-        mine = [equation for equation in ledger.equations.values() if equation.document == document.id]
+        mine = [
+            equation for equation in ledger.equations.values() if equation.document == document.id
+        ]
         if mine:
             boxes = [equation_box(equation, found, shown.get(equation.id, [])) for equation in mine]
             sections.append(_section(document, boxes))
@@ -122,7 +130,9 @@ def errata_text(ledger: Ledger, found: dict[str, Found]) -> str:
     for id in dict.fromkeys(erratum.document for erratum in ledger.errata.values()):
         mine = [erratum for erratum in ledger.errata.values() if erratum.document == id]
         concerned = {
-            erratum.id: [equation for equation in ledger.equations.values() if erratum.id in equation.errata]
+            erratum.id: [
+                equation for equation in ledger.equations.values() if erratum.id in equation.errata
+            ]
             for erratum in mine
         }
         boxes = [erratum_box(erratum, concerned[erratum.id], found) for erratum in mine]
@@ -136,9 +146,17 @@ def counts_text(ledger: Ledger, found: dict[str, Found]) -> str:
     rows = ["| document | " + " | ".join(states) + " | errata |", "|---" * (len(states) + 2) + "|"]
     rows[1] = "|---|" + "---:|" * (len(states) + 1)
     for document in ledger.documents.values():
-        count = Counter(equation.status for equation in ledger.equations.values() if equation.document == document.id)
+        count = Counter(
+            equation.status
+            for equation in ledger.equations.values()
+            if equation.document == document.id
+        )
         errata = sum(erratum.document == document.id for erratum in ledger.errata.values())
-        rows.append(f"| {document.short} | " + " | ".join(str(count[state]) for state in states) + f" | {errata} |")
+        rows.append(
+            f"| {document.short} | "
+            + " | ".join(str(count[state]) for state in states)
+            + f" | {errata} |"
+        )
     verdicts = [verdict for entry in found.values() for verdict in entry.verdicts]
     refuted = sum("; fails, as it should" in verdict for verdict in verdicts)
     line = (
@@ -164,7 +182,9 @@ def insert_ledger(app: Sphinx, docname: str, source: list[str]) -> None:
         "% claims-counts": lambda: counts_text(ledger, found),
     }
     for marker, text in texts.items():
-        source[0] = re.sub(rf"^{marker}$", lambda _, text=text: text(), source[0], flags=re.MULTILINE)
+        source[0] = re.sub(
+            rf"^{marker}$", lambda _, text=text: text(), source[0], flags=re.MULTILINE
+        )
 
 
 def reread_pages(app: Sphinx, env: Any, added: set, changed: set, removed: set) -> list[str]:

@@ -1,7 +1,7 @@
 """Writes the table of data sets from what the library says about each.
 
-A page holding the line ``% data-sets`` gets a table with a row for each of ``vsclib.data.names()``. Nothing is loaded:
-``vsclib.data.about(name)`` knows size, licence, source and checksum.
+A page holding the line ``% data-sets`` gets a table with a row for each of ``vsclib.data.names()``.
+Nothing is loaded: ``vsclib.data.about(name)`` knows size, licence, source and checksum.
 """
 
 import re
@@ -27,7 +27,9 @@ def checksums(about: Information) -> str:
     """SHA-256 of the arrays, or the MD5 of each published file."""
     if about.sha256:
         return f"SHA-256 of the arrays {breakable(about.sha256)}"
-    return "<br>".join(f"MD5 of <code>{name}</code> {breakable(digest)}" for name, digest in about.files)
+    return "<br>".join(
+        f"MD5 of <code>{name}</code> {breakable(digest)}" for name, digest in about.files
+    )
 
 
 def row(name: str, about: Information) -> str:

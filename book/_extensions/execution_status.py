@@ -1,7 +1,9 @@
-"""Writes the table of executed notebooks from the timings that papermill or nbclient stored in them.
+"""Writes the table of executed notebooks from the timings that papermill or nbclient stored in
+them.
 
-A page holding the line ``% execution-status: PATTERN ...`` gets a table with a row for each notebook of the book whose
-document name matches one of the patterns. Nothing is run: the table says what the stored outputs were made with.
+A page holding the line ``% execution-status: PATTERN ...`` gets a table with a row for each
+notebook of the book whose document name matches one of the patterns. Nothing is run: the table says
+what the stored outputs were made with.
 """
 
 import json
@@ -14,7 +16,9 @@ from sphinx.application import Sphinx
 from sphinx.util.matching import patfilter
 
 MARKER = re.compile(r"^% execution-status:(?P<patterns>.*)$", re.MULTILINE)
-PROVENANCE = re.compile(r" on (?P<device>[^.;\n]+?) \(\d+ threads?\), PyTorch (?P<torch>\d+(\.\d+)*)")
+PROVENANCE = re.compile(
+    r" on (?P<device>[^.;\n]+?) \(\d+ threads?\), PyTorch (?P<torch>\d+(\.\d+)*)"
+)
 HEADER = "| page | result | took | on (UTC) | with |\n|---|---|---:|---|---|\n"
 
 
@@ -28,7 +32,11 @@ class Execution(NamedTuple):
 
 
 def _code_cells(notebook: dict[str, Any]) -> list[dict[str, Any]]:
-    return [cell for cell in notebook["cells"] if cell["cell_type"] == "code" and "".join(cell["source"]).strip()]
+    return [
+        cell
+        for cell in notebook["cells"]
+        if cell["cell_type"] == "code" and "".join(cell["source"]).strip()
+    ]
 
 
 def _stamp(text: str) -> datetime:
@@ -36,7 +44,9 @@ def _stamp(text: str) -> datetime:
 
 
 def _span(notebook: dict[str, Any]) -> tuple[float | None, str | None]:
-    """Seconds and day of the execution: papermill's record of the whole run, else the stamps of the cells."""
+    """Seconds and day of the execution: papermill's record of the whole run, else the stamps of the
+    cells.
+    """
     record = notebook["metadata"].get("papermill", {})
     if record.get("duration") is not None:
         return float(record["duration"]), record["end_time"][:10]
@@ -50,8 +60,15 @@ def _span(notebook: dict[str, Any]) -> tuple[float | None, str | None]:
 
 def _result(notebook: dict[str, Any]) -> str:
     cells = _code_cells(notebook)
-    unplanned = [cell for cell in cells if "raises-exception" not in cell["metadata"].get("tags", [])]
-    errors = [output for cell in unplanned for output in cell["outputs"] if output["output_type"] == "error"]
+    unplanned = [
+        cell for cell in cells if "raises-exception" not in cell["metadata"].get("tags", [])
+    ]
+    errors = [
+        output
+        for cell in unplanned
+        for output in cell["outputs"]
+        if output["output_type"] == "error"
+    ]
     if errors or notebook["metadata"].get("papermill", {}).get("exception"):
         return "failed"
     if any(cell["execution_count"] is None for cell in cells):
@@ -79,7 +96,9 @@ def read_execution(path: Path) -> Execution:
     versions = {"Python": metadata.get("language_info", {}).get("version", "")}
     versions |= metadata.get("vsclib", {}).get("versions", {}) | _printed_versions(notebook)
     seconds, day = _span(notebook)
-    return Execution(_result(notebook), seconds, day, {name: text for name, text in versions.items() if text})
+    return Execution(
+        _result(notebook), seconds, day, {name: text for name, text in versions.items() if text}
+    )
 
 
 def duration(seconds: float | None) -> str:
@@ -106,7 +125,9 @@ def table(paths: dict[str, Path]) -> str:
         mark = {"ok": "ok", "failed": "**failed**", "not run": "**not run**"}[execution.result]
         versions = ", ".join(f"{name} {text}" for name, text in execution.versions.items())
         link = f"[](/{docname}.ipynb)"
-        rows.append(f"| {link} | {mark} | {duration(execution.seconds)} | {execution.day or ''} | {versions} |\n")
+        rows.append(
+            f"| {link} | {mark} | {duration(execution.seconds)} | {execution.day or ''} | {versions} |\n"
+        )
     return f":::{{div}} execution-status\n\n{HEADER}{''.join(rows)}\n:::\n"
 
 
@@ -114,7 +135,11 @@ def insert_tables(app: Sphinx, docname: str, source: list[str]) -> None:
     """Put the tables where the page asks for them."""
 
     def one_table(match: re.Match) -> str:
-        names = sorted(name for pattern in match["patterns"].split() for name in patfilter(app.env.found_docs, pattern))
+        names = sorted(
+            name
+            for pattern in match["patterns"].split()
+            for name in patfilter(app.env.found_docs, pattern)
+        )
         files = {name: Path(app.env.doc2path(name)) for name in names}
         return table({name: path for name, path in files.items() if path.suffix == ".ipynb"})
 
@@ -122,9 +147,11 @@ def insert_tables(app: Sphinx, docname: str, source: list[str]) -> None:
 
 
 def adapt_run(app: Sphinx, docname: str, source: list[str]) -> None:
-    """Give a run what its page needs: all runs come from one notebook, with one title and the same figure labels.
+    """Give a run what its page needs: all runs come from one notebook, with one title and the same
+    figure labels.
 
-    A local run is called by the name of its file, and figure labels end in it, since labels are unique in a book.
+    A local run is called by the name of its file, and figure labels end in it, since labels are
+    unique in a book.
     """
     if not docname.startswith("runs/") or not app.env.doc2path(docname).endswith(".ipynb"):
         return
@@ -135,7 +162,9 @@ def adapt_run(app: Sphinx, docname: str, source: list[str]) -> None:
             figure["name"] = f"{figure['name']}-{docname.replace('/', '-')}"
     if docname.startswith("runs/local/"):
         first = notebook["cells"][0]
-        first["source"] = re.sub(r"^# .*", f"# {docname.rsplit('/', 1)[1]}", "".join(first["source"]), count=1)
+        first["source"] = re.sub(
+            r"^# .*", f"# {docname.rsplit('/', 1)[1]}", "".join(first["source"]), count=1
+        )
     source[0] = json.dumps(notebook)
 
 

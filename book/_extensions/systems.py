@@ -1,7 +1,8 @@
 """Writes the table of models from what the library says about each.
 
-A page holding the line ``% systems`` gets an entry for each of ``vsclib.models.names()``: what it is, its source, what it
-stands on, its options with their defaults, its presets, and the tests that name it.
+A page holding the line ``% systems`` gets an entry for each of ``vsclib.models.names()``: what it
+is, its source, what it stands on, its options with their defaults, its presets, and the tests that
+name it.
 """
 
 import dataclasses
@@ -32,10 +33,13 @@ def source(family: type) -> str:
 def own_options(family: type) -> dict[str, Any]:
     """The options that a family adds to those of the models it stands on, with their defaults.
 
-    A base that is no model by itself, such as that of all generators, has no entry where its options could be looked up.
+    A base that is no model by itself, such as that of all generators, has no entry where its
+    options could be looked up.
     """
     listed = {models.family(name) for name in models.names()} | {models.Model}
-    inherited = {field.name for base in family.__mro__[1:] if base in listed for field in _fields(base)}
+    inherited = {
+        field.name for base in family.__mro__[1:] if base in listed for field in _fields(base)
+    }
     return {field.name: field.default for field in _fields(family) if field.name not in inherited}
 
 
@@ -52,21 +56,36 @@ def presets_of(name: str) -> list[str]:
 def described(name: str) -> list[str]:
     """One preset as an item of a list: its name, its options, its training, its source."""
     preset = models.preset(name)
-    parts = [assignments(preset.options), f"trained with {assignments(preset.training)}" if preset.training else ""]
+    parts = [
+        assignments(preset.options),
+        f"trained with {assignments(preset.training)}" if preset.training else "",
+    ]
     return [f"- **`{name}`**: {'; '.join(part for part in parts if part)}.", f"  {preset.source}"]
 
 
 def assignments(values: dict[str, Any]) -> str:
     """Names and values as they would be given, long numbers with their thousands apart."""
-    shown = {name: f"{value:_}" if type(value) is int else repr(value) for name, value in values.items()}
+    shown = {
+        name: f"{value:_}" if type(value) is int else repr(value) for name, value in values.items()
+    }
     return ", ".join(f"`{name} = {value}`" for name, value in shown.items())
 
 
 def tests_of(name: str, repository: Path) -> list[str]:
     """Test files that name the model in quotes; what tests most models alike is left out."""
-    texts = {path.name: path.read_text(encoding="utf-8") for path in sorted((repository / "tests").glob("test_*.py"))}
-    naming = {file: [other for other in models.names() if f'"{other}"' in text] for file, text in texts.items()}
-    return [file for file, named in naming.items() if name in named and len(named) <= len(models.names()) // 2]
+    texts = {
+        path.name: path.read_text(encoding="utf-8")
+        for path in sorted((repository / "tests").glob("test_*.py"))
+    }
+    naming = {
+        file: [other for other in models.names() if f'"{other}"' in text]
+        for file, text in texts.items()
+    }
+    return [
+        file
+        for file, named in naming.items()
+        if name in named and len(named) <= len(models.names()) // 2
+    ]
 
 
 def entry(name: str, repository: Path) -> str:
@@ -74,7 +93,10 @@ def entry(name: str, repository: Path) -> str:
     family = models.family(name)
     above = family.__mro__[1].__name__
     lines = [f"## `{name}`", "", summary(family), "", ":::{container} claim", ""]
-    lines += [f"Class\n: {{py:class}}`{family.__name__} <{family.__module__}.{family.__name__}>`, a `{above}`", ""]
+    lines += [
+        f"Class\n: {{py:class}}`{family.__name__} <{family.__module__}.{family.__name__}>`, a `{above}`",
+        "",
+    ]
     if source(family):
         lines += [f"Source\n: {source(family)}", ""]
     if options := own_options(family):
@@ -90,7 +112,9 @@ def entry(name: str, repository: Path) -> str:
 def insert_entries(app: Sphinx, docname: str, text: list[str]) -> None:
     """Put the entries where the page asks for them."""
     repository = Path(app.srcdir).resolve().parent
-    text[0] = MARKER.sub(lambda match: "\n".join(entry(name, repository) for name in models.names()), text[0])
+    text[0] = MARKER.sub(
+        lambda match: "\n".join(entry(name, repository) for name in models.names()), text[0]
+    )
 
 
 def reread_page(app: Sphinx, env: Any, added: set, changed: set, removed: set) -> list[str]:

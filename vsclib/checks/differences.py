@@ -28,8 +28,9 @@ def finite_differences(
 
     .. math:: f'(x) = \frac1h\sum_k w_k\bigl[f(x + kh) - f(x - kh)\bigr] + O(h^p)
 
-    A function that works on each number by itself has a derivative shaped like x. A function of all of x together, such
-    as a log-probability, has one shaped like f(x) with x's axes behind it: the gradient, or the Jacobian matrix.
+    A function that works on each number by itself has a derivative shaped like x. A function of all
+    of x together, such as a log-probability, has one shaped like f(x) with x's axes behind it: the
+    gradient, or the Jacobian matrix.
 
     Args:
         name: what is checked.
@@ -37,8 +38,8 @@ def finite_differences(
         derivative: f', a function of x or its values.
         at: x, the points.
         order: p, one of 2, 4 and 6.
-        step: h; the error is about h^p times the (p+1)-th derivative, plus 1e-16 / h of rounding. Half the step is taken
-            too, and the two must agree within the tolerance.
+        step: h; the error is about h^p times the (p+1)-th derivative, plus 1e-16 / h of rounding.
+            Half the step is taken too, and the two must agree within the tolerance.
         tolerance: the largest difference, relative to max(1, |f'|), allowed anywhere.
 
     Returns:
@@ -46,7 +47,8 @@ def finite_differences(
 
     Raises:
         CheckFailed: the derivative differs or is NaN.
-        CheckRefused: f has a kink or a jump at a point, is not computed in float64, or the shapes do not fit.
+        CheckRefused: f has a kink or a jump at a point, is not computed in float64, or the shapes
+            do not fit.
 
     Example:
         >>> finite_differences("sine", torch.sin, torch.cos, at=[0.0, 1.0])
@@ -65,7 +67,10 @@ def finite_differences(
         measured = torch.stack(columns, dim=-1).reshape(claimed.shape)
     else:
         shapes = f"{tuple(claimed.shape)} for f(x) {tuple(value.shape)} and x {tuple(x.shape)}"
-        refuse(name, f"a derivative shaped {shapes} does not fit: shape it like x, or like f(x) with x's axes behind")
+        refuse(
+            name,
+            f"a derivative shaped {shapes} does not fit: shape it like x, or like f(x) with x's axes behind",
+        )
     how = f"central differences of order {order}, step {step:g}, float64"
     error = worst(difference(claimed, measured) / measured.abs().clamp(min=1.0))
     return settle(name, how, "difference", error, tolerance)
@@ -81,7 +86,10 @@ def _require_stencil(name: str, order: int, step: float) -> None:
 def _value(name: str, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     value = function(x.clone())
     if not isinstance(value, Tensor) or value.dtype != torch.float64:
-        refuse(name, f"f(x) is {getattr(value, 'dtype', type(value).__name__)}: differences need a float64 tensor")
+        refuse(
+            name,
+            f"f(x) is {getattr(value, 'dtype', type(value).__name__)}: differences need a float64 tensor",
+        )
     return value.detach()
 
 
@@ -94,7 +102,8 @@ def directional(
     step: float,
     tolerance: float,
 ) -> Tensor:
-    """Derivative of a function along a direction, by central differences of two steps that must agree.
+    """Derivative of a function along a direction, by central differences of two steps that must
+    agree.
 
     Args:
         name: what is checked.
@@ -109,18 +118,27 @@ def directional(
         Shaped like f(x).
 
     Raises:
-        CheckRefused: there is a kink or a jump at or near a point, no finite value, or the step is too coarse.
+        CheckRefused: there is a kink or a jump at or near a point, no finite value, or the step is
+            too coarse.
     """
 
     def at(multiple: float) -> Tensor:
         return _value(name, function, x + multiple * direction)
 
     def central(h: float) -> Tensor:
-        return torch.stack([w * (at(k * h) - at(-k * h)) for k, w in enumerate(WEIGHTS[order], start=1)]).sum(0) / h
+        return (
+            torch.stack(
+                [w * (at(k * h) - at(-k * h)) for k, w in enumerate(WEIGHTS[order], start=1)]
+            ).sum(0)
+            / h
+        )
 
     coarse, fine = central(step), central(step / 2)
     if not bool(coarse.isfinite().all() and fine.isfinite().all()):
-        refuse(name, f"f has no finite value everywhere within {step:g} of the points: move them off the edge")
+        refuse(
+            name,
+            f"f has no finite value everywhere within {step:g} of the points: move them off the edge",
+        )
     _require_smooth(name, at, x, step, tolerance)
     unsure = worst(difference(coarse, fine) / fine.abs().clamp(min=1.0))
     if unsure > tolerance:
@@ -131,8 +149,12 @@ def directional(
     return fine
 
 
-def _require_smooth(name: str, at: Callable[[float], Tensor], x: Tensor, step: float, tolerance: float) -> None:
-    """One-sided differences must come together as the step shrinks: at a kink they stay apart, at a jump they part."""
+def _require_smooth(
+    name: str, at: Callable[[float], Tensor], x: Tensor, step: float, tolerance: float
+) -> None:
+    """One-sided differences must come together as the step shrinks: at a kink they stay apart, at a
+    jump they part.
+    """
     here = at(0.0)
 
     def apart(h: float) -> Tensor:
@@ -142,10 +164,13 @@ def _require_smooth(name: str, at: Callable[[float], Tensor], x: Tensor, step: f
 
     wide, narrow = apart(step), apart(step / 4)
     rounding = 100 * torch.finfo(torch.float64).eps * here.abs().clamp(min=1.0) / step
-    # A smooth function brings them together 64 times closer; half is far from that, and far from rounding.
+    # A smooth function brings them together 64 times closer; half is far from that, and far from
+    # rounding.
     rough = ~(narrow <= wide / 2) & ~(narrow <= rounding + tolerance)
     if bool(rough.any()):
         first = int(rough.flatten().nonzero()[0])
-        place = f" at x = {float(x.flatten()[first]):g}" if rough.shape == x.shape and x.dim() else ""
+        place = (
+            f" at x = {float(x.flatten()[first]):g}" if rough.shape == x.shape and x.dim() else ""
+        )
         gap = f"one-sided differences lie {float(narrow.flatten()[first]):.3g} apart"
         refuse(name, f"not differentiable{place}: {gap}; move the point off the kink")

@@ -29,13 +29,13 @@ def monte_carlo(
 
     .. math:: |\bar f - F| \le k\,s/\sqrt n
 
-    for every parameter set at once. The interval must be narrow enough to mean something: the verdict states its half
-    width, and ``half_width`` bounds it.
+    for every parameter set at once. The interval must be narrow enough to mean something: the
+    verdict states its half width, and ``half_width`` bounds it.
 
     Args:
         name: what is checked.
-        sample: f, takes a number of draws n and a generator and gives (n, ...), one column for every parameter set; or
-            the draws themselves.
+        sample: f, takes a number of draws n and a generator and gives (n, ...), one column for
+            every parameter set; or the draws themselves.
         expected: F, shaped (...).
         draws: n in total, at least 1,000.
         standard_errors: k; four are exceeded by chance once in 16,000 parameter sets.
@@ -51,11 +51,16 @@ def monte_carlo(
         CheckRefused: the shapes do not fit, there are too few draws, or the interval is too wide.
     """
     if not 0 < standard_errors < math.inf:
-        refuse(name, f"standard_errors = {standard_errors:g} says nothing: choose a finite number > 0")
+        refuse(
+            name, f"standard_errors = {standard_errors:g} says nothing: choose a finite number > 0"
+        )
     mean, error, draws = _moments(name, sample, draws, seed, batch)
     mean, target = paired(name, mean, expected)
     if mean.shape != error.shape:
-        refuse(name, f"{tuple(error.shape)} draws against {tuple(target.shape)} values: give one column to each value")
+        refuse(
+            name,
+            f"{tuple(error.shape)} draws against {tuple(target.shape)} values: give one column to each value",
+        )
     gap = difference(mean, target)
     # Draws that never vary have no interval: their mean must be the value, up to rounding.
     rounding = 1e-12 * target.abs().clamp(min=1.0)
@@ -63,17 +68,26 @@ def monte_carlo(
     distance = torch.where(error.isfinite(), distance, math.nan)
     width = standard_errors * float(error.max())
     found = (
-        f"mean {float(mean):.4g} against {float(target):.4g}" if mean.numel() == 1 else f"{mean.numel()} parameter sets"
+        f"mean {float(mean):.4g} against {float(target):.4g}"
+        if mean.numel() == 1
+        else f"{mean.numel()} parameter sets"
     )
     how = f"{draws:,} draws, {found}, half width {width:.2g}"
     verdict = settle(name, how, "standard errors", worst(distance), standard_errors)
     if half_width is not None and not width <= half_width:
-        refuse(name, f"{draws:,} draws give an interval of half width {width:.2g} > {half_width:g}: draw more")
+        refuse(
+            name,
+            f"{draws:,} draws give an interval of half width {width:.2g} > {half_width:g}: draw more",
+        )
     return verdict
 
 
 def _moments(
-    name: str, sample: Callable[[int, torch.Generator], Tensor] | Tensor, draws: int, seed: int, batch: int
+    name: str,
+    sample: Callable[[int, torch.Generator], Tensor] | Tensor,
+    draws: int,
+    seed: int,
+    batch: int,
 ) -> tuple[Tensor, Tensor, int]:
     """Mean, its standard error and the number of draws, gathered batch by batch."""
     generator = torch.Generator().manual_seed(seed)
@@ -91,11 +105,16 @@ def _moments(
         values = to_float64(name, drawn)
         if values.dim() == 0 or len(values) != size:
             refuse(
-                name, f"a batch of {size} draws is shaped {tuple(values.shape)}: give the draws along the first axis"
+                name,
+                f"a batch of {size} draws is shaped {tuple(values.shape)}: give the draws along the first axis",
             )
         # Chan's update: sums of squares about the running mean, which do not cancel.
         shift = values.mean(dim=0) - mean
-        squares = squares + values.var(dim=0, correction=0) * size + shift**2 * count * size / (count + size)
+        squares = (
+            squares
+            + values.var(dim=0, correction=0) * size
+            + shift**2 * count * size / (count + size)
+        )
         mean = mean + shift * size / (count + size)
         count += size
     return mean, (squares / (count - 1) / count).sqrt(), draws

@@ -1,4 +1,6 @@
-"""Two expressions are one: random points look for a difference, SymPy's simplification proves that there is none."""
+"""Two expressions are one: random points look for a difference, SymPy's simplification proves that
+there is none.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,16 +26,16 @@ def symbolic(
 ) -> Verdict:
     """Two SymPy expressions are equal.
 
-    Random points come first, evaluated with thirty digits: one point where the two differ settles that they are not
-    equal. Where none is found, SymPy simplifies the difference. If it reaches 0, that is a proof; else the points stand
-    alone. The verdict says which of the two it was.
+    Random points come first, evaluated with thirty digits: one point where the two differ settles
+    that they are not equal. Where none is found, SymPy simplifies the difference. If it reaches 0,
+    that is a proof; else the points stand alone. The verdict says which of the two it was.
 
     Args:
         name: what is checked.
         derived: what the derivation arrived at: an expression or a matrix.
         expected: what it should be, of the same shape.
-        *assumptions: relations that the points fulfil, such as ``sigma2 < sigma1``; what one symbol is (positive, real,
-            integer) belongs into the symbol, where SymPy uses it too.
+        *assumptions: relations that the points fulfil, such as ``sigma2 < sigma1``; what one symbol
+            is (positive, real, integer) belongs into the symbol, where SymPy uses it too.
         points: how many random points.
         tolerance: the largest relative difference allowed at a point.
         seed: seed of the points.
@@ -44,8 +46,8 @@ def symbolic(
 
     Raises:
         CheckFailed: the two differ at a point.
-        CheckRefused: SymPy cannot decide and there is no value at the points (or a proof is asked for), the shapes
-            differ, or no point fulfils the assumptions.
+        CheckRefused: SymPy cannot decide and there is no value at the points (or a proof is asked
+            for), the shapes differ, or no point fulfils the assumptions.
 
     Example:
         >>> x = sympy.Symbol("x")
@@ -58,10 +60,16 @@ def symbolic(
     if all(proves_zero(a - b) for a, b in pairs):
         return settle(name, "simplified by SymPy", "difference", 0.0, 0.0)
     if proof:
-        refuse(name, "SymPy does not reduce the difference to 0 and a proof is asked for: split the step")
+        refuse(
+            name,
+            "SymPy does not reduce the difference to 0 and a proof is asked for: split the step",
+        )
     seen = [error for error in errors if error is not None]
     if len(seen) < len(errors):
-        refuse(name, "SymPy cannot decide it, and it has no value at random points: define every symbol and function")
+        refuse(
+            name,
+            "SymPy cannot decide it, and it has no value at random points: define every symbol and function",
+        )
     how = f"SymPy leaves it open, {points} random points with {DIGITS} digits"
     return settle(name, how, "relative difference", max(seen), tolerance)
 
@@ -131,7 +139,10 @@ def to_expression(name: str, value: Any) -> Any:
     except (sympy.SympifyError, TypeError, ValueError):
         expression = None
     if not isinstance(expression, sympy.Expr | sympy.MatrixBase):
-        refuse(name, f"{type(value).__name__} is no expression: give a SymPy expression, a number or a matrix")
+        refuse(
+            name,
+            f"{type(value).__name__} is no expression: give a SymPy expression, a number or a matrix",
+        )
     if expression.has(sympy.nan, sympy.zoo):
         refuse(name, f"{expression} is undefined: NaN never passes")
     return expression

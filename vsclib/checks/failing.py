@@ -1,4 +1,6 @@
-"""Checks that show that something is wrong: a printed form, a slip, and a correction beside what it corrects."""
+"""Checks that show that something is wrong: a printed form, a slip, and a correction beside what it
+corrects.
+"""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -28,8 +30,8 @@ class Correction(NamedTuple):
 def fails(check: Callable[..., Verdict], name: str, *args: Any, **kwargs: Any) -> Verdict:
     """A form is wrong: the check given here fails on it.
 
-    Only a measured disagreement counts. A check that refuses its input (shapes, an undefined symbol) shows nothing, and
-    its error goes through.
+    Only a measured disagreement counts. A check that refuses its input (shapes, an undefined
+    symbol) shows nothing, and its error goes through.
 
     Args:
         check: one of the checks, for example :func:`vsclib.checks.symbolic`.
@@ -56,7 +58,9 @@ def fails(check: Callable[..., Verdict], name: str, *args: Any, **kwargs: Any) -
     raise CheckFailed(passed._replace(name=f"{name} was to fail and does not", passed=False))
 
 
-def correction(name: str, check: Callable[[str, Any], Verdict], *, printed: Any, right: Any) -> Correction:
+def correction(
+    name: str, check: Callable[[str, Any], Verdict], *, printed: Any, right: Any
+) -> Correction:
     """A printed form fails where the right one passes, by one and the same check.
 
     Args:

@@ -26,9 +26,10 @@ def gradient(
 ) -> Verdict:
     """Autograd through a function agrees with its differences, in float64.
 
-    ``torch.autograd.gradcheck`` compares every entry of the Jacobian matrix. Before it, the function is looked at along
-    random directions: noise drawn inside it, and kinks, where autograd and central differences can agree on a number
-    that is no derivative, are refused. The error that is stated is the largest along these directions.
+    ``torch.autograd.gradcheck`` compares every entry of the Jacobian matrix. Before it, the
+    function is looked at along random directions: noise drawn inside it, and kinks, where autograd
+    and central differences can agree on a number that is no derivative, are refused. The error that
+    is stated is the largest along these directions.
 
     Args:
         name: what is checked.
@@ -43,7 +44,8 @@ def gradient(
 
     Raises:
         CheckFailed: autograd gives another gradient.
-        CheckRefused: no gradient reaches the inputs, the noise is not frozen, or the point is a kink or a jump.
+        CheckRefused: no gradient reaches the inputs, the noise is not frozen, or the point is a
+            kink or a jump.
 
     Example:
         >>> gradient("a cube", lambda x: x**3, [torch.tensor([1.0, -2.0])])
@@ -57,10 +59,14 @@ def gradient(
     errors = []
     for _ in range(DIRECTIONS):
         weights = torch.randn(value.shape, generator=generator, dtype=torch.float64)
-        directions = [torch.randn(point.shape, generator=generator, dtype=torch.float64) for point in points]
+        directions = [
+            torch.randn(point.shape, generator=generator, dtype=torch.float64) for point in points
+        ]
         claimed = _slope(value, weights, leaves, directions)
         line = _along(function, weights, points, directions)
-        measured = directional(name, line, torch.zeros(()).double(), torch.ones(()).double(), ORDER, step, tolerance)
+        measured = directional(
+            name, line, torch.zeros(()).double(), torch.ones(()).double(), ORDER, step, tolerance
+        )
         errors.append(difference(claimed, measured) / measured.abs().clamp(min=1.0))
     error = worst(torch.stack(errors))
     if error <= tolerance and not torch.autograd.gradcheck(
@@ -71,20 +77,32 @@ def gradient(
     return settle(name, how, "difference", error, tolerance)
 
 
-def _differentiable_value(name: str, function: Callable[..., Tensor], leaves: list[Tensor]) -> Tensor:
+def _differentiable_value(
+    name: str, function: Callable[..., Tensor], leaves: list[Tensor]
+) -> Tensor:
     value = function(*leaves)
     if not isinstance(value, Tensor) or value.dtype != torch.float64:
-        refuse(name, f"it gives {getattr(value, 'dtype', type(value).__name__)}: compute in the inputs' float64")
+        refuse(
+            name,
+            f"it gives {getattr(value, 'dtype', type(value).__name__)}: compute in the inputs' float64",
+        )
     if not value.requires_grad:
-        refuse(name, "no gradient reaches its inputs: a step or a detach cuts it off, use a relaxed gate")
+        refuse(
+            name,
+            "no gradient reaches its inputs: a step or a detach cuts it off, use a relaxed gate",
+        )
     if not torch.equal(value.nan_to_num(), function(*leaves).nan_to_num()):
         refuse(name, "two calls give two values: draw the noise once, outside, and close over it")
     return value
 
 
-def _slope(value: Tensor, weights: Tensor, leaves: list[Tensor], directions: list[Tensor]) -> Tensor:
+def _slope(
+    value: Tensor, weights: Tensor, leaves: list[Tensor], directions: list[Tensor]
+) -> Tensor:
     """Autograd's slope of the weighed value along the directions."""
-    gradients = torch.autograd.grad((weights * value).sum(), leaves, retain_graph=True, allow_unused=True)
+    gradients = torch.autograd.grad(
+        (weights * value).sum(), leaves, retain_graph=True, allow_unused=True
+    )
     slopes = [(g * d).sum() for g, d in zip(gradients, directions, strict=True) if g is not None]
     return torch.stack(slopes).sum()
 

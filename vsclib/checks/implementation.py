@@ -24,13 +24,15 @@ def implements(
     tolerance: float = 1e-10,
     seed: int = 0,
 ) -> Verdict:
-    """A function on tensors computes a SymPy expression: both are evaluated at the same random points.
+    """A function on tensors computes a SymPy expression: both are evaluated at the same random
+    points.
 
     Args:
         name: what is checked.
         function: takes the arguments by name, as float64 tensors without axes.
         expression: what it is to compute.
-        arguments: for each argument's name, its expression in the symbols: ``{"logvar": 2 * sympy.log(sigma)}``.
+        arguments: for each argument's name, its expression in the symbols: ``{"logvar": 2 *
+            sympy.log(sigma)}``.
         *assumptions: relations that the points fulfil.
         points: how many random points.
         tolerance: the largest difference, relative to max(1, size), allowed anywhere.
@@ -54,7 +56,10 @@ def implements(
     symbols = expression.free_symbols.union(*(value.free_symbols for value in given.values()))
     values, exact = [], []
     for place in islice(random_points(name, symbols, assumptions, seed), points):
-        tensors = {a: torch.tensor(_real(name, value, place), dtype=torch.float64) for a, value in given.items()}
+        tensors = {
+            a: torch.tensor(_real(name, value, place), dtype=torch.float64)
+            for a, value in given.items()
+        }
         values.append(torch.as_tensor(function(**tensors)).detach())
         exact.append(_real(name, expression, place))
     value, target = paired(name, torch.stack(values), exact)
@@ -66,5 +71,7 @@ def implements(
 def _real(name: str, expression: sympy.Expr, place: dict[Any, Any]) -> float:
     value = evaluate(expression, place)
     if value in (None, sympy.nan) or value.as_real_imag()[1] != 0:
-        refuse(name, f"{expression} has no finite real value at a random point: state the assumptions")
+        refuse(
+            name, f"{expression} has no finite real value at a random point: state the assumptions"
+        )
     return float(value)

@@ -18,8 +18,8 @@ from vsclib.checks.numbers import difference, paired, worst
 from vsclib.checks.points import DIGITS, evaluate, random_points
 from vsclib.checks.verdict import Verdict, refuse, require_tolerance, settle
 
-# The quadrature of an infinite range looks very far out, where an exponential of an exponential has more digits than
-# fit into memory. Beyond this exponent it counts as infinite.
+# The quadrature of an infinite range looks very far out, where an exponential of an exponential has
+# more digits than fit into memory. Beyond this exponent it counts as infinite.
 FAR_OUT = mpmath.mpf(10) ** 120
 
 
@@ -52,9 +52,9 @@ def integral(
 
     .. math:: \int_a^b f(x)\,dx = F
 
-    Quadrature with thirty digits, at random values of the other symbols, comes first: it can only refute. Where it finds
-    no difference, SymPy integrates; if its result is ``expected``, that is a proof, else the quadrature stands alone. The
-    verdict says which.
+    Quadrature with thirty digits, at random values of the other symbols, comes first: it can only
+    refute. Where it finds no difference, SymPy integrates; if its result is ``expected``, that is a
+    proof, else the quadrature stands alone. The verdict says which.
 
     Args:
         name: what is checked.
@@ -73,17 +73,32 @@ def integral(
 
     Raises:
         CheckFailed: the quadrature differs.
-        CheckRefused: the integral has no value at the points, or the quadrature does not reach the tolerance.
+        CheckRefused: the integral has no value at the points, or the quadrature does not reach the
+            tolerance.
     """
     require_tolerance(name, tolerance)
     integrand, expected = to_expression(name, integrand), to_expression(name, expected)
     lower, upper = (to_expression(name, limit) for limit in limits)
     if variable in expected.free_symbols:
-        refuse(name, f"the expected value holds the variable {variable}: integrate over another symbol")
-    symbols = (integrand.free_symbols - {variable}) | expected.free_symbols | lower.free_symbols | upper.free_symbols
+        refuse(
+            name, f"the expected value holds the variable {variable}: integrate over another symbol"
+        )
+    symbols = (
+        (integrand.free_symbols - {variable})
+        | expected.free_symbols
+        | lower.free_symbols
+        | upper.free_symbols
+    )
     places = list(islice(random_points(name, symbols, assumptions, seed), points if symbols else 1))
-    error = max(_quadrature_error(name, integrand, variable, (lower, upper), expected, p, tolerance) for p in places)
-    how = f"quadrature with {DIGITS} digits at {len(places)} random points" if symbols else "quadrature"
+    error = max(
+        _quadrature_error(name, integrand, variable, (lower, upper), expected, p, tolerance)
+        for p in places
+    )
+    how = (
+        f"quadrature with {DIGITS} digits at {len(places)} random points"
+        if symbols
+        else "quadrature"
+    )
     verdict = settle(name, how, "difference", error, tolerance)
     if by_sympy and _integrates(integrand, variable, (lower, upper), expected):
         return settle(name, "integrated by SymPy", "difference", 0.0, 0.0)
@@ -99,7 +114,13 @@ def _integrates(integrand: Any, variable: Any, limits: tuple[Any, Any], expected
 
 
 def _quadrature_error(
-    name: str, integrand: Any, variable: Any, limits: tuple[Any, Any], expected: Any, place: dict, tolerance: float
+    name: str,
+    integrand: Any,
+    variable: Any,
+    limits: tuple[Any, Any],
+    expected: Any,
+    place: dict,
+    tolerance: float,
 ) -> float:
     value = evaluate(expected, place)
     ends = [limit.subs(place) for limit in limits]
@@ -113,18 +134,26 @@ def _quadrature_error(
         try:
             found, uncertainty = mpmath.quad(density, path, error=True, maxdegree=8)
         except (NameError, TypeError, ValueError, ZeroDivisionError):
-            refuse(name, f"the integrand has no value everywhere between {ends[0]} and {ends[1]}: mind its poles")
+            refuse(
+                name,
+                f"the integrand has no value everywhere between {ends[0]} and {ends[1]}: mind its poles",
+            )
         target = mpmath.mpmathify(value)
         scale = max(1, abs(target))
         if mpmath.isfinite(found) and not uncertainty <= tolerance * scale:
             refuse(
-                name, f"quadrature knows it to {float(uncertainty):.1g} only: raise the tolerance or split the limits"
+                name,
+                f"quadrature knows it to {float(uncertainty):.1g} only: raise the tolerance or split the limits",
             )
         return float(abs(found - target) / scale)
 
 
 def _bound(end: Any) -> mpmath.mpf:
-    return mpmath.mpf(str(end).replace("oo", "inf")) if end.is_infinite else mpmath.mpmathify(end.evalf(DIGITS))
+    return (
+        mpmath.mpf(str(end).replace("oo", "inf"))
+        if end.is_infinite
+        else mpmath.mpmathify(end.evalf(DIGITS))
+    )
 
 
 def quadrature(
@@ -142,7 +171,8 @@ def quadrature(
 
     Args:
         name: what is checked.
-        function: f, takes a float64 tensor without axes and gives the integrand, for one or for many parameter sets.
+        function: f, takes a float64 tensor without axes and gives the integrand, for one or for
+            many parameter sets.
         limits: a and b; ``math.inf`` is allowed.
         expected: F, shaped like what the function gives.
         tolerance: the largest difference, relative to max(1, |F|), allowed anywhere.
@@ -158,19 +188,26 @@ def quadrature(
     require_tolerance(name, tolerance)
 
     def integrand(x: float) -> np.ndarray:
-        return np.asarray(torch.as_tensor(function(torch.tensor(x, dtype=torch.float64))).detach(), dtype=np.float64)
+        return np.asarray(
+            torch.as_tensor(function(torch.tensor(x, dtype=torch.float64))).detach(),
+            dtype=np.float64,
+        )
 
     ends = [float(limits[0]), *sorted(map(float, breaks)), float(limits[1])]
     found, uncertainty = 0.0, 0.0
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         for lower, upper in pairwise(ends):
-            part, unsure = integrate.quad_vec(integrand, lower, upper, epsabs=tolerance / 100, epsrel=1e-13, norm="max")
+            part, unsure = integrate.quad_vec(
+                integrand, lower, upper, epsabs=tolerance / 100, epsrel=1e-13, norm="max"
+            )
             found, uncertainty = found + part, uncertainty + unsure
     value, target = paired(name, found, expected)
     scale = target.abs().clamp(min=1.0)
     error = worst(difference(value, target) / scale)
     if math.isfinite(error) and not uncertainty <= tolerance * float(scale.max()):
-        refuse(name, f"quadrature knows it to {uncertainty:.1g} only: name the narrow places in breaks")
+        refuse(
+            name, f"quadrature knows it to {uncertainty:.1g} only: name the narrow places in breaks"
+        )
     many = f", {value.numel()} parameter sets" if value.numel() > 1 else ""
     return settle(name, f"quadrature in float64{many}", "difference", error, tolerance)

@@ -35,8 +35,10 @@ def limit(
         to: a, a number or an expression; ``sympy.oo`` and ``-sympy.oo`` are allowed.
         expected: L, an expression without x, or an infinity.
         *assumptions: relations that random points fulfil.
-        side: ``"+-"`` both sides (the default), ``"+"`` from above, ``"-"`` from below; an infinity has one side.
-        points: at how many values of the other symbols the walk is made, where SymPy finds no limit.
+        side: ``"+-"`` both sides (the default), ``"+"`` from above, ``"-"`` from below; an infinity
+            has one side.
+        points: at how many values of the other symbols the walk is made, where SymPy finds no
+            limit.
         tolerance: the largest difference, relative to max(1, |L|), allowed at the end of the walk.
         seed: seed of the points.
 
@@ -62,15 +64,25 @@ def limit(
     for end in _sides(to, side):
         value = _sympy_limit(expression, variable, to, end)
         if value is None:
-            return _walk(name, expression, variable, to, expected, assumptions, side, points, tolerance, seed)
+            return _walk(
+                name, expression, variable, to, expected, assumptions, side, points, tolerance, seed
+            )
         proofs.append(_compare_limit(name, value, expected, assumptions, seed))
     return max(proofs, key=lambda verdict: verdict.tolerance)
 
 
-def _compare_limit(name: str, value: Any, expected: Any, assumptions: tuple[Any, ...], seed: int) -> Verdict:
+def _compare_limit(
+    name: str, value: Any, expected: Any, assumptions: tuple[Any, ...], seed: int
+) -> Verdict:
     """The limit that SymPy found against the one that is expected."""
     if expected.is_infinite or value.is_infinite or value.has(sympy.AccumBounds):
-        return settle(name, f"limit by SymPy is {value}", "difference", 0.0 if value == expected else math.inf, 0.0)
+        return settle(
+            name,
+            f"limit by SymPy is {value}",
+            "difference",
+            0.0 if value == expected else math.inf,
+            0.0,
+        )
     if proves_zero(value - expected):
         return settle(name, "limit by SymPy", "difference", 0.0, 0.0)
     try:
@@ -113,16 +125,24 @@ def _walk(
     for place in places:
         target = evaluate(expected, place)
         if target in (None, sympy.nan):
-            refuse(name, "SymPy finds no limit, and a walk needs a finite one: split the expression")
+            refuse(
+                name, "SymPy finds no limit, and a walk needs a finite one: split the expression"
+            )
         scale = max(1.0, float(sympy.Abs(target)))
         for end in _sides(to, side):
-            values = [evaluate(expression.subs(place), {variable: x}) for x in _steps(to.subs(place), end)]
+            values = [
+                evaluate(expression.subs(place), {variable: x}) for x in _steps(to.subs(place), end)
+            ]
             if None in values or sympy.nan in values:
-                refuse(name, "SymPy finds no limit, and the expression has no value close by: state the assumptions")
+                refuse(
+                    name,
+                    "SymPy finds no limit, and the expression has no value close by: state the assumptions",
+                )
             gaps = [float(sympy.Abs(value - target)) / scale for value in values]
             if tolerance < gaps[-1] < 0.95 * gaps[-2]:
                 refuse(
-                    name, f"SymPy finds no limit, and a walk comes no nearer than {gaps[-1]:.1g}: raise the tolerance"
+                    name,
+                    f"SymPy finds no limit, and a walk comes no nearer than {gaps[-1]:.1g}: raise the tolerance",
                 )
             largest = max(largest, gaps[-1])
     how = f"SymPy finds no limit, walk at {len(places)} random points with {DIGITS} digits"

@@ -26,7 +26,10 @@ def to_float64(name: str, value: Any) -> Tensor:
         # By way of NumPy, which keeps a Python number in float64; torch would round it to float32.
         tensor = value if isinstance(value, Tensor) else torch.as_tensor(np.asarray(value))
     except (TypeError, ValueError, RuntimeError):
-        refuse(name, f"{type(value).__name__} is not made of numbers: give a number, a list, an array or a tensor")
+        refuse(
+            name,
+            f"{type(value).__name__} is not made of numbers: give a number, a list, an array or a tensor",
+        )
     if tensor.is_complex():
         refuse(name, "it has complex numbers: compare real and imaginary part apart")
     if tensor.numel() == 0:
@@ -37,8 +40,8 @@ def to_float64(name: str, value: Any) -> Tensor:
 def paired(name: str, value: Any, expected: Any) -> tuple[Tensor, Tensor]:
     """Two values in one shape.
 
-    A value is repeated along another only if one of the two already has the common shape. (3,) against (3, 1) would
-    silently compare everything with everything, and is refused.
+    A value is repeated along another only if one of the two already has the common shape. (3,)
+    against (3, 1) would silently compare everything with everything, and is refused.
 
     Args:
         name: what is to be checked, for the message.
@@ -58,7 +61,10 @@ def paired(name: str, value: Any, expected: Any) -> tuple[Tensor, Tensor]:
     except RuntimeError:
         common = None
     if common is None or tuple(common) not in shapes:
-        refuse(name, f"shapes {shapes[0]} and {shapes[1]} do not fit: give one shape, or repeat the smaller on purpose")
+        refuse(
+            name,
+            f"shapes {shapes[0]} and {shapes[1]} do not fit: give one shape, or repeat the smaller on purpose",
+        )
     return value.expand(common), expected.expand(common)
 
 
@@ -87,7 +93,9 @@ def worst(error: Tensor) -> float:
     return float(error.max())  # torch's maximum hands NaN on
 
 
-def close(name: str, value: Any, expected: Any, tolerance: float, *, relative: bool = False) -> Verdict:
+def close(
+    name: str, value: Any, expected: Any, tolerance: float, *, relative: bool = False
+) -> Verdict:
     r"""Two computed values agree.
 
     .. math:: |a - b| \le t \qquad\text{or, relative,}\qquad |a - b| \le t\,|b|

@@ -11,7 +11,8 @@ from sympy.core.relational import Relational
 from vsclib.checks.verdict import refuse, settle
 
 DIGITS = 30
-# Below this the difference counts as absolute: thirty digits cannot tell a small number from a cancelled one.
+# Below this the difference counts as absolute: thirty digits cannot tell a small number from a
+# cancelled one.
 SMALL = 1e-9
 
 
@@ -36,7 +37,8 @@ def compare(
         seed: seed of the points.
 
     Returns:
-        The largest relative difference, or None where there are not enough points that give both a value.
+        The largest relative difference, or None where there are not enough points that give both a
+        value.
 
     Raises:
         CheckFailed: the two differ at a point, or only one of them has a finite value there.
@@ -75,7 +77,8 @@ def random_points(
         A rational number for every symbol.
 
     Raises:
-        CheckRefused: an assumption is no relation, or no point out of ten thousand fulfils them all.
+        CheckRefused: an assumption is no relation, or no point out of ten thousand fulfils them
+            all.
     """
     relations = [_relation(name, assumption) for assumption in assumptions]
     chance = random.Random(seed)
@@ -88,7 +91,9 @@ def random_points(
             misses = 0
             yield place
         misses += 1
-    refuse(name, f"no random point fulfils {', '.join(map(str, relations))}: loosen the assumptions")
+    refuse(
+        name, f"no random point fulfils {', '.join(map(str, relations))}: loosen the assumptions"
+    )
 
 
 def evaluate(expression: sympy.Expr, place: dict[Any, Any]) -> sympy.Expr | None:
@@ -99,7 +104,8 @@ def evaluate(expression: sympy.Expr, place: dict[Any, Any]) -> sympy.Expr | None
         place: a number for every symbol.
 
     Returns:
-        A real or complex number; NaN where there is no finite one; None where something in it is undefined.
+        A real or complex number; NaN where there is no finite one; None where something in it is
+        undefined.
     """
     try:
         value = expression.subs(place).evalf(DIGITS)
@@ -118,7 +124,9 @@ def _relative(a: sympy.Expr, b: sympy.Expr) -> float:
 def _relation(name: str, assumption: Any) -> Any:
     assumption = sympy.sympify(assumption)
     if assumption not in (sympy.true, sympy.false) and not isinstance(assumption, Relational):
-        refuse(name, f"the assumption {assumption} is no relation: write, for example, sigma2 < sigma1")
+        refuse(
+            name, f"the assumption {assumption} is no relation: write, for example, sigma2 < sigma1"
+        )
     return assumption
 
 

@@ -21,7 +21,8 @@ class Breakdown(NamedTuple):
     Attributes:
         form: its name.
         precision: ``float16``, ``float32`` or ``float64``.
-        wrong: first |z| at which it is wrong by more than the tolerance or not finite; None if it never is.
+        wrong: first |z| at which it is wrong by more than the tolerance or not finite; None if it
+            never is.
         not_finite: first |z| at which it is not finite; None if it always is.
     """
 
@@ -44,7 +45,10 @@ class Sweep(NamedTuple):
 
     def __str__(self) -> str:
         lines = ["| form | precision | wrong from z = | not finite from z = |", "|---|---|---|---|"]
-        lines += [f"| {r.form} | {r.precision} | {_from(r.wrong)} | {_from(r.not_finite)} |" for r in self.rows]
+        lines += [
+            f"| {r.form} | {r.precision} | {_from(r.wrong)} | {_from(r.not_finite)} |"
+            for r in self.rows
+        ]
         return "\n".join(lines)
 
     def __repr__(self) -> str:
@@ -79,39 +83,47 @@ def overflow(
     safe: Iterable[str] = (),
     expected: Mapping[tuple[str, str], float | None] | None = None,
 ) -> Sweep:
-    r"""Sweep forms of one formula over |z| in several precisions, both signs, against a reference with thirty digits.
+    r"""Sweep forms of one formula over |z| in several precisions, both signs, against a reference
+    with thirty digits.
 
-    The value is *wrong* where :math:`|f(z) - f^*(z)| > t\,\epsilon\,\max(1, |f^*(z)|)`, with the precision's own
-    :math:`\epsilon`, and f* taken at the z that the precision can hold. The first bad |z| is found on a grid and then
-    narrowed by halving.
+    The value is *wrong* where :math:`|f(z) - f^*(z)| > t\,\epsilon\,\max(1, |f^*(z)|)`, with the
+    precision's own :math:`\epsilon`, and f* taken at the z that the precision can hold. The first
+    bad |z| is found on a grid and then narrowed by halving.
 
     Args:
         name: what is checked.
-        forms: name and function of every form, from a tensor to one of the same shape and precision.
-        reference: f*, a SymPy expression in one symbol or a function of an mpmath number; None looks only for what is
-            not finite.
+        forms: name and function of every form, from a tensor to one of the same shape and
+            precision.
+        reference: f*, a SymPy expression in one symbol or a function of an mpmath number; None
+            looks only for what is not finite.
         z: range of |z|.
         precisions: dtypes to sweep.
-        tolerance: t, in units of the precision's epsilon (float16 1e-3, float32 1.2e-7, float64 2.2e-16).
+        tolerance: t, in units of the precision's epsilon (float16 1e-3, float32 1.2e-7, float64
+            2.2e-16).
         points: how many |z| the grid has.
         resolution: to what the first bad |z| is narrowed.
         safe: forms that must be right everywhere, in every precision.
-        expected: where a form stops being finite: ``{(form, "float32"): 14.285}``, None for never. Each must be found
-            within twice the resolution.
+        expected: where a form stops being finite: ``{(form, "float32"): 14.285}``, None for never.
+            Each must be found within twice the resolution.
 
     Returns:
-        The table with its verdict; the verdict's error is the number of broken promises, of which none is allowed.
+        The table with its verdict; the verdict's error is the number of broken promises, of which
+        none is allowed.
 
     Raises:
         CheckFailed: a safe form breaks, or one breaks elsewhere than expected.
-        CheckRefused: an unknown form or precision is named, the reference has no value, or a form changes the shape.
+        CheckRefused: an unknown form or precision is named, the reference has no value, or a form
+            changes the shape.
     """
     require_tolerance(name, tolerance)
     precisions, safe, expected = tuple(precisions), tuple(safe), dict(expected or {})
     swept = {str(p).removeprefix("torch.") for p in precisions}
     for form, precision in [*((f, None) for f in safe), *expected]:
         if form not in forms or (precision is not None and precision not in swept):
-            refuse(name, f"{form!r} in {precision or 'any precision'} is not swept: name one of {', '.join(forms)}")
+            refuse(
+                name,
+                f"{form!r} in {precision or 'any precision'} is not swept: name one of {', '.join(forms)}",
+            )
     exact = None if reference is None else _exact(name, reference)
     rows = tuple(
         _breakdown(name, label, form, exact, z, precision, tolerance, points, resolution)
@@ -120,7 +132,9 @@ def overflow(
     )
     broken = [r for r in rows if r.form in safe and r.wrong is not None]
     broken += [
-        r for r in rows if (key := (r.form, r.precision)) in expected and not _same(r, expected[key], resolution)
+        r
+        for r in rows
+        if (key := (r.form, r.precision)) in expected and not _same(r, expected[key], resolution)
     ]
     span = f"|z| from {z[0]:g} to {z[1]:g}, {len(forms)} forms in {', '.join(sorted(swept))}"
     if broken:
@@ -133,11 +147,15 @@ def _exact(name: str, reference: Any) -> Callable[[float], float]:
     """The reference at a float, computed with thirty digits; each value once."""
     if isinstance(reference, sympy.Expr):
         if len(reference.free_symbols) != 1:
-            refuse(name, f"the reference holds {len(reference.free_symbols)} symbols: put numbers for all but z")
+            refuse(
+                name,
+                f"the reference holds {len(reference.free_symbols)} symbols: put numbers for all but z",
+            )
         reference = sympy.lambdify(list(reference.free_symbols), reference, "mpmath")
     if not callable(reference):
         refuse(
-            name, f"the reference is a {type(reference).__name__}: give an expression or a function of mpmath numbers"
+            name,
+            f"the reference is a {type(reference).__name__}: give an expression or a function of mpmath numbers",
         )
     known: dict[float, float] = {}
 
@@ -180,13 +198,17 @@ def _breakdown(
         both, value = values(sizes)
         if exact is None:
             return not_finite(sizes)
-        true = torch.tensor([exact(float(x)) for x in both.flatten()], dtype=torch.float64).reshape(both.shape)
+        true = torch.tensor([exact(float(x)) for x in both.flatten()], dtype=torch.float64).reshape(
+            both.shape
+        )
         # Written so that NaN counts as wrong.
         return ~((value - true).abs() <= tolerance * epsilon * true.abs().clamp(min=1.0)).all(dim=0)
 
     grid = torch.linspace(*z, points, dtype=torch.float64)
     precision_name = str(precision).removeprefix("torch.")
-    return Breakdown(label, precision_name, _first(grid, wrong, resolution), _first(grid, not_finite, resolution))
+    return Breakdown(
+        label, precision_name, _first(grid, wrong, resolution), _first(grid, not_finite, resolution)
+    )
 
 
 def _first(grid: Tensor, bad: Callable[[Tensor], Tensor], resolution: float) -> float | None:
@@ -199,7 +221,11 @@ def _first(grid: Tensor, bad: Callable[[Tensor], Tensor], resolution: float) -> 
     low = float(grid[index - 1]) if index else high
     while high - low > resolution:
         middle = (low + high) / 2
-        low, high = (low, middle) if bool(bad(torch.tensor([middle], dtype=torch.float64))) else (middle, high)
+        low, high = (
+            (low, middle)
+            if bool(bad(torch.tensor([middle], dtype=torch.float64)))
+            else (middle, high)
+        )
     return high
 
 

@@ -1,4 +1,6 @@
-"""Checks by name: the ledger of claims says ``module:function``, and this finds the function and runs it."""
+"""Checks by name: the ledger of claims says ``module:function``, and this finds the function and
+runs it.
+"""
 
 import importlib
 import pkgutil
@@ -57,7 +59,9 @@ def claim(*about: str) -> Callable[[Callable[[], Any]], Callable[[], Any]]:
         ConfigurationError: nothing is named.
     """
     if not about or not all(isinstance(item, str) for item in about):
-        raise ConfigurationError('a claim needs what it settles: write @claim("E34"), one or more names')
+        raise ConfigurationError(
+            'a claim needs what it settles: write @claim("E34"), one or more names'
+        )
 
     def mark(function: Callable[[], Any]) -> Callable[[], Any]:
         function.about = about  # type: ignore[attr-defined]
@@ -76,7 +80,9 @@ def names(package: str = CLAIMS) -> tuple[str, ...]:
         ``module:function``, sorted.
     """
     modules = _modules(package)
-    return tuple(f"{module}:{name}" for module in modules for name in sorted(_marked(_load(package, module))))
+    return tuple(
+        f"{module}:{name}" for module in modules for name in sorted(_marked(_load(package, module)))
+    )
 
 
 def named(name: str, package: str = CLAIMS) -> Callable[[], Any]:
@@ -128,7 +134,9 @@ def run(name: str, package: str = CLAIMS) -> Outcome:
 
 
 def _modules(package: str) -> list[str]:
-    return sorted(module.name for module in pkgutil.iter_modules(importlib.import_module(package).__path__))
+    return sorted(
+        module.name for module in pkgutil.iter_modules(importlib.import_module(package).__path__)
+    )
 
 
 def _load(package: str, module: str) -> ModuleType:
@@ -139,7 +147,8 @@ def _marked(module: ModuleType) -> dict[str, Callable[[], Any]]:
     return {
         name: value
         for name, value in vars(module).items()
-        if isinstance(getattr(value, "about", None), tuple) and getattr(value, "__module__", None) == module.__name__
+        if isinstance(getattr(value, "about", None), tuple)
+        and getattr(value, "__module__", None) == module.__name__
     }
 
 
@@ -151,7 +160,9 @@ def _flat(name: str, shown: Any) -> Iterable[Verdict]:
         if not shown.passed:
             raise ConfigurationError(f"check {name!r} holds back a failure: {shown}")
         yield shown
-    elif isinstance(shown, Correction) or (hasattr(shown, "__iter__") and not isinstance(shown, str)):
+    elif isinstance(shown, Correction) or (
+        hasattr(shown, "__iter__") and not isinstance(shown, str)
+    ):
         for item in shown:
             yield from _flat(name, item)
     else:

@@ -1,4 +1,6 @@
-"""The slips that formulas suffer: a sign, a factor 1/2, sigma for sigma squared. A check that misses one is no check."""
+"""The slips that formulas suffer: a sign, a factor 1/2, sigma for sigma squared. A check that
+misses one is no check.
+"""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -16,8 +18,8 @@ def slips(expression: sympy.Expr) -> dict[str, sympy.Expr]:
         expression: a right expression.
 
     Returns:
-        What was done, and the expression that came out: each term of each sum with its sign turned, doubled and halved;
-        each square reduced to its base.
+        What was done, and the expression that came out: each term of each sum with its sign turned,
+        doubled and halved; each square reduced to its base.
 
     Example:
         >>> x, y = sympy.symbols("x y")

@@ -28,7 +28,9 @@ class Verdict(NamedTuple):
     refutes: bool = False
 
     def __str__(self) -> str:
-        outcome = "FAILED" if not self.passed else "fails, as it should" if self.refutes else "passed"
+        outcome = (
+            "FAILED" if not self.passed else "fails, as it should" if self.refutes else "passed"
+        )
         return f"{self.name}: {self.how}; {self.measure} {self._size()}, allowed {self.tolerance:.3g}; {outcome}"
 
     def __repr__(self) -> str:
@@ -38,7 +40,8 @@ class Verdict(NamedTuple):
         return self.passed
 
     def _size(self) -> str:
-        # What is far below the tolerance is rounding and differs from machine to machine: its bound does not.
+        # What is far below the tolerance is rounding and differs from machine to machine: its bound
+        # does not.
         rounding = self.tolerance / 100
         if self.passed and not self.refutes and 0 < self.error <= rounding:
             return f"below {rounding:.1g}"
@@ -62,7 +65,9 @@ def settle(name: str, how: str, measure: str, error: float, tolerance: float) ->
         CheckFailed: the error exceeds the tolerance or is NaN.
     """
     # Written so that NaN falls on the failing side.
-    verdict = Verdict(name, how, measure, float(error), float(tolerance), passed=bool(error <= tolerance))
+    verdict = Verdict(
+        name, how, measure, float(error), float(tolerance), passed=bool(error <= tolerance)
+    )
     if not verdict.passed:
         raise CheckFailed(verdict)
     return verdict

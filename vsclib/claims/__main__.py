@@ -1,4 +1,6 @@
-"""Run every check of the ledger, print what each finds, and keep it for the book's pages: python -m vsclib.claims."""
+"""Run every check of the ledger, print what each finds, and keep it for the book's pages: python -m
+vsclib.claims.
+"""
 
 import sys
 
@@ -14,7 +16,9 @@ def main() -> int:
     path = keep(outcomes)
     seconds = sum(outcome.seconds for outcome in outcomes)
     verdicts = sum(len(outcome.verdicts) for outcome in outcomes)
-    print(f"{len(outcomes)} checks with {verdicts} verdicts passed in {seconds:.0f} s; kept in {path}")
+    print(
+        f"{len(outcomes)} checks with {verdicts} verdicts passed in {seconds:.0f} s; kept in {path}"
+    )
     return 0
 
 

@@ -1,4 +1,6 @@
-"""An equation as a chapter shows it: boxed, with its number in the source, its check and what the check found just now."""
+"""An equation as a chapter shows it: boxed, with its number in the source, its check and what the
+check found just now.
+"""
 
 from html import escape
 from typing import NamedTuple

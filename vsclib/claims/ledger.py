@@ -1,4 +1,6 @@
-"""The ledger: every equation of the source documents, and every mistake found in them, as data that can be checked."""
+"""The ledger: every equation of the source documents, and every mistake found in them, as data that
+can be checked.
+"""
 
 import functools
 import re
@@ -41,13 +43,17 @@ class Equation:
     document: str
     """Its document's name, for example ``li-han-2022``."""
     number: str
-    """As the document counts it, for example ``Eq. 7``; for an unnumbered one its place, for example ``after Eq. 11``."""
+    """As the document counts it, for example ``Eq. 7``; for an unnumbered one its place, for
+    example ``after Eq. 11``.
+    """
     title: str
     """What it says, in a few words."""
     tex: str
     """The right form."""
     status: Status
-    """Verified: right as printed. Corrected: printed wrong. Damaged: our text of the document lost it. Not checkable: why."""
+    """Verified: right as printed. Corrected: printed wrong. Damaged: our text of the document lost
+    it. Not checkable: why.
+    """
     printed: str = ""
     """The form as printed, for a corrected equation."""
     reason: str = ""
@@ -74,7 +80,9 @@ class Erratum:
     where: str
     """The place in the document."""
     certainty: Certainty
-    """A: certainly wrong in the document. B: wrong in our text of it, perhaps not in print. C: ambiguous. D: wording."""
+    """A: certainly wrong in the document. B: wrong in our text of it, perhaps not in print. C:
+    ambiguous. D: wording.
+    """
     printed: str
     """What is printed."""
     right: str
@@ -110,7 +118,9 @@ class Ledger(NamedTuple):
             ConfigurationError: there is no such equation.
         """
         if id not in self.equations:
-            raise ConfigurationError(f"no equation of the ledger is called {id!r}: {nearest(id, self.equations)}")
+            raise ConfigurationError(
+                f"no equation of the ledger is called {id!r}: {nearest(id, self.equations)}"
+            )
         return self.equations[id]
 
 
@@ -125,12 +135,15 @@ def read(book: Path = BOOK) -> Ledger:
         The ledger, complete and consistent.
 
     Raises:
-        ConfigurationError: a file is missing, a field is unknown or mistyped, an entry stands twice or contradicts itself.
+        ConfigurationError: a file is missing, a field is unknown or mistyped, an entry stands twice
+            or contradicts itself.
     """
     claims = _load(book / "claims.yml")
     documents = {id: Document(id=id, **fields) for id, fields in claims["documents"].items()}
     equations = _unique("equation", _entries(Equation, "claims.yml", claims["equations"]))
-    errata = _unique("erratum", _entries(Erratum, "errata.yml", _load(book / "errata.yml")["errata"]))
+    errata = _unique(
+        "erratum", _entries(Erratum, "errata.yml", _load(book / "errata.yml")["errata"])
+    )
     ledger = Ledger(documents, equations, errata)
     for id, entry in [*equations.items(), *errata.items()]:
         if entry.document not in documents:
@@ -144,7 +157,9 @@ def read(book: Path = BOOK) -> Ledger:
 
 def _load(path: Path) -> Mapping[str, Any]:
     if not path.is_file():
-        raise ConfigurationError(f"{path} is missing: the ledger needs a clone of the repository, or read(book=FOLDER)")
+        raise ConfigurationError(
+            f"{path} is missing: the ledger needs a clone of the repository, or read(book=FOLDER)"
+        )
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
@@ -153,7 +168,9 @@ def _entries(kind: type, file: str, entries: list[dict[str, Any]] | None) -> lis
     for position, fields in enumerate(entries or [], start=1):
         name = fields.get("id") or f"{fields.get('document')} {fields.get('number')}"
         # YAML knows lists only.
-        values = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
+        values = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()
+        }
         made.append(configure(kind, f"{file}, entry {position} ({name})", values))
     return made
 
@@ -171,11 +188,17 @@ def _require_consistent(equation: Equation, errata: Mapping[str, Erratum]) -> No
     """A status says what an entry must hold."""
     checked = equation.status in ("verified", "corrected")
     if checked and not equation.check:
-        raise ConfigurationError(f"{equation.id} is {equation.status}: name the check that proves it")
+        raise ConfigurationError(
+            f"{equation.id} is {equation.status}: name the check that proves it"
+        )
     if not checked and not equation.reason:
         raise ConfigurationError(f"{equation.id} is {equation.status}: say why in 'reason'")
     if (equation.status == "corrected") != bool(equation.printed):
-        raise ConfigurationError(f"{equation.id} is {equation.status}: 'printed' belongs to corrected equations only")
+        raise ConfigurationError(
+            f"{equation.id} is {equation.status}: 'printed' belongs to corrected equations only"
+        )
     unknown = [id for id in equation.errata if id not in errata]
     if unknown:
-        raise ConfigurationError(f"{equation.id} names errata that the ledger lacks: {', '.join(unknown)}")
+        raise ConfigurationError(
+            f"{equation.id} names errata that the ledger lacks: {', '.join(unknown)}"
+        )

@@ -1,4 +1,6 @@
-"""Li & Han (2022), Eq. 9, 10, section 3.3 and appendix A.2, A.3: the component posterior and what it does to a code."""
+"""Li & Han (2022), Eq. 9, 10, section 3.3 and appendix A.2, A.3: the component posterior and what
+it does to a code.
+"""
 
 from collections.abc import Iterator
 
@@ -47,14 +49,20 @@ def equation_10() -> Iterator[Verdict]:
 
 @claim("section 3.3 exponent")
 def the_exponent_is_negative() -> Iterator[Verdict]:
-    """1 / (2 sigma1^2) - 1 / (2 sigma2^2) is minus a product of positive factors while sigma2 < sigma1."""
+    """1 / (2 sigma1^2) - 1 / (2 sigma2^2) is minus a product of positive factors while sigma2 <
+    sigma1.
+    """
     factors = (sigma1 - sigma2) * (sigma1 + sigma2) / (2 * sigma1**2 * sigma2**2)
-    yield catches("section 3.3 exponent", lambda name, form: symbolic(name, EXPONENT / z**2, -form), factors)
+    yield catches(
+        "section 3.3 exponent", lambda name, form: symbolic(name, EXPONENT / z**2, -form), factors
+    )
 
 
 @claim("section 3.3 large codes")
 def a_large_code_feels_the_wide_component() -> Iterator[Verdict]:
-    """Far out the posterior of the wide component is 1, and what the narrow one pulls with vanishes."""
+    """Far out the posterior of the wide component is 1, and what the narrow one pulls with
+    vanishes.
+    """
     setting = {sigma1: 1, sigma2: sp.Rational(1, 10), alpha: sp.Rational(1, 100)}
     odds = _odds().subs(setting)
     yield limit("section 3.3, p(C1 | z) far out", 1 / (1 + odds), z, sp.oo, 1)
@@ -67,15 +75,29 @@ def a_large_code_feels_the_wide_component() -> Iterator[Verdict]:
 
 @claim("section 3.3 small codes")
 def a_small_code_feels_the_narrow_component() -> Iterator[Verdict]:
-    """At zero the posterior of the narrow component is 1 up to a share that vanishes with its width; so is the pull."""
+    """At zero the posterior of the narrow component is 1 up to a share that vanishes with its
+    width; so is the pull.
+    """
     share = alpha * sigma2 / (alpha * sigma2 + (1 - alpha) * sigma1)
     yield symbolic("section 3.3, p(C1 | 0)", RESPONSIBILITY.subs(z, 0), share, *ALLOWED)
-    yield limit("section 3.3, p(C1 | 0) of a narrow spike", share, sigma2, 0, 0, alpha < 1, side="+")
+    yield limit(
+        "section 3.3, p(C1 | 0) of a narrow spike", share, sigma2, 0, 0, alpha < 1, side="+"
+    )
     slope = sp.diff(SCORE, z).subs(z, 0)
     pull = -share / sigma1**2 - (1 - share) / sigma2**2
     yield symbolic("section 3.3, slope of the score at 0", slope, pull, *ALLOWED)
-    yield limit("section 3.3, pull over -1 / sigma2^2", -pull * sigma2**2, sigma2, 0, 1, alpha < 1, side="+")
-    yield fails(limit, "section 3.3, pull over -1 / sigma1^2", -pull * sigma1**2, sigma2, sigma1 / 10, 1, alpha < 1)
+    yield limit(
+        "section 3.3, pull over -1 / sigma2^2", -pull * sigma2**2, sigma2, 0, 1, alpha < 1, side="+"
+    )
+    yield fails(
+        limit,
+        "section 3.3, pull over -1 / sigma1^2",
+        -pull * sigma1**2,
+        sigma2,
+        sigma1 / 10,
+        1,
+        alpha < 1,
+    )
 
 
 @claim("Eq. 23", "E13")
@@ -105,7 +127,9 @@ def equations_27_and_28() -> Iterator[Correction]:
     """What is differentiated is the logarithm of the density of Eq. 11, so its normaliser matters."""
 
     def derivative(name: str, density) -> Verdict:
-        return is_score(name, sp.diff(sp.log(alpha * density(sigma1) + (1 - alpha) * density(sigma2)), z))
+        return is_score(
+            name, sp.diff(sp.log(alpha * density(sigma1) + (1 - alpha) * density(sigma2)), z)
+        )
 
     yield correction("E13, Eq. 28", derivative, printed=under_the_root, right=gaussian)
 

@@ -4,7 +4,17 @@ from collections.abc import Callable, Iterator
 
 import sympy as sp
 
-from vsclib.checks import Correction, Verdict, catches, claim, correction, fails, implements, integral, limit
+from vsclib.checks import (
+    Correction,
+    Verdict,
+    catches,
+    claim,
+    correction,
+    fails,
+    implements,
+    integral,
+    limit,
+)
 from vsclib.claims.li_han_supplement import ARGUMENTS
 from vsclib.claims.two_gaussians import (
     ALLOWED,
@@ -33,7 +43,9 @@ def under_the_root(sigma: sp.Expr) -> sp.Expr:
 
 @claim("section 3.1", "Eq. 1")
 def narrow_gaussian_for_a_point_mass() -> Iterator[Verdict]:
-    """As its width vanishes, the narrow Gaussian averages a wave as the point mass does: to the wave's value at zero."""
+    """As its width vanishes, the narrow Gaussian averages a wave as the point mass does: to the
+    wave's value at zero.
+    """
     t = sp.Symbol("t", real=True)
     average = sp.exp(-(t**2) * sigma2**2 / 2)
     yield integral(
@@ -53,7 +65,9 @@ def equation_7() -> Iterator[Correction | Verdict]:
     """The exponent holds R2 once; read as a square, the letter that is printed gives another score."""
     yield correction(
         "E12, Eq. 7",
-        lambda name, rate: is_score(name, -z / sigma1**2 + R1 * R2 * z / (sp.exp(-rate * z**2 / 2) + R1)),
+        lambda name, rate: is_score(
+            name, -z / sigma1**2 + R1 * R2 * z / (sp.exp(-rate * z**2 / 2) + R1)
+        ),
         printed=R2**2,
         right=R2,
     )
@@ -72,8 +86,12 @@ def equation_12() -> Iterator[Correction | Verdict]:
         whole = alpha * density(sigma1) + (1 - alpha) * density(sigma2)
         return integral(name, whole, z, everywhere, sp.Integer(1), *ALLOWED)
 
-    yield correction("E13, Eq. 12, narrow component", component, printed=under_the_root, right=gaussian)
-    yield integral("E13, Eq. 12, root of sigma", under_the_root(sigma2), z, everywhere, sp.sqrt(sigma2))
+    yield correction(
+        "E13, Eq. 12, narrow component", component, printed=under_the_root, right=gaussian
+    )
+    yield integral(
+        "E13, Eq. 12, root of sigma", under_the_root(sigma2), z, everywhere, sp.sqrt(sigma2)
+    )
     yield correction("E13, Eq. 12", prior, printed=under_the_root, right=gaussian)
 
 
@@ -82,7 +100,9 @@ def equation_14() -> Iterator[Correction]:
     """The logarithm of the density, with the normaliser of a density."""
     yield correction(
         "E13, Eq. 14",
-        lambda name, density: is_log_density(name, sp.log(alpha * density(sigma1) + (1 - alpha) * density(sigma2))),
+        lambda name, density: is_log_density(
+            name, sp.log(alpha * density(sigma1) + (1 - alpha) * density(sigma2))
+        ),
         printed=under_the_root,
         right=gaussian,
     )
@@ -90,16 +110,22 @@ def equation_14() -> Iterator[Correction]:
 
 @claim("Eq. 15", "Eq. 16", "E13", "E14")
 def equations_15_and_16() -> Iterator[Correction]:
-    """What is taken out of the bracket must divide what stays in it: the whole weighed wide component is missing."""
+    """What is taken out of the bracket must divide what stays in it: the whole weighed wide
+    component is missing.
+    """
 
     def factored(name: str, parts: tuple[sp.Expr, sp.Expr]) -> Verdict:
         outside, inside = parts
         return is_log_density(name, sp.log(outside) + sp.log(1 + inside))
 
     wide, narrow = alpha * gaussian(sigma1), (1 - alpha) * gaussian(sigma2)
-    yield correction("E14, Eq. 15 and 16", factored, printed=(wide, narrow), right=(wide, narrow / wide))
+    yield correction(
+        "E14, Eq. 15 and 16", factored, printed=(wide, narrow), right=(wide, narrow / wide)
+    )
     printed = alpha * under_the_root(sigma1), (1 - alpha) * under_the_root(sigma2)
-    yield correction("E13 and E14, Eq. 15 and 16", factored, printed=printed, right=(wide, narrow / wide))
+    yield correction(
+        "E13 and E14, Eq. 15 and 16", factored, printed=printed, right=(wide, narrow / wide)
+    )
 
 
 @claim("Eq. 17", "E13", "E15")
@@ -112,8 +138,12 @@ def equation_17() -> Iterator[Correction]:
         return is_log_density(name, sp.log(outside) + square + sp.log(1 + R1 * GROWTH))
 
     half = -(z**2) / (2 * sigma1**2)
-    yield correction("E15, Eq. 17", added, printed=(scale, -(z**2) / sigma1**2), right=(scale, half))
-    yield correction("E13, Eq. 17", added, printed=(scale * sp.sqrt(sigma1), half), right=(scale, half))
+    yield correction(
+        "E15, Eq. 17", added, printed=(scale, -(z**2) / sigma1**2), right=(scale, half)
+    )
+    yield correction(
+        "E13, Eq. 17", added, printed=(scale * sp.sqrt(sigma1), half), right=(scale, half)
+    )
 
 
 @claim("Eq. 18", "E16")
@@ -138,7 +168,9 @@ def equation_20() -> Iterator[Correction]:
     """The exponent is R2 z^2 / 2; divided by sigma2^2 instead, the pull to zero all but disappears."""
     yield correction(
         "E17, Eq. 20",
-        lambda name, divisor: is_score(name, -z / sigma1**2 + R1 * R2 * z / (sp.exp(-R2 * z**2 / divisor) + R1)),
+        lambda name, divisor: is_score(
+            name, -z / sigma1**2 + R1 * R2 * z / (sp.exp(-R2 * z**2 / divisor) + R1)
+        ),
         printed=sigma2**2,
         right=sp.Integer(2),
     )

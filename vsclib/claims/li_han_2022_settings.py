@@ -1,4 +1,6 @@
-"""Li & Han (2022), Algorithm 1 and section 4: the decay of alpha, the width of the narrow component, the threshold."""
+"""Li & Han (2022), Algorithm 1 and section 4: the decay of alpha, the width of the narrow
+component, the threshold.
+"""
 
 import math
 from collections.abc import Callable, Iterator
@@ -22,7 +24,9 @@ Rule = Callable[[np.floating], np.floating]
 
 @claim("Algorithm 1 decay", "E22")
 def decay_of_alpha() -> Iterator[Correction | Verdict]:
-    """The printed rule ends beside its threshold, in single precision at a negative weight; clamped, it ends there."""
+    """The printed rule ends beside its threshold, in single precision at a negative weight;
+    clamped, it ends there.
+    """
 
     def ends_at_the_floor(name: str, step: Callable[[type], Rule]) -> Verdict:
         ends = [_decay(step(kind), kind)[0] for kind in (np.float64, np.float32)]
@@ -39,12 +43,19 @@ def decay_of_alpha() -> Iterator[Correction | Verdict]:
         printed=_printed(np.float64)(np.float64(1.0)),
         right=stair(0),
     )
-    yield close("E22, library from epoch 30 on", [stair(epoch) for epoch in (30, 31, 100)], [FLOOR] * 3, tolerance=0)
+    yield close(
+        "E22, library from epoch 30 on",
+        [stair(epoch) for epoch in (30, 31, 100)],
+        [FLOOR] * 3,
+        tolerance=0,
+    )
 
 
 @claim("section 4 width", "E25")
 def variance_or_standard_deviation() -> Iterator[Correction | Verdict]:
-    """Read as a variance, 0.1 puts half of the prior beyond the threshold of 0.2; as a standard deviation, a twentieth."""
+    """Read as a variance, 0.1 puts half of the prior beyond the threshold of 0.2; as a standard
+    deviation, a twentieth.
+    """
     yield correction(
         "E25, share of the prior beyond 0.2",
         lambda name, setting: close(name, 1 - mass_within(0.2, setting), 0.0535, tolerance=5e-4),
@@ -52,17 +63,35 @@ def variance_or_standard_deviation() -> Iterator[Correction | Verdict]:
         right=STANDARD_DEVIATION,
     )
     readings = (STANDARD_DEVIATION, VARIANCE)
-    yield close("E25, both shares", [1 - mass_within(0.2, r) for r in readings], [0.053, 0.53], tolerance=2e-3)
-    yield close("E25, equal responsibility at", [_crossing(r) for r in readings], [0.373, 1.130], tolerance=1e-3)
+    yield close(
+        "E25, both shares",
+        [1 - mass_within(0.2, r) for r in readings],
+        [0.053, 0.53],
+        tolerance=2e-3,
+    )
+    yield close(
+        "E25, equal responsibility at",
+        [_crossing(r) for r in readings],
+        [0.373, 1.130],
+        tolerance=1e-3,
+    )
     steepest = [_steepest(reading) for reading in readings]
-    yield close("E25, steepest pull at", [where for where, _ in steepest], [0.310, 0.937], tolerance=2e-3)
-    yield close("E25, steepest pull", [pull for _, pull in steepest], [-27.8, -8.17], tolerance=0.05)
-    yield close("E25, what a step of 0.1 leaves", [_kept(r) for r in readings], [0.5, 0.95], tolerance=2e-3)
+    yield close(
+        "E25, steepest pull at", [where for where, _ in steepest], [0.310, 0.937], tolerance=2e-3
+    )
+    yield close(
+        "E25, steepest pull", [pull for _, pull in steepest], [-27.8, -8.17], tolerance=0.05
+    )
+    yield close(
+        "E25, what a step of 0.1 leaves", [_kept(r) for r in readings], [0.5, 0.95], tolerance=2e-3
+    )
 
 
 @claim("section 4.3 threshold", "E33")
 def threshold_of_activation() -> Iterator[Correction | Verdict]:
-    """At the threshold of 0.2 a code comes from the narrow component, all but surely; the odds are even at 0.373."""
+    """At the threshold of 0.2 a code comes from the narrow component, all but surely; the odds are
+    even at 0.373.
+    """
     yield correction(
         "E33, p(C1 | z) at the threshold",
         lambda name, size: close(name, _responsibility(size, PAPER), 0.5, tolerance=5e-3),
@@ -71,12 +100,21 @@ def threshold_of_activation() -> Iterator[Correction | Verdict]:
     )
     yield close("E33, p(C1 | 0.2)", _responsibility(0.2, PAPER), 0.0073, tolerance=1e-4)
     library = mixture_responsibility(torch.tensor([0.2, 0.3732], dtype=torch.float64), PAPER[alpha])
-    yield close("E33, library", library, [_responsibility(size, PAPER) for size in (0.2, 0.3732)], tolerance=1e-9)
+    yield close(
+        "E33, library",
+        library,
+        [_responsibility(size, PAPER) for size in (0.2, 0.3732)],
+        tolerance=1e-9,
+    )
     readings = (STANDARD_DEVIATION, VARIANCE)
     crossings = [_crossing(reading) for reading in readings]
-    yield close("E33, where the odds are even", [_even_odds(r) for r in readings], crossings, tolerance=1e-9)
+    yield close(
+        "E33, where the odds are even", [_even_odds(r) for r in readings], crossings, tolerance=1e-9
+    )
     # Under the other reading of 0.1 (E25) the odds are even at 1.13 only.
-    yield fails(close, "E33 with 0.1 as a variance", _responsibility(0.3732, VARIANCE), 0.5, tolerance=5e-3)
+    yield fails(
+        close, "E33 with 0.1 as a variance", _responsibility(0.3732, VARIANCE), 0.5, tolerance=5e-3
+    )
 
 
 def _printed(kind: type) -> Rule:
@@ -88,7 +126,9 @@ def _clamped(kind: type) -> Rule:
 
 
 def _decay(rule: Rule, kind: type) -> tuple[float, int]:
-    """Algorithm 1: while alpha exceeds its threshold it is lowered, once an epoch; where it stops, and after how many."""
+    """Algorithm 1: while alpha exceeds its threshold it is lowered, once an epoch; where it stops,
+    and after how many.
+    """
     weight, epochs = kind(1.0), 0
     while weight > kind(FLOOR):
         weight, epochs = rule(weight), epochs + 1

@@ -1,4 +1,6 @@
-"""Li & Han (2022), tables: numbers that contradict one another, and a decibel that seems to count double."""
+"""Li & Han (2022), tables: numbers that contradict one another, and a decibel that seems to count
+double.
+"""
 
 import math
 from collections.abc import Iterator
@@ -53,7 +55,12 @@ def psnr_counts_double() -> Iterator[Correction | Verdict]:
         right=TABLE_1["ours"][0] / 2,
     )
     implied = [10 ** (-row[0] / 20) for row in TABLE_1.values()]
-    yield close("E26, mean square that is implied", implied, [0.0231, 0.0116, 0.0207, 0.0101, 0.0138], tolerance=5e-5)
+    yield close(
+        "E26, mean square that is implied",
+        implied,
+        [0.0231, 0.0116, 0.0207, 0.0101, 0.0138],
+        tolerance=5e-5,
+    )
 
 
 @claim("Table 1 and Table 4", "E23")
@@ -61,7 +68,9 @@ def a_header_is_swapped() -> Iterator[Correction]:
     """Table 4 repeats Table 1's numbers of CelebA and SVHN under each other's names."""
     yield correction(
         "E23, Table 4 against Table 1",
-        lambda name, order: close(name, [TABLE_4[data] for data in order], TABLE_1["ours"], tolerance=0),
+        lambda name, order: close(
+            name, [TABLE_4[data] for data in order], TABLE_1["ours"], tolerance=0
+        ),
         printed=SETS,
         right=("MNIST", "Fashion", "SVHN", "CelebA"),
     )
@@ -69,10 +78,16 @@ def a_header_is_swapped() -> Iterator[Correction]:
 
 @claim("Table 2 and Table 4", "E24")
 def two_similarities_for_one_experiment() -> Iterator[Verdict]:
-    """SSIM on MNIST with noise of 0.5: 0.33 in Table 2; in Table 4 that is the row of constant sparsity."""
+    """SSIM on MNIST with noise of 0.5: 0.33 in Table 2; in Table 4 that is the row of constant
+    sparsity.
+    """
     table_2, proposed, constant = 0.33, 0.31, 0.33
-    yield fails(close, "E24, proposed model, Table 4 against Table 2", proposed, table_2, tolerance=5e-3)
-    yield close("E24, constant sparsity, Table 4 against Table 2", constant, table_2, tolerance=5e-3)
+    yield fails(
+        close, "E24, proposed model, Table 4 against Table 2", proposed, table_2, tolerance=5e-3
+    )
+    yield close(
+        "E24, constant sparsity, Table 4 against Table 2", constant, table_2, tolerance=5e-3
+    )
 
 
 @claim("Table 3", "E28")
@@ -82,16 +97,36 @@ def accuracy_that_rises_with_noise() -> Iterator[Verdict]:
         falling = sorted(row, reverse=True)
         if model != "ABP":
             yield close(f"E28, {model} falls with noise", row, falling, tolerance=0)
-    yield fails(close, "E28, ABP falls with noise", TABLE_3["ABP"], sorted(TABLE_3["ABP"], reverse=True), tolerance=0)
-    yield close("E28, ABP's middle entry and the VAE's PSNR on CelebA", TABLE_3["ABP"][1], TABLE_1["VAE"][2], 0)
+    yield fails(
+        close,
+        "E28, ABP falls with noise",
+        TABLE_3["ABP"],
+        sorted(TABLE_3["ABP"], reverse=True),
+        tolerance=0,
+    )
+    yield close(
+        "E28, ABP's middle entry and the VAE's PSNR on CelebA",
+        TABLE_3["ABP"][1],
+        TABLE_1["VAE"][2],
+        0,
+    )
 
 
 @claim("Table 1 ranks", "E07", "E29")
 def ranks_in_table_1() -> Iterator[Verdict]:
-    """Short-run inference leads on all four sets; the sparse model passes the VAE on three, not on MNIST."""
+    """Short-run inference leads on all four sets; the sparse model passes the VAE on three, not on
+    MNIST.
+    """
     rows = zip(*TABLE_1.values(), strict=True)
     best = [max(zip(row, TABLE_1, strict=True))[1] for row in rows]
     ahead = [ours > vae for ours, vae in zip(TABLE_1["ours"], TABLE_1["VAE"], strict=True)]
     yield close("E07, sets that short-run leads", best.count("short-run"), len(SETS), tolerance=0)
-    yield fails(close, "E07, sets that the sparse model leads", best.count("ours"), len(SETS), tolerance=0)
-    yield close("E29, ahead of the VAE on MNIST, Fashion, CelebA, SVHN", ahead, [False, True, True, True], tolerance=0)
+    yield fails(
+        close, "E07, sets that the sparse model leads", best.count("ours"), len(SETS), tolerance=0
+    )
+    yield close(
+        "E29, ahead of the VAE on MNIST, Fashion, CelebA, SVHN",
+        ahead,
+        [False, True, True, True],
+        tolerance=0,
+    )

@@ -57,20 +57,29 @@ def equation_1() -> Iterator[Correction | Verdict]:
     yield correction(
         "E09, Eq. 1",
         frequencies,
-        printed=lambda count, g: weight * wide * _normal(count, g) + (1 - weight) * narrow * _normal(count, g),
+        printed=lambda count, g: (
+            weight * wide * _normal(count, g) + (1 - weight) * narrow * _normal(count, g)
+        ),
         right=lambda count, g: draw(count, g)[0],
     )
-    yield frequencies("Eq. 1, library", lambda count, g: mixture_sample((count,), weight, wide, narrow, generator=g))
+    yield frequencies(
+        "Eq. 1, library",
+        lambda count, g: mixture_sample((count,), weight, wide, narrow, generator=g),
+    )
 
 
 @claim("Eq. 2")
 def equation_2() -> Iterator[Verdict]:
-    """The density integrates to 1 and has the variance of the draw; a normaliser with sigma under the root has not."""
+    """The density integrates to 1 and has the variance of the draw; a normaliser with sigma under
+    the root has not.
+    """
     everywhere = (-sp.oo, sp.oo)
     yield integral("Eq. 2, mass", DENSITY, z, everywhere, 1, *ALLOWED)
     variance = alpha * sigma1**2 + (1 - alpha) * sigma2**2
     yield integral("Eq. 2, variance", z**2 * DENSITY, z, everywhere, variance, *ALLOWED)
-    shrunk = alpha * gaussian(sigma1) * sp.sqrt(sigma1) + (1 - alpha) * gaussian(sigma2) * sp.sqrt(sigma2)
+    shrunk = alpha * gaussian(sigma1) * sp.sqrt(sigma1) + (1 - alpha) * gaussian(sigma2) * sp.sqrt(
+        sigma2
+    )
     yield fails(integral, "Eq. 2 with sqrt(2 pi sigma)", shrunk, z, everywhere, 1, *ALLOWED)
 
 
@@ -116,7 +125,9 @@ def equation_7() -> Iterator[Verdict]:
 @claim("Eq. 8", "Eq. 9", "after Eq. 9")
 def equation_9() -> Iterator[Verdict]:
     """The score with the exponential in the denominator is the derivative of the log-density."""
-    yield catches("Eq. 8 and 9", is_score, -z / sigma1**2 + R1 * R2 * z / (sp.exp(-R2 * z**2 / 2) + R1))
+    yield catches(
+        "Eq. 8 and 9", is_score, -z / sigma1**2 + R1 * R2 * z / (sp.exp(-R2 * z**2 / 2) + R1)
+    )
     gap = (sigma1 - sigma2) * (sigma1 + sigma2)  # positive while sigma2 < sigma1
     yield symbolic("after Eq. 9, R2 is negative", R2, -gap / (sigma1 * sigma2) ** 2)
 

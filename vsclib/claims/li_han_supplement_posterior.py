@@ -1,4 +1,6 @@
-"""Li & Han (2022), supplement A.2 and A.3: which component a code came from, and the score from that point of view."""
+"""Li & Han (2022), supplement A.2 and A.3: which component a code came from, and the score from
+that point of view.
+"""
 
 from collections.abc import Iterator
 
@@ -39,7 +41,12 @@ from vsclib.claims.two_gaussians import (
     sigma2,
     z,
 )
-from vsclib.spike_slab import mixture_log_prob, mixture_responsibility, mixture_score, mixture_score_posterior
+from vsclib.spike_slab import (
+    mixture_log_prob,
+    mixture_responsibility,
+    mixture_score,
+    mixture_score_posterior,
+)
 
 SLIPPED = z**2 / sigma1**2 - z**2 / (2 * sigma2**2)
 """The exponent of Eq. 14 for the wide component, without the 2 (E04)."""
@@ -49,7 +56,9 @@ SLIPPED_NARROW = z**2 / sigma2**2 - z**2 / (2 * sigma1**2)
 
 @claim("Eq. 10", "Eq. 11", "Eq. 12", "Eq. 13")
 def equations_10_to_13() -> Iterator[Verdict]:
-    """Among draws near one z, the share from the wide component is the posterior; without the coin's weights it is not."""
+    """Among draws near one z, the share from the wide component is the posterior; without the
+    coin's weights it is not.
+    """
     edges = torch.tensor([0.1, 0.2, 0.3, 0.4], dtype=torch.float64)
 
     def calibrated(name: str, posterior: sp.Expr) -> Verdict:
@@ -57,12 +66,18 @@ def equations_10_to_13() -> Iterator[Verdict]:
             values, wide = draw(count, generator)
             bins = torch.bucketize(values.abs(), edges)
             claimed = torch.from_numpy(np.asarray(at(posterior, values.numpy())))
-            return (wide.double() - claimed)[:, None] * torch.nn.functional.one_hot(bins, len(edges) + 1)
+            return (wide.double() - claimed)[:, None] * torch.nn.functional.one_hot(
+                bins, len(edges) + 1
+            )
 
         return monte_carlo(name, surplus, torch.zeros(len(edges) + 1), draws=400_000)
 
     yield calibrated("Eq. 10 to 13", RESPONSIBILITY)
-    yield fails(calibrated, "Eq. 12 without the weights", gaussian(sigma1) / (gaussian(sigma1) + gaussian(sigma2)))
+    yield fails(
+        calibrated,
+        "Eq. 12 without the weights",
+        gaussian(sigma1) / (gaussian(sigma1) + gaussian(sigma2)),
+    )
 
 
 @claim("Eq. 14", "E04")
@@ -70,7 +85,9 @@ def equation_14() -> Iterator[Correction]:
     """The two posteriors add up to 1 and are Bayes' rule only if both squares carry their 2."""
     yield correction(
         "E04, Eq. 14",
-        lambda name, exponents: symbolic(name, sum(_posteriors(*exponents)), sp.Integer(1), *ALLOWED),
+        lambda name, exponents: symbolic(
+            name, sum(_posteriors(*exponents)), sp.Integer(1), *ALLOWED
+        ),
         printed=(SLIPPED, SLIPPED_NARROW),
         right=(EXPONENT, -EXPONENT),
     )
@@ -99,11 +116,19 @@ def equation_16() -> Iterator[Verdict]:
 
     def is_derivative(name: str, score) -> Verdict:
         return finite_differences(
-            name, lambda x: mixture_log_prob(x, weight, wide, narrow), score, points, step=1e-3, order=6, tolerance=1e-7
+            name,
+            lambda x: mixture_log_prob(x, weight, wide, narrow),
+            score,
+            points,
+            step=1e-3,
+            order=6,
+            tolerance=1e-7,
         )
 
     yield is_derivative("Eq. 16", lambda x: mixture_score(x, weight, wide, narrow))
-    yield is_derivative("Eq. 16, derivative by SymPy", torch.from_numpy(np.asarray(at(SCORE, points.numpy()))))
+    yield is_derivative(
+        "Eq. 16, derivative by SymPy", torch.from_numpy(np.asarray(at(SCORE, points.numpy())))
+    )
     yield fails(is_derivative, "Eq. 16, pull of the wide component alone", lambda x: -x / wide**2)
 
 
@@ -117,7 +142,9 @@ def equations_17_and_19() -> Iterator[Verdict]:
 
 @claim("Eq. 20", "E05")
 def equation_20() -> Iterator[Correction | Verdict]:
-    """The score is two pulls weighed by the posterior of Eq. 15; that of Eq. 14, which the text names, gives another."""
+    """The score is two pulls weighed by the posterior of Eq. 15; that of Eq. 14, which the text
+    names, gives another.
+    """
 
     def pulled(name: str, posteriors: tuple[sp.Expr, sp.Expr]) -> Verdict:
         return is_score(name, -posteriors[0] * z / sigma1**2 - posteriors[1] * z / sigma2**2)

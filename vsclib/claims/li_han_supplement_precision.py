@@ -1,4 +1,6 @@
-"""Li & Han (2022), supplement, end of A.1: which form of the score overflows, and which forms agree in single precision."""
+"""Li & Han (2022), supplement, end of A.1: which form of the score overflows, and which forms agree
+in single precision.
+"""
 
 import functools
 import math
@@ -23,7 +25,9 @@ Form = Callable[[Tensor], Tensor]
 
 @claim("E03", "E21", "Eq. 7", "Eq. 9", "end of A.1")
 def the_exponential_that_overflows() -> Iterator[Correction | Sweep | Verdict]:
-    """The rewriting brings in the only exponential that overflows; what it replaces was safe, and the ratio underflows."""
+    """The rewriting brings in the only exponential that overflows; what it replaces was safe, and
+    the ratio underflows.
+    """
     yield correction(
         "E03, the exponential that does not overflow",
         lambda name, exponential: _finite(name, exponential),
@@ -32,7 +36,11 @@ def the_exponential_that_overflows() -> Iterator[Correction | Sweep | Verdict]:
     )
     yield overflow(
         "E03, where the exponential of Eq. 9 and the ratio of Eq. 17 break",
-        {"exponential": lambda z: torch.exp(HALF_R2 * z**2), "ratio": _ratio, "second derivative": _differentiated},
+        {
+            "exponential": lambda z: torch.exp(HALF_R2 * z**2),
+            "ratio": _ratio,
+            "second derivative": _differentiated,
+        },
         None,
         precisions=SINGLE_AND_DOUBLE,
         points=801,
@@ -47,7 +55,12 @@ def the_exponential_that_overflows() -> Iterator[Correction | Sweep | Verdict]:
     )
     yield overflow(
         "E03, forms that are right for every z",
-        {"Eq. 7": _library, "Eq. 9": _growing, "Eq. 20": _pulls, "autograd of logaddexp": _automatic},
+        {
+            "Eq. 7": _library,
+            "Eq. 9": _growing,
+            "Eq. 20": _pulls,
+            "autograd of logaddexp": _automatic,
+        },
         SCORE.subs(PAPER),
         precisions=SINGLE_AND_DOUBLE,
         points=401,
@@ -58,30 +71,64 @@ def the_exponential_that_overflows() -> Iterator[Correction | Sweep | Verdict]:
 
 @claim("section 3.3 rewriting", "Eq. 7", "Eq. 10")
 def three_ways_to_one_score() -> Iterator[Verdict]:
-    """Closed form, posterior form and autograd of the log-density agree to 2e-5 in single precision for every code."""
-    codes, weights = torch.meshgrid(torch.linspace(-20, 20, 4001), torch.tensor(WEIGHTS), indexing="ij")
+    """Closed form, posterior form and autograd of the log-density agree to 2e-5 in single precision
+    for every code.
+    """
+    codes, weights = torch.meshgrid(
+        torch.linspace(-20, 20, 4001), torch.tensor(WEIGHTS), indexing="ij"
+    )
     for narrow in (0.1, math.sqrt(0.1)):
         closed = mixture_score(codes, weights, 1.0, narrow)
-        # Relative to the score, where that exceeds 1: single precision knows seven digits of a pull of 27.
+        # Relative to the score, where that exceeds 1: single precision knows seven digits of a pull
+        # of 27.
         size = closed.abs().clamp(min=1.0)
         place = f"sigma2^2 = {narrow**2:.2g}"
         log_prob = functools.partial(mixture_log_prob, alpha=weights, sigma1=1.0, sigma2=narrow)
         posterior = mixture_score_posterior(codes, weights, 1.0, narrow)
-        yield close(f"section 3.3, posterior form, {place}", posterior / size, closed / size, tolerance=2e-5)
-        yield close(f"section 3.3, autograd, {place}", _slope(log_prob, codes) / size, closed / size, tolerance=2e-5)
-        yield fails(close, f"section 3.3, wide component alone, {place}", -codes / size, closed / size, tolerance=2e-5)
+        yield close(
+            f"section 3.3, posterior form, {place}", posterior / size, closed / size, tolerance=2e-5
+        )
+        yield close(
+            f"section 3.3, autograd, {place}",
+            _slope(log_prob, codes) / size,
+            closed / size,
+            tolerance=2e-5,
+        )
+        yield fails(
+            close,
+            f"section 3.3, wide component alone, {place}",
+            -codes / size,
+            closed / size,
+            tolerance=2e-5,
+        )
 
 
 def _half_precision() -> Verdict:
     """In float16 the product R1 R2 itself is out of range: Eq. 7 is NaN at z = 0."""
-    found = overflow("float16", {"Eq. 7": _library, "Eq. 9": _growing}, None, (0.0, 1.0), precisions=[torch.float16])
+    found = overflow(
+        "float16",
+        {"Eq. 7": _library, "Eq. 9": _growing},
+        None,
+        (0.0, 1.0),
+        precisions=[torch.float16],
+    )
     first = [found.row(form, "float16").not_finite for form in ("Eq. 7", "Eq. 9")]
-    return close("E03, first |z| without a value in float16, Eq. 7 and 9", first, [0.0, 0.669], tolerance=2e-3)
+    return close(
+        "E03, first |z| without a value in float16, Eq. 7 and 9",
+        first,
+        [0.0, 0.669],
+        tolerance=2e-3,
+    )
 
 
 def _finite(name: str, form: Form) -> Verdict:
     return overflow(
-        name, {"exponential": form}, None, precisions=SINGLE_AND_DOUBLE, points=801, safe=["exponential"]
+        name,
+        {"exponential": form},
+        None,
+        precisions=SINGLE_AND_DOUBLE,
+        points=801,
+        safe=["exponential"],
     ).verdict
 
 

@@ -1,4 +1,6 @@
-"""What the checks of the ledger found: run all of them, keep it beside the ledger, read it back for the book's pages."""
+"""What the checks of the ledger found: run all of them, keep it beside the ledger, read it back for
+the book's pages.
+"""
 
 import json
 from collections.abc import Callable, Iterable
@@ -26,11 +28,15 @@ class Found(NamedTuple):
 
 
 def can_fail(outcome: Outcome) -> bool:
-    """Whether a check was seen to fail: on a printed form, on a slip, or on something else that is wrong."""
+    """Whether a check was seen to fail: on a printed form, on a slip, or on something else that is
+    wrong.
+    """
     return any(verdict.refutes or "slips caught" in verdict.how for verdict in outcome.verdicts)
 
 
-def run_all(report: Callable[[object], None] = print) -> tuple[tuple[Outcome, ...], tuple[str, ...]]:
+def run_all(
+    report: Callable[[object], None] = print,
+) -> tuple[tuple[Outcome, ...], tuple[str, ...]]:
     """Run every check that the ledger may name; one that fails does not hold up the others.
 
     Args:
@@ -87,5 +93,6 @@ def kept(book: Path = BOOK) -> dict[str, Found]:
         raise ConfigurationError(f"{path} is missing: run 'make checks'")
     found = json.loads(path.read_text(encoding="utf-8"))
     return {
-        name: Found(tuple(entry["about"]), tuple(entry["verdicts"]), entry["seconds"]) for name, entry in found.items()
+        name: Found(tuple(entry["about"]), tuple(entry["verdicts"]), entry["seconds"])
+        for name, entry in found.items()
     }

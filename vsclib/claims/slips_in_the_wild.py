@@ -1,14 +1,21 @@
 """Slips that were found or reported in public code, and for each the test that catches it.
 
-Every slip is restated in a line or two of our own; no code is copied. A test takes a form and is written so that it can
-be put to anyone's: the chapter on formula slips does.
+Every slip is restated in a line or two of our own; no code is copied. A test takes a form and is
+written so that it can be put to anyone's: the chapter on formula slips does.
 """
 
 from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
-from torch.distributions import Categorical, Independent, Laplace, MixtureSameFamily, Normal, kl_divergence
+from torch.distributions import (
+    Categorical,
+    Independent,
+    Laplace,
+    MixtureSameFamily,
+    Normal,
+    kl_divergence,
+)
 
 from vsclib import schedules, spike_slab
 from vsclib.checks import Verdict, claim, close, fails, finite_differences, monte_carlo, quadrature
@@ -20,7 +27,7 @@ MU = torch.randn(IMAGES, LATENTS, generator=_SEEDED, dtype=torch.float64)  # (N,
 SIGMA = 0.3 + torch.rand(IMAGES, LATENTS, generator=_SEEDED, dtype=torch.float64)  # (N, J)
 
 
-# ------------------------------------------------------------------------------------------------------- the tests
+# ---------------------------------------------------------------------------------------- the tests
 
 
 def whole_set_gives_the_density(
@@ -30,7 +37,8 @@ def whole_set_gives_the_density(
 
     Args:
         name: what is checked.
-        log_density: takes log q(z_j | x_n), shaped (B, N, J), and the log-weight of each image, (N,); gives (B,).
+        log_density: takes log q(z_j | x_n), shaped (B, N, J), and the log-weight of each image,
+            (N,); gives (B,).
         latents: how many of the latents to look at.
     """
     mu, sigma = MU[:, :latents], SIGMA[:, :latents]
@@ -57,7 +65,9 @@ def opens_with_probability_gamma(name: str, gate: Callable[[Tensor, Tensor], Ten
     return monte_carlo(name, opened, gamma, 100_000)
 
 
-def integrates_to_one(name: str, log_density: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Verdict:
+def integrates_to_one(
+    name: str, log_density: Callable[[Tensor, Tensor, Tensor], Tensor]
+) -> Verdict:
     """A log-density is one of a density: its exponential integrates to 1.
 
     Args:
@@ -68,11 +78,17 @@ def integrates_to_one(name: str, log_density: Callable[[Tensor, Tensor, Tensor],
     log_scale = torch.tensor([0.2, 1.7, 0.5], dtype=torch.float64).log()
     breaks = (-1.0, 0.0, 0.3)
     return quadrature(
-        name, lambda z: log_density(z, location, log_scale).exp(), (-60.0, 60.0), torch.ones(3), breaks=breaks
+        name,
+        lambda z: log_density(z, location, log_scale).exp(),
+        (-60.0, 60.0),
+        torch.ones(3),
+        breaks=breaks,
     )
 
 
-def reaches_both_ends(name: str, schedule: Callable[[int], float], begin: int = 0, until: int = 100) -> Verdict:
+def reaches_both_ends(
+    name: str, schedule: Callable[[int], float], begin: int = 0, until: int = 100
+) -> Verdict:
     """A warm-up is 0 before it begins and 1 once it is over.
 
     Args:
@@ -86,7 +102,8 @@ def reaches_both_ends(name: str, schedule: Callable[[int], float], begin: int = 
 
 
 def agrees_with_draws(name: str, kl: Callable[[Tensor, Tensor], Tensor]) -> Verdict:
-    """The KL of a code to N(0, 1) is the mean of log q(z) - log p(z) over draws from q, all latents together.
+    """The KL of a code to N(0, 1) is the mean of log q(z) - log p(z) over draws from q, all latents
+    together.
 
     Args:
         name: what is checked.
@@ -112,18 +129,24 @@ def beta_weighs_the_kl(name: str, loss: Callable[[Tensor], Tensor]) -> Verdict:
     return finite_differences(name, loss, lambda beta: slope.expand(beta.shape), at=[0.5, 1.0, 4.0])
 
 
-def terms_give_the_kl(name: str, total_correlation: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Verdict:
-    """Index-code information, total correlation and the latents' own KL add up to the KL of the bound.
+def terms_give_the_kl(
+    name: str, total_correlation: Callable[[Tensor, Tensor, Tensor], Tensor]
+) -> Verdict:
+    """Index-code information, total correlation and the latents' own KL add up to the KL of the
+    bound.
 
     Args:
         name: what is checked.
-        total_correlation: takes log q(z), (n,), the sum of log q(z_j), (n,), and sigma of the image, (n, J); gives (n,).
+        total_correlation: takes log q(z), (n,), the sum of log q(z_j), (n,), and sigma of the
+            image, (n, J); gives (n,).
     """
     p = Normal(0.0, 1.0)
 
     def sum_of_terms(count: int, generator: torch.Generator) -> Tensor:
         image = torch.randint(IMAGES, (count,), generator=generator)
-        z = MU[image] + SIGMA[image] * torch.randn(count, LATENTS, generator=generator, dtype=torch.float64)
+        z = MU[image] + SIGMA[image] * torch.randn(
+            count, LATENTS, generator=generator, dtype=torch.float64
+        )
         log_q_image = Normal(MU[image], SIGMA[image]).log_prob(z).sum(1)  # (n,)
         log_q, log_q_latents = aggregate(z)
         information = log_q_image - log_q
@@ -133,28 +156,37 @@ def terms_give_the_kl(name: str, total_correlation: Callable[[Tensor, Tensor, Te
     return monte_carlo(name, sum_of_terms, mean_kl(), 10_000)
 
 
-def caught(name: str, test: Callable[..., Verdict], *, slip: object, right: object) -> Iterator[Verdict]:
+def caught(
+    name: str, test: Callable[..., Verdict], *, slip: object, right: object
+) -> Iterator[Verdict]:
     """A test passes on the right form and fails on the slip."""
     yield test(name, right)
     yield fails(test, f"{name}, with the slip", slip)
 
 
 def aggregate(z: Tensor) -> tuple[Tensor, Tensor]:
-    """Log q(z) of the six images together, and the sum over latents of log q(z_j), each (n,), for codes (n, J)."""
+    """Log q(z) of the six images together, and the sum over latents of log q(z_j), each (n,), for
+    codes (n, J).
+    """
     equal = Categorical(torch.full((IMAGES,), 1 / IMAGES, dtype=torch.float64))
     together = MixtureSameFamily(equal, Independent(Normal(MU, SIGMA), 1))
     per_latent = MixtureSameFamily(
-        Categorical(torch.full((LATENTS, IMAGES), 1 / IMAGES, dtype=torch.float64)), Normal(MU.T, SIGMA.T)
+        Categorical(torch.full((LATENTS, IMAGES), 1 / IMAGES, dtype=torch.float64)),
+        Normal(MU.T, SIGMA.T),
     )
     return together.log_prob(z), per_latent.log_prob(z).sum(1)
 
 
 def mean_kl() -> Tensor:
     """KL of the six images' codes to N(0, 1), their mean, as torch has it."""
-    return kl_divergence(Normal(MU, SIGMA), Normal(torch.zeros_like(MU), torch.ones_like(SIGMA))).sum(1).mean()
+    return (
+        kl_divergence(Normal(MU, SIGMA), Normal(torch.zeros_like(MU), torch.ones_like(SIGMA)))
+        .sum(1)
+        .mean()
+    )
 
 
-# --------------------------------------------------------------------------------------- slips found by reading code
+# ---------------------------------------------------------------------- slips found by reading code
 
 
 @claim("beta-TCVAE importance weight")
@@ -181,7 +213,9 @@ def log_gamma_for_a_logit() -> Iterator[Verdict]:
 
 @claim("Laplace with half the log-scale")
 def half_the_log_scale() -> Iterator[Verdict]:
-    """A Laplace log-density whose normaliser holds half the log-scale integrates to the square root of the scale."""
+    """A Laplace log-density whose normaliser holds half the log-scale integrates to the square root
+    of the scale.
+    """
     yield from caught(
         "area under a Laplace density",
         integrates_to_one,
@@ -192,7 +226,9 @@ def half_the_log_scale() -> Iterator[Verdict]:
 
 @claim("warm-up that ends at 0.99")
 def warm_up_without_its_end() -> Iterator[Verdict]:
-    """A step of 1/100 that is taken only strictly between the first and the last step is taken 99 times."""
+    """A step of 1/100 that is taken only strictly between the first and the last step is taken 99
+    times.
+    """
     yield from caught(
         "ends of a warm-up",
         reaches_both_ends,
@@ -201,7 +237,7 @@ def warm_up_without_its_end() -> Iterator[Verdict]:
     )
 
 
-# ------------------------------------------------------------------------------------------- slips reported in public
+# ------------------------------------------------------------------------- slips reported in public
 
 
 @claim("KL logged with the wrong sign")
@@ -228,7 +264,9 @@ def mean_for_sum() -> Iterator[Verdict]:
 
 @claim("factor 2 of log sigma")
 def factor_two_of_log_sigma() -> Iterator[Verdict]:
-    """Log sigma^2 is twice log sigma: a reported slip that is none, and the proposal that would have been one."""
+    """Log sigma^2 is twice log sigma: a reported slip that is none, and the proposal that would
+    have been one.
+    """
     yield from caught(
         "2 log sigma in the KL",
         agrees_with_draws,
@@ -251,7 +289,9 @@ def beta_without_effect() -> Iterator[Verdict]:
 
 @claim("TC that is a variance penalty")
 def total_correlation_by_name_only() -> Iterator[Verdict]:
-    """Three terms that are to split the KL must add up to it; a function of the variances in the place of one does not."""
+    """Three terms that are to split the KL must add up to it; a function of the variances in the
+    place of one does not.
+    """
     yield from caught(
         "three terms of the KL",
         terms_give_the_kl,

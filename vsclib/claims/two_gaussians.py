@@ -1,4 +1,6 @@
-"""The two-Gaussian prior by its definition: Li & Han's equations are held against it and against no other form."""
+"""The two-Gaussian prior by its definition: Li & Han's equations are held against it and against no
+other form.
+"""
 
 import numpy as np
 import sympy as sp
@@ -51,7 +53,8 @@ def is_responsibility(name: str, form: sp.Expr) -> Verdict:
 
 
 def draw(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Draws as the paper's words have it: a coin with probability alpha first, then a value from the component it chose.
+    """Draws as the paper's words have it: a coin with probability alpha first, then a value from
+    the component it chose.
 
     Args:
         count: how many.
@@ -71,6 +74,8 @@ def mass_within(size: float, setting: dict[sp.Symbol, float] = PAPER) -> float:
     return 2 * integrate.quad(density, 0.0, size, epsabs=1e-12)[0]
 
 
-def at(form: sp.Expr, value: float | np.ndarray, setting: dict[sp.Symbol, float] = PAPER) -> float | np.ndarray:
+def at(
+    form: sp.Expr, value: float | np.ndarray, setting: dict[sp.Symbol, float] = PAPER
+) -> float | np.ndarray:
     """Value of a form in z at numbers, in a setting."""
     return sp.lambdify(z, form.subs(setting), "numpy")(value)

@@ -1,4 +1,6 @@
-"""Spike-and-slab densities against a point mass at zero plus length: where the checks of both VSC documents start."""
+"""Spike-and-slab densities against a point mass at zero plus length: where the checks of both VSC
+documents start.
+"""
 
 import functools
 
@@ -7,7 +9,9 @@ import torch
 from torch import Tensor
 
 z, mu, mu_u = sp.symbols("z mu mu_u", real=True)
-sigma, sigma_u, gamma, gamma_u, alpha = sp.symbols("sigma sigma_u gamma gamma_u alpha", positive=True)
+sigma, sigma_u, gamma, gamma_u, alpha = sp.symbols(
+    "sigma sigma_u gamma gamma_u alpha", positive=True
+)
 ALLOWED = (gamma < 1, alpha < 1)
 
 
@@ -36,11 +40,14 @@ def _moment(power: int) -> sp.Expr:
     return sp.integrate(t**power * sp.exp(-(t**2) / 2) / sp.sqrt(2 * sp.pi), (t, -sp.oo, sp.oo))
 
 
-# The slabs' share of the KL, and the whole of it: the logarithm of the ratio of densities, averaged over q. At zero the
-# densities are the masses 1 - gamma; everywhere else they are gamma times a Gaussian.
+# The slabs' share of the KL, and the whole of it: the logarithm of the ratio of densities, averaged
+# over q. At zero the densities are the masses 1 - gamma; everywhere else they are gamma times a
+# Gaussian.
 def slab_share(weight: sp.Expr, mean: sp.Expr, deviation: sp.Expr) -> sp.Expr:
     """What the draws away from zero add to the KL from q to a spike-and-slab."""
-    return gamma * slab_mean(sp.log(gamma) + log_normal(mu, sigma) - sp.log(weight) - log_normal(mean, deviation))
+    return gamma * slab_mean(
+        sp.log(gamma) + log_normal(mu, sigma) - sp.log(weight) - log_normal(mean, deviation)
+    )
 
 
 def kl_by_definition(weight: sp.Expr, mean: sp.Expr, deviation: sp.Expr) -> sp.Expr:

@@ -1,4 +1,6 @@
-"""ICLR 2019 submission, sections 2 and 3: sparse coding, the evidence lower bound, the prior and the encoder's distribution."""
+"""ICLR 2019 submission, sections 2 and 3: sparse coding, the evidence lower bound, the prior and
+the encoder's distribution.
+"""
 
 import functools
 from collections.abc import Callable, Iterator
@@ -7,8 +9,28 @@ import sympy as sp
 import torch
 from torch import Tensor
 
-from vsclib.checks import Correction, Verdict, catches, claim, correction, fails, integral, monte_carlo, symbolic
-from vsclib.claims.vsc_densities import ALLOWED, alpha, gamma, log_normal, mu, normal, sigma, slab_mean, z
+from vsclib.checks import (
+    Correction,
+    Verdict,
+    catches,
+    claim,
+    correction,
+    fails,
+    integral,
+    monte_carlo,
+    symbolic,
+)
+from vsclib.claims.vsc_densities import (
+    ALLOWED,
+    alpha,
+    gamma,
+    log_normal,
+    mu,
+    normal,
+    sigma,
+    slab_mean,
+    z,
+)
 from vsclib.spike_slab import hard_gate, relaxed_gate
 
 Gate = Callable[[Tensor, Tensor], Tensor]
@@ -26,7 +48,9 @@ MARGINAL = normal(ZERO, sp.sqrt(weight**2 + noise**2)).subs(z, x)
 
 @claim("Eq. 1", "after Eq. 2")
 def sparse_coding_objective() -> Iterator[Verdict]:
-    """The most probable code of Eq. 2 minimises Eq. 1 with lambda = sigma_x^2 beta: the slopes agree at every code."""
+    """The most probable code of Eq. 2 minimises Eq. 1 with lambda = sigma_x^2 beta: the slopes
+    agree at every code.
+    """
     codes = sp.symbols("z_1 z_2", real=True)
     basis = sp.Matrix(2, 2, sp.symbols("b_11 b_12 b_21 b_22", real=True))
     residual = sp.Matrix(sp.symbols("x_1 x_2", real=True)) - basis * sp.Matrix(codes)
@@ -45,7 +69,9 @@ def sparse_coding_objective() -> Iterator[Verdict]:
 
 @claim("Eq. 2", "E58")
 def sparse_prior() -> Iterator[Correction]:
-    """exp(-beta phi) is no density until it is normalised; with phi(z) = |z| the constant is beta / 2."""
+    """exp(-beta phi) is no density until it is normalised; with phi(z) = |z| the constant is beta /
+    2.
+    """
     printed = sp.exp(-beta * sp.Abs(z))
     yield correction(
         "E58, Eq. 2, with phi(z) = |z|",
@@ -57,16 +83,26 @@ def sparse_prior() -> Iterator[Correction]:
 
 @claim("section 2.2, marginal likelihood", "E59")
 def marginal_likelihood() -> Iterator[Verdict]:
-    """p(x) is the joint density with the code integrated out; in a linear model that is a Gaussian known in closed form."""
+    """p(x) is the joint density with the code integrated out; in a linear model that is a Gaussian
+    known in closed form.
+    """
     joint = sp.exp(LOG_PRIOR + LOG_LIKELIHOOD)
-    marginal = functools.partial(integral, integrand=joint, variable=z, limits=(-sp.oo, sp.oo), by_sympy=False)
+    marginal = functools.partial(
+        integral, integrand=joint, variable=z, limits=(-sp.oo, sp.oo), by_sympy=False
+    )
     yield marginal("section 2.2, the code integrated out", expected=MARGINAL)
-    yield fails(marginal, "section 2.2, likelihood at the mean code", expected=sp.exp(LOG_LIKELIHOOD.subs(z, 0)))
+    yield fails(
+        marginal,
+        "section 2.2, likelihood at the mean code",
+        expected=sp.exp(LOG_LIKELIHOOD.subs(z, 0)),
+    )
 
 
 @claim("Eq. 3")
 def evidence_lower_bound() -> Iterator[Verdict]:
-    """The bound falls short of log p(x) by the KL from q to the true posterior, which is known in a linear model."""
+    """The bound falls short of log p(x) by the KL from q to the true posterior, which is known in a
+    linear model.
+    """
     model = {weight: sp.Rational(3, 4), noise: 1}
     log_q = log_normal(mu, sigma)
     log_posterior = log_normal(sp.Rational(12, 25) * x, sp.Rational(4, 5))
@@ -83,23 +119,31 @@ def evidence_lower_bound() -> Iterator[Verdict]:
 
 @claim("Eq. 4", "Eq. 5")
 def spike_and_slab() -> Iterator[Verdict]:
-    """Mass 1 - alpha at zero and alpha in the slab: all of it is 1, and every draw of the library has these shares."""
+    """Mass 1 - alpha at zero and alpha in the slab: all of it is 1, and every draw of the library
+    has these shares.
+    """
     for name, share, density in (
         ("Eq. 4", alpha, alpha * normal(ZERO, ONE)),
         ("Eq. 5", gamma, gamma * normal(mu, sigma)),
     ):
-        yield integral(f"{name}, slab", density, z, (-sp.oo, sp.oo), share, *ALLOWED, by_sympy=False)
+        yield integral(
+            f"{name}, slab", density, z, (-sp.oo, sp.oo), share, *ALLOWED, by_sympy=False
+        )
     chance, mean, deviation = _settings()
     # Share at zero, mean and mean square of a draw.
     moments = torch.stack([1 - chance, chance * mean, chance * (mean**2 + deviation**2)])
     check = functools.partial(monte_carlo, draws=400_000)
     yield check("Eq. 5, share at zero, mean and mean square", _draw_moments(hard_gate), moments)
-    yield fails(check, "Eq. 5, slab not weighed by gamma", _draw_moments(hard_gate), moments / chance)
+    yield fails(
+        check, "Eq. 5, slab not weighed by gamma", _draw_moments(hard_gate), moments / chance
+    )
 
 
 @claim("Eq. 6", "Eq. 13")
 def four_cross_entropies() -> Iterator[Verdict]:
-    """The negative KL splits into four terms whatever stands for the spike: the integrands agree wherever all is finite."""
+    """The negative KL splits into four terms whatever stands for the spike: the integrands agree
+    wherever all is finite.
+    """
     slab, prior, spike = sp.symbols("N P delta", positive=True)
     q, p = gamma * slab + (1 - gamma) * spike, alpha * prior + (1 - alpha) * spike
     terms = (
@@ -108,16 +152,24 @@ def four_cross_entropies() -> Iterator[Verdict]:
         - gamma * slab * sp.log(q)
         - (1 - gamma) * spike * sp.log(q)
     )
-    yield catches("Eq. 6", lambda name, form: symbolic(name, form, q * (sp.log(p) - sp.log(q)), *ALLOWED), terms)
+    yield catches(
+        "Eq. 6",
+        lambda name, form: symbolic(name, form, q * (sp.log(p) - sp.log(q)), *ALLOWED),
+        terms,
+    )
 
 
 @claim("Eq. 10")
 def reconstruction_by_draws() -> Iterator[Verdict]:
-    """The mean over draws is the expected log-likelihood, if the gate is hard; a relaxed gate gives another number."""
+    """The mean over draws is the expected log-likelihood, if the gate is hard; a relaxed gate gives
+    another number.
+    """
     chance, mean, deviation = (value[0] for value in _settings())
     image, slope, spread = torch.tensor([1.3, 0.8, 0.5], dtype=torch.float64)
     numbers = {mu: mean, sigma: deviation, x: image, weight: slope, noise: spread}
-    on = float(slab_mean(LOG_LIKELIHOOD).subs({symbol: float(value) for symbol, value in numbers.items()}))
+    on = float(
+        slab_mean(LOG_LIKELIHOOD).subs({symbol: float(value) for symbol, value in numbers.items()})
+    )
     off = float(torch.distributions.Normal(0.0, spread).log_prob(image))
 
     def log_likelihoods(gate: Gate) -> Draw:
@@ -129,9 +181,17 @@ def reconstruction_by_draws() -> Iterator[Verdict]:
 
     expected = float(chance) * on + (1 - float(chance)) * off
     yield monte_carlo("Eq. 10", log_likelihoods(hard_gate), expected, draws=400_000)
-    yield fails(monte_carlo, "Eq. 10, a unit that is off left out", log_likelihoods(hard_gate), on, draws=400_000)
+    yield fails(
+        monte_carlo,
+        "Eq. 10, a unit that is off left out",
+        log_likelihoods(hard_gate),
+        on,
+        draws=400_000,
+    )
     relaxed = log_likelihoods(lambda uniform, share: relaxed_gate(uniform, share, slope=50.0))
-    yield fails(monte_carlo, "Eq. 10, drawn with the relaxed gate, c = 50", relaxed, expected, draws=400_000)
+    yield fails(
+        monte_carlo, "Eq. 10, drawn with the relaxed gate, c = 50", relaxed, expected, draws=400_000
+    )
 
 
 def _settings() -> tuple[Tensor, Tensor, Tensor]:
@@ -141,7 +201,12 @@ def _settings() -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _draws(
-    gate: Gate, chance: Tensor, mean: Tensor, deviation: Tensor, count: int, generator: torch.Generator
+    gate: Gate,
+    chance: Tensor,
+    mean: Tensor,
+    deviation: Tensor,
+    count: int,
+    generator: torch.Generator,
 ) -> Tensor:
     shape = (count, *chance.shape)
     uniform = torch.rand(shape, generator=generator, dtype=torch.float64)

@@ -1,4 +1,6 @@
-"""ICLR 2019 submission, appendices A and C: gamma out of the network, the spike and its relaxation, the draws."""
+"""ICLR 2019 submission, appendices A and C: gamma out of the network, the spike and its relaxation,
+the draws.
+"""
 
 import functools
 from collections.abc import Callable, Iterator
@@ -34,19 +36,27 @@ def recognised(value: Tensor) -> Tensor:
 
 @claim("Eq. 12")
 def spike_probability() -> Iterator[Verdict]:
-    """log gamma = -relu(-v) is min(v, 0): gamma is exp(v) for a negative output, and 1 for any other."""
+    """log gamma = -relu(-v) is min(v, 0): gamma is exp(v) for a negative output, and 1 for any
+    other.
+    """
     expected = torch.minimum(VALUES.exp(), torch.ones(4))
     yield close("Eq. 12", recognised(VALUES), expected, tolerance=1e-15)
     yield fails(close, "Eq. 12, a sign lost", torch.relu(-VALUES).exp(), expected, tolerance=1e-15)
-    yield fails(close, "Eq. 12, the other sign lost", (-torch.relu(VALUES)).exp(), expected, tolerance=1e-15)
+    yield fails(
+        close, "Eq. 12, the other sign lost", (-torch.relu(VALUES)).exp(), expected, tolerance=1e-15
+    )
 
 
 @claim("after Eq. 12", "section A.2, recognition model", "E38", "E60")
 def gamma_reaches_one() -> Iterator[Verdict | Correction]:
-    """Gamma is exactly 1 for every output above zero: half of all units at the start, without gradient and with a NaN."""
+    """Gamma is exactly 1 for every output above zero: half of all units at the start, without
+    gradient and with a NaN.
+    """
 
     def below_one(count: int, generator: torch.Generator) -> Tensor:
-        return (recognised(torch.randn(count, generator=generator, dtype=torch.float64)) < 1).double()
+        return (
+            recognised(torch.randn(count, generator=generator, dtype=torch.float64)) < 1
+        ).double()
 
     yield correction(
         "E38, share of outputs around zero with gamma < 1",
@@ -55,19 +65,30 @@ def gamma_reaches_one() -> Iterator[Verdict | Correction]:
         right=0.5,
     )
     slope = _slope(recognised)
-    yield close("E38, d gamma / dv is 0 above zero", slope, [*VALUES[:2].exp(), 0.0, 0.0], tolerance=1e-15)
-    yield fails(close, "E38, a gradient above zero", slope[2:], torch.sigmoid(VALUES[2:]), tolerance=1e-3)
+    yield close(
+        "E38, d gamma / dv is 0 above zero", slope, [*VALUES[:2].exp(), 0.0, 0.0], tolerance=1e-15
+    )
+    yield fails(
+        close, "E38, a gradient above zero", slope[2:], torch.sigmoid(VALUES[2:]), tolerance=1e-3
+    )
 
     ones, prior = recognised(VALUES[2:]), 0.01
     direct = ones * (ones / prior).log() + (1 - ones) * ((1 - ones) / (1 - prior)).log()
     exact = kl(ones, torch.zeros(2), torch.zeros(2), prior)
     yield fails(close, "E38, the printed KL at gamma = 1 is NaN", direct, exact, tolerance=1e-9)
-    yield close("E38, the library's KL at gamma = 1 is log(1 / alpha)", exact, [4.605170186] * 2, tolerance=1e-9)
+    yield close(
+        "E38, the library's KL at gamma = 1 is log(1 / alpha)",
+        exact,
+        [4.605170186] * 2,
+        tolerance=1e-9,
+    )
 
 
 @claim("Eq. 24", "section B.1, draws", "E61")
 def draws_of_a_code() -> Iterator[Verdict | Correction]:
-    """A draw is mu + sigma eps with probability gamma, else 0; each draw l needs its own uniform noise."""
+    """A draw is mu + sigma eps with probability gamma, else 0; each draw l needs its own uniform
+    noise.
+    """
     chance, mean, deviation = torch.tensor([0.3, 0.7, 0.5], dtype=torch.float64)
 
     def codes(count: int, generator: torch.Generator, draws: int, own: bool) -> Tensor:
@@ -90,12 +111,16 @@ def draws_of_a_code() -> Iterator[Verdict | Correction]:
 
         return monte_carlo(name, together, chance**2, draws=100_000)
 
-    yield correction("E61, one eta for an image or for a draw", two_alike, printed=False, right=True)
+    yield correction(
+        "E61, one eta for an image or for a draw", two_alike, printed=False, right=True
+    )
 
 
 @claim("Eq. 25", "section C.2, spike", "section B.2, step", "section B.2, spike")
 def step_gives_the_coin() -> Iterator[Verdict]:
-    """T(eta - 1 + gamma) is 1 for a share gamma of the uniform noise, never at gamma = 0 and always at gamma = 1."""
+    """T(eta - 1 + gamma) is 1 for a share gamma of the uniform noise, never at gamma = 0 and always
+    at gamma = 1.
+    """
     noise = ((torch.arange(1000, dtype=torch.float64) + 0.5) / 1000)[:, None]
     chances = torch.tensor([0.0, 0.01, 0.25, 0.9, 1.0], dtype=torch.float64)
     check = functools.partial(close, tolerance=1e-12)
@@ -106,19 +131,25 @@ def step_gives_the_coin() -> Iterator[Verdict]:
 
 @claim("section C.1, relaxed step", "section B.1, relaxed step")
 def relaxed_step_becomes_the_step() -> Iterator[Verdict]:
-    """S(c y) goes to 1 above zero and to 0 below it as c grows; at zero itself it stays 1/2, where T is 1."""
+    """S(c y) goes to 1 above zero and to 0 below it as c grows; at zero itself it stays 1/2, where
+    T is 1.
+    """
     above, below = 1 / (1 + sp.exp(-c * step)), 1 / (1 + sp.exp(c * step))
     yield limit("section C.1, S(c y), y > 0", above, c, sp.oo, 1)
     yield limit("section C.1, S(c y), y < 0", below, c, sp.oo, 0)
     yield fails(limit, "section C.1, S(-c y), y > 0", below, c, sp.oo, 1)
     slopes = torch.tensor([50.0, 200.0, 1e6], dtype=torch.float64)
-    at_zero = torch.stack([relaxed_gate(torch.tensor(0.5), torch.tensor(0.5), float(s)) for s in slopes])
+    at_zero = torch.stack(
+        [relaxed_gate(torch.tensor(0.5), torch.tensor(0.5), float(s)) for s in slopes]
+    )
     yield close("section C.1, S(0) at every slope", at_zero, [0.5] * 3, tolerance=0.0)
 
 
 @claim("section C.2, mean of the relaxed step", "section B.2, mean of the relaxed step")
 def relaxed_step_leaks() -> Iterator[Verdict]:
-    """A unit with gamma = 0 still lets ln 2 / c of its value through, and a relaxed gate has a gradient in gamma."""
+    """A unit with gamma = 0 still lets ln 2 / c of its value through, and a relaxed gate has a
+    gradient in gamma.
+    """
     sigmoid = 1 / (1 + sp.exp(-c * (eta - 1 + gamma)))
     mean = sp.log(1 + sp.exp(c * gamma)) / c - sp.log(1 + sp.exp(-c * (1 - gamma))) / c
 
@@ -131,11 +162,22 @@ def relaxed_step_leaks() -> Iterator[Verdict]:
     for slope in (50.0, 200.0):
         drawn = functools.partial(_relaxed_draws, slope=slope)
         yield monte_carlo(
-            f"section C.2, E[w] = ln 2 / c, gamma = 0, c = {slope:g}", drawn, float(sp.log(2)) / slope, draws=100_000
+            f"section C.2, E[w] = ln 2 / c, gamma = 0, c = {slope:g}",
+            drawn,
+            float(sp.log(2)) / slope,
+            draws=100_000,
         )
-        yield fails(monte_carlo, f"section C.2, E[w] = 0, gamma = 0, c = {slope:g}", drawn, 0.0, draws=100_000)
+        yield fails(
+            monte_carlo,
+            f"section C.2, E[w] = 0, gamma = 0, c = {slope:g}",
+            drawn,
+            0.0,
+            draws=100_000,
+        )
     noise = torch.linspace(0.05, 0.95, 7, dtype=torch.float64)
-    yield gradient("section C.2, dw / d gamma, c = 50", lambda g: relaxed_gate(noise, g, 50.0), [0.3])
+    yield gradient(
+        "section C.2, dw / d gamma, c = 50", lambda g: relaxed_gate(noise, g, 50.0), [0.3]
+    )
 
 
 def _relaxed_draws(count: int, generator: torch.Generator, slope: float) -> Tensor:

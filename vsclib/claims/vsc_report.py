@@ -36,13 +36,15 @@ def log_gaussian(value: sp.Expr, mean: sp.Expr, variance: sp.Expr) -> sp.Expr:
 
 
 def expected(expression: sp.Expr) -> sp.Expr:
-    """Mean of a polynomial in z under q = N(m, v^2): odd powers of the noise vanish, its square is 1 on average."""
+    """Mean of a polynomial in z under q = N(m, v^2): odd powers of the noise vanish, its square is
+    1 on average.
+    """
     powers = sp.Poly(sp.expand(expression.subs(z, m + v * eps)), eps)
     return sum(c * {0: 1, 1: 0, 2: 1}[power] for (power,), c in powers.terms())
 
 
-# A model in which everything is known: one latent z ~ N(0, 1), one pixel x ~ N(a z, s^2), an encoder q = N(m, v^2).
-# Marginal and posterior are what completing the square gives.
+# A model in which everything is known: one latent z ~ N(0, 1), one pixel x ~ N(a z, s^2), an
+# encoder q = N(m, v^2). Marginal and posterior are what completing the square gives.
 LIKELIHOOD = log_gaussian(x, a * z, s**2)
 PRIOR = log_gaussian(z, sp.Integer(0), sp.Integer(1))
 ENCODER = log_gaussian(z, m, v**2)
@@ -53,7 +55,9 @@ KL = expected(ENCODER - PRIOR)
 
 @claim("section 2.1, loss")
 def autoencoder_loss() -> Iterator[Verdict]:
-    """The squared error is the negative Gaussian log-likelihood with variance 1/2, but for a constant."""
+    """The squared error is the negative Gaussian log-likelihood with variance 1/2, but for a
+    constant.
+    """
     reconstruction = sp.Symbol("r", real=True)
     slope = -sp.diff(log_gaussian(x, reconstruction, sp.Rational(1, 2)), reconstruction)
     yield catches(
@@ -108,18 +112,31 @@ def beta_vae() -> Iterator[Verdict | Correction]:
     deterministic = LIKELIHOOD.subs(z, m)
     yield correction(
         "E76, beta = 0",
-        lambda name, price_of_noise: symbolic(name, objective.subs(beta, 0), deterministic - price_of_noise),
+        lambda name, price_of_noise: symbolic(
+            name, objective.subs(beta, 0), deterministic - price_of_noise
+        ),
         printed=sp.Integer(0),
         right=a**2 * v**2 / (2 * s**2),
     )
-    yield limit("E76, an autoencoder as its noise goes", objective.subs(beta, 0), v, 0, deterministic, side="+")
+    yield limit(
+        "E76, an autoencoder as its noise goes",
+        objective.subs(beta, 0),
+        v,
+        0,
+        deterministic,
+        side="+",
+    )
 
 
-GAMMA, MU, SIGMA = (torch.tensor(values, dtype=torch.float64) for values in ([0.2, 0.7], [1.5, -0.4], [0.3, 1.4]))
+GAMMA, MU, SIGMA = (
+    torch.tensor(values, dtype=torch.float64) for values in ([0.2, 0.7], [1.5, -0.4], [0.3, 1.4])
+)
 
 
 def draw_code(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Codes from q for two latents, and whether each is on; the definition in two steps: a coin, then a value."""
+    """Codes from q for two latents, and whether each is on; the definition in two steps: a coin,
+    then a value.
+    """
     on = torch.rand(count, 2, generator=generator, dtype=torch.float64) < GAMMA
     value = torch.normal(MU.expand(count, 2), SIGMA.expand(count, 2), generator=generator)
     return torch.where(on, value, 0.0), on  # (n, 2), (n, 2)
@@ -130,10 +147,14 @@ def recognition_model() -> Iterator[Verdict | Correction]:
     """Moments of the spike-and-slab, and sigma a standard deviation: the text calls it a variance."""
 
     def second_moment(name: str, form: Callable[[Tensor, Tensor], Tensor]) -> Verdict:
-        return monte_carlo(name, lambda n, g: draw_code(n, g)[0] ** 2, GAMMA * form(MU, SIGMA), 300_000)
+        return monte_carlo(
+            name, lambda n, g: draw_code(n, g)[0] ** 2, GAMMA * form(MU, SIGMA), 300_000
+        )
 
     yield monte_carlo("section 4.2, mean", lambda n, g: draw_code(n, g)[0], GAMMA * MU, 300_000)
-    yield monte_carlo("section 4.2, mass off zero", lambda n, g: draw_code(n, g)[1].double(), GAMMA, 300_000)
+    yield monte_carlo(
+        "section 4.2, mass off zero", lambda n, g: draw_code(n, g)[1].double(), GAMMA, 300_000
+    )
     yield correction(
         "E84, second moment",
         second_moment,
@@ -144,7 +165,9 @@ def recognition_model() -> Iterator[Verdict | Correction]:
 
 # The slabs of an image and of the pseudo-input that stands for its prior.
 CHANCE, CENTRE, LOGVAR = (torch.tensor([value], dtype=torch.float64) for value in (0.6, 0.8, -1.2))
-CHANCE_U, CENTRE_U, LOGVAR_U = (torch.tensor([value], dtype=torch.float64) for value in (0.15, -0.3, 0.4))
+CHANCE_U, CENTRE_U, LOGVAR_U = (
+    torch.tensor([value], dtype=torch.float64) for value in (0.15, -0.3, 0.4)
+)
 
 
 def draw_log_ratio(count: int, generator: torch.Generator) -> Tensor:
@@ -159,7 +182,9 @@ def draw_log_ratio(count: int, generator: torch.Generator) -> Tensor:
 
 @claim("section 4.3.1, prior", "E70")
 def kl_to_pseudo_input() -> Iterator[Verdict | Correction]:
-    """The closed form that the text promises for the KL; the repository charges for a value whether it is on or not."""
+    """The closed form that the text promises for the KL; the repository charges for a value whether
+    it is on or not.
+    """
     slab = spike_slab.gaussian_kl(CENTRE, LOGVAR, CENTRE_U, LOGVAR_U)
     coin = spike_slab.bernoulli_kl(CHANCE, CHANCE_U)
     yield correction(
@@ -178,7 +203,9 @@ def kl_to_pseudo_input() -> Iterator[Verdict | Correction]:
 
 @claim("section 4.3.1, objective", "E71")
 def sparsity_term_counts_for_every_image() -> Iterator[Correction]:
-    """A data set that holds every image twice asks for the same model, so the objective per image must not change."""
+    """A data set that holds every image twice asks for the same model, so the objective per image
+    must not change.
+    """
     images, bound, penalty = sp.symbols("N L P", positive=True)
 
     def unchanged(name: str, objective: sp.Expr) -> Verdict:
@@ -211,7 +238,9 @@ def share_of_latents_that_are_off() -> Iterator[Correction]:
 
 @claim("section 4.3.2, warm-up", "E75")
 def warm_up() -> Iterator[Verdict | Correction]:
-    """The interpolated slab is a sum of two independent draws; at lambda = 0 an open gate lets noise through."""
+    """The interpolated slab is a sum of two independent draws; at lambda = 0 an open gate lets
+    noise through.
+    """
     # Shares lambda and 1 - lambda of two unit noises: independent variances add.
     signal, noise = sp.sqrt(lam) * sigma, sp.sqrt(1 - lam)
     yield catches(
@@ -221,11 +250,21 @@ def warm_up() -> Iterator[Verdict | Correction]:
     )
     arguments = {"mu": mu, "logvar": 2 * sp.log(sigma), "lam": lam}
     interpolated = lam * sigma**2 + 1 - lam
-    yield implements("section 4.3.2, mean", lambda **given: _mixed(**given)[0], lam * mu, arguments, lam < 1)
-    yield implements("section 4.3.2, variance", lambda **given: _mixed(**given)[1], interpolated, arguments, lam < 1)
+    yield implements(
+        "section 4.3.2, mean", lambda **given: _mixed(**given)[0], lam * mu, arguments, lam < 1
+    )
+    yield implements(
+        "section 4.3.2, variance",
+        lambda **given: _mixed(**given)[1],
+        interpolated,
+        arguments,
+        lam < 1,
+    )
     yield correction(
         "E75, variance of an open latent at lambda = 0",
-        lambda name, variance: monte_carlo(name, lambda n, g: _open_value(n, g, 0.0) ** 2, variance, 200_000),
+        lambda name, variance: monte_carlo(
+            name, lambda n, g: _open_value(n, g, 0.0) ** 2, variance, 200_000
+        ),
         printed=0.0,
         right=1.0,
     )
@@ -249,7 +288,9 @@ def _open_value(count: int, generator: torch.Generator, share: float, mean: floa
 
 @claim("E73")
 def smiley_images() -> Iterator[Verdict | Correction]:
-    """Smiley has 32 x 32 pixels, black or white, and no expressions but 4 attributes with 18 factors."""
+    """Smiley has 32 x 32 pixels, black or white, and no expressions but 4 attributes with 18
+    factors.
+    """
     faces = data.smiley.load(train=200, test=1).train
     yield correction(
         "E73, pixels of a Smiley image",
@@ -260,7 +301,9 @@ def smiley_images() -> Iterator[Verdict | Correction]:
     assert faces.factors is not None
     yield correction(
         "E73, grey levels of Smiley",
-        lambda name, levels: close(name, len(set(faces.images.flatten().tolist())), levels, tolerance=0),
+        lambda name, levels: close(
+            name, len(set(faces.images.flatten().tolist())), levels, tolerance=0
+        ),
         printed=256,
         right=2,
     )

@@ -1,4 +1,6 @@
-"""The course report: what its three snippets compute, in statements of our own, and what its text asks for."""
+"""The course report: what its three snippets compute, in statements of our own, and what its text
+asks for.
+"""
 
 import math
 from collections.abc import Callable, Iterator
@@ -22,7 +24,7 @@ from vsclib.checks import (
 
 lam, sigma = sp.symbols("lambda sigma", positive=True)
 
-# ------------------------------------------------------------------------------------- the VAE's draw, section 3.0.2
+# -------------------------------------------------------------------- the VAE's draw, section 3.0.2
 
 MU, LOGVAR = (torch.tensor(values, dtype=torch.float64) for values in ([0.7, -1.0], [-1.5, 0.8]))
 
@@ -42,12 +44,14 @@ def vae_draw() -> Iterator[Verdict]:
     yield fails(second_moment, "section 3.0.2, all of the log-variance", 1.0)
 
 
-# --------------------------------------------------------------------------------- the spike-and-slab draw, section 4.2
+# ------------------------------------------------------------- the spike-and-slab draw, section 4.2
 
 
 @claim("section 4.2, snippet", "E66", "E67", "E68")
 def spike_and_slab_draw() -> Iterator[Correction | Verdict]:
-    """A name that is never set, a standard deviation mixed where the variance is meant, and a draw without gradient."""
+    """A name that is never set, a standard deviation mixed where the variance is meant, and a draw
+    without gradient.
+    """
     yield from name_that_is_never_set()
     yield from variance_of_the_mixed_slab()
     yield from gradient_through_the_spike()
@@ -74,25 +78,41 @@ def _unset_names(source: str) -> int:
 
 @claim("E67")
 def variance_of_the_mixed_slab() -> Iterator[Correction | Verdict]:
-    """Section 4.3.2 mixes variances; the snippet mixes standard deviations, and its slab is too narrow on the way."""
+    """Section 4.3.2 mixes variances; the snippet mixes standard deviations, and its slab is too
+    narrow on the way.
+    """
     yield correction(
         "E67, variance of the mixed slab",
-        lambda name, variance: symbolic(name, variance, (sp.sqrt(lam) * sigma) ** 2 + (1 - lam), lam < 1),
+        lambda name, variance: symbolic(
+            name, variance, (sp.sqrt(lam) * sigma) ** 2 + (1 - lam), lam < 1
+        ),
         printed=(lam * sigma + 1 - lam) ** 2,
         right=lam * sigma**2 + 1 - lam,
     )
     shares = torch.tensor([0.25, 0.5, 0.75], dtype=torch.float64)
-    by_variance = spike_slab.warm_up(torch.zeros(3).double(), torch.full((3,), math.log(0.01)).double(), shares)[
-        1
-    ].exp()
-    yield close("E67, sigma = 0.1: variances as defined", by_variance, [0.7525, 0.5050, 0.2575], tolerance=1e-6)
+    by_variance = spike_slab.warm_up(
+        torch.zeros(3).double(), torch.full((3,), math.log(0.01)).double(), shares
+    )[1].exp()
+    yield close(
+        "E67, sigma = 0.1: variances as defined",
+        by_variance,
+        [0.7525, 0.5050, 0.2575],
+        tolerance=1e-6,
+    )
     by_deviation = (shares * 0.1 + 1 - shares) ** 2
-    yield close("E67, sigma = 0.1: variances of the snippet", by_deviation, [0.6006, 0.3025, 0.1056], tolerance=1e-4)
+    yield close(
+        "E67, sigma = 0.1: variances of the snippet",
+        by_deviation,
+        [0.6006, 0.3025, 0.1056],
+        tolerance=1e-4,
+    )
 
 
 @claim("E68")
 def gradient_through_the_spike() -> Iterator[Correction]:
-    """A latent of value 1.5 explains a pixel of 1: its gradient in gamma is f(1) - f(0), and a bare draw gives 0."""
+    """A latent of value 1.5 explains a pixel of 1: its gradient in gamma is f(1) - f(0), and a bare
+    draw gives 0.
+    """
 
     def mean_gradient(name: str, gate: Callable[[Tensor], Tensor]) -> Verdict:
         gamma = torch.full((200_000,), 0.5, dtype=torch.float64, requires_grad=True)
@@ -110,7 +130,7 @@ def gradient_through_the_spike() -> Iterator[Correction]:
     )
 
 
-# ------------------------------------------------------------------------------------- the sparsity term, section 4.3.1
+# ----------------------------------------------------------------- the sparsity term, section 4.3.1
 
 ALPHA = 0.01
 
@@ -118,7 +138,9 @@ ALPHA = 0.01
 def coin_kl(p: Tensor, q: Tensor | float) -> Tensor:
     """KL between two coins, by its definition: a sum over both outcomes."""
     p, q = torch.as_tensor(p, dtype=torch.float64), torch.as_tensor(q, dtype=torch.float64)
-    return torch.distributions.kl_divergence(torch.distributions.Bernoulli(p), torch.distributions.Bernoulli(q))
+    return torch.distributions.kl_divergence(
+        torch.distributions.Bernoulli(p), torch.distributions.Bernoulli(q)
+    )
 
 
 def cross_entropy(gamma: Tensor) -> Tensor:
@@ -128,7 +150,9 @@ def cross_entropy(gamma: Tensor) -> Tensor:
 
 @claim("section 4.3.1, snippet", "E69")
 def sparsity_term() -> Iterator[Correction | Verdict]:
-    """Another direction, latent by latent, with a floor, and a mean for a sum: four departures from the objective."""
+    """Another direction, latent by latent, with a floor, and a mean for a sum: four departures from
+    the objective.
+    """
     yield from direction_of_the_kl()
     yield from mean_before_or_after()
     yield from floor_of_the_cross_entropy()
@@ -136,7 +160,9 @@ def sparsity_term() -> Iterator[Correction | Verdict]:
 
 
 def direction_of_the_kl() -> Iterator[Correction | Verdict]:
-    """Less its floor, the cross entropy is the KL the other way round: 0.071 for 0.144, and 2.22 for 3.82."""
+    """Less its floor, the cross entropy is the KL the other way round: 0.071 for 0.144, and 2.22
+    for 3.82.
+    """
     chances = torch.tensor([0.1, 0.9], dtype=torch.float64)
     less_floor = torch.stack([cross_entropy(chance[None]) for chance in chances]) - _entropy(ALPHA)
     yield correction(
@@ -145,12 +171,18 @@ def direction_of_the_kl() -> Iterator[Correction | Verdict]:
         printed=less_floor,
         right=spike_slab.bernoulli_kl(chances, ALPHA),
     )
-    yield close("E69, the snippet at gamma = 0.1 and 0.9", less_floor, [0.071, 2.225], tolerance=5e-4)
-    yield close("E69, the objective there", coin_kl(chances, ALPHA), [0.1445, 3.8206], tolerance=5e-4)
+    yield close(
+        "E69, the snippet at gamma = 0.1 and 0.9", less_floor, [0.071, 2.225], tolerance=5e-4
+    )
+    yield close(
+        "E69, the objective there", coin_kl(chances, ALPHA), [0.1445, 3.8206], tolerance=5e-4
+    )
 
 
 def mean_before_or_after() -> Iterator[Correction | Verdict]:
-    """One latent of a hundred on for good: the mean gamma is on target and costs nothing, latent by latent it costs."""
+    """One latent of a hundred on for good: the mean gamma is on target and costs nothing, latent by
+    latent it costs.
+    """
     gammas = torch.full((100,), 1e-6, dtype=torch.float64)
     gammas[0] = 1 - 1e-6
     yield correction(
@@ -176,7 +208,9 @@ def floor_of_the_cross_entropy() -> Iterator[Correction | Verdict]:
 
 
 def weight_of_the_term() -> Iterator[Verdict]:
-    """All gammas raised together: the objective's term has the slope of J coins, a mean has the slope of one."""
+    """All gammas raised together: the objective's term has the slope of J coins, a mean has the
+    slope of one.
+    """
     latents = 60
 
     def slope(name: str, count: int) -> Verdict:

@@ -1,4 +1,6 @@
-"""UAI 2019 supplement, section C: the KL between two spike-and-slab distributions, for an image and a pseudo-input."""
+"""UAI 2019 supplement, section C: the KL between two spike-and-slab distributions, for an image and
+a pseudo-input.
+"""
 
 from collections.abc import Iterator
 
@@ -34,23 +36,40 @@ from vsclib.claims.vsc_densities import (
 from vsclib.spike_slab import bernoulli_kl, gaussian_kl, kl
 
 ALLOWED = (gamma < 1, gamma_u < 1)
-SLAB_PRINTED = sp.log(sigma_u / sigma) + (sigma + (mu - mu_u) ** 2) / (2 * sigma_u) - sp.Rational(1, 2)
-SLAB = sp.log(sigma_u / sigma) + (sigma**2 + (mu - mu_u) ** 2) / (2 * sigma_u**2) - sp.Rational(1, 2)
+SLAB_PRINTED = (
+    sp.log(sigma_u / sigma) + (sigma + (mu - mu_u) ** 2) / (2 * sigma_u) - sp.Rational(1, 2)
+)
+SLAB = (
+    sp.log(sigma_u / sigma) + (sigma**2 + (mu - mu_u) ** 2) / (2 * sigma_u**2) - sp.Rational(1, 2)
+)
 COINS = gamma * sp.log(gamma / gamma_u) + (1 - gamma) * sp.log((1 - gamma) / (1 - gamma_u))
 FULL = gamma * SLAB + COINS
-FULL_PRINTED = gamma * sp.log(sigma_u / sigma) + (sigma + (mu - mu_u) ** 2) / (2 * sigma_u) - sp.Rational(1, 2) + COINS
+FULL_PRINTED = (
+    gamma * sp.log(sigma_u / sigma)
+    + (sigma + (mu - mu_u) ** 2) / (2 * sigma_u)
+    - sp.Rational(1, 2)
+    + COINS
+)
 
 
 @claim("section C, decomposition", "E36")
 def four_cross_entropies() -> Iterator[Verdict | Correction]:
-    """The KL is minus terms 1 and 2 plus terms 3 and 4, whatever stands for the spike; Eq. 8 to 10 belong in there."""
+    """The KL is minus terms 1 and 2 plus terms 3 and 4, whatever stands for the spike; Eq. 8 to 10
+    belong in there.
+    """
     slab, other, spike = sp.symbols("N N_u delta", positive=True)
     q, p = gamma * slab + (1 - gamma) * spike, gamma_u * other + (1 - gamma_u) * spike
     form = -gamma * slab * sp.log(p) - (1 - gamma) * spike * sp.log(p)
     form += gamma * slab * sp.log(q) + (1 - gamma) * spike * sp.log(q)
     whole = q * (sp.log(q) - sp.log(p))
     yield symbolic("section C, decomposition", form, whole, *ALLOWED)
-    yield fails(symbolic, "section C, a term's sign turned", form - 2 * gamma * slab * sp.log(q), whole, *ALLOWED)
+    yield fails(
+        symbolic,
+        "section C, a term's sign turned",
+        form - 2 * gamma * slab * sp.log(q),
+        whole,
+        *ALLOWED,
+    )
     slabs = slab_share(gamma_u, mu_u, sigma_u)
     coin = (1 - gamma) * sp.log((1 - gamma) / (1 - gamma_u))
     truth = kl_by_definition(gamma_u, mu_u, sigma_u)
@@ -65,26 +84,41 @@ def four_cross_entropies() -> Iterator[Verdict | Correction]:
 
 @claim("Eq. 8", "E46", "E47", "E48")
 def slab_against_slab() -> Iterator[Correction]:
-    """Terms 3 - 1: the image's own slab stands above the fraction, and gamma multiplies the slab's KL alone."""
+    """Terms 3 - 1: the image's own slab stands above the fraction, and gamma multiplies the slab's
+    KL alone.
+    """
     truth = slab_share(gamma_u, mu_u, sigma_u)
 
     def check(name: str, form: sp.Expr) -> Verdict:
         return symbolic(name, form, truth, *ALLOWED)
 
     def second_line(mean: sp.Expr, deviation: sp.Expr) -> sp.Expr:
-        ratio = sp.log(gamma) + log_normal(mean, deviation) - sp.log(gamma_u) - log_normal(mu_u, sigma_u)
+        ratio = (
+            sp.log(gamma)
+            + log_normal(mean, deviation)
+            - sp.log(gamma_u)
+            - log_normal(mu_u, sigma_u)
+        )
         return gamma * slab_mean(ratio)
 
-    yield correction("E46, second line", check, printed=second_line(mu_u, sigma_u), right=second_line(mu, sigma))
+    yield correction(
+        "E46, second line", check, printed=second_line(mu_u, sigma_u), right=second_line(mu, sigma)
+    )
     constant = gamma * sp.log(gamma / gamma_u)
-    yield correction("E47, third line", check, printed=gamma * (SLAB + constant), right=gamma * SLAB + constant)
+    yield correction(
+        "E47, third line", check, printed=gamma * (SLAB + constant), right=gamma * SLAB + constant
+    )
 
 
 @claim("Eq. 9", "E34")
 def gaussian_divergence() -> Iterator[Verdict | Correction]:
-    """Variances, not deviations, stand in the fraction; with deviations the KL can be negative, which no KL is."""
+    """Variances, not deviations, stand in the fraction; with deviations the KL can be negative,
+    which no KL is.
+    """
     truth = slab_mean(log_normal(mu, sigma) - log_normal(mu_u, sigma_u))
-    yield correction("E34, Eq. 9", lambda n, form: symbolic(n, form, truth), printed=SLAB_PRINTED, right=SLAB)
+    yield correction(
+        "E34, Eq. 9", lambda n, form: symbolic(n, form, truth), printed=SLAB_PRINTED, right=SLAB
+    )
     yield catches("Eq. 9", lambda name, form: symbolic(name, form, truth), SLAB)
 
     place = {mu: 0.5, sigma: 0.4, mu_u: -0.2, sigma_u: 0.8}
@@ -103,28 +137,49 @@ def gaussian_divergence() -> Iterator[Verdict | Correction]:
     lowest = sp.log(sp.Rational(1, 2)) + sp.Rational(1, 2)
     at_lowest = {mu: 0, mu_u: 0, sigma: 2, sigma_u: 1}
     yield close(
-        "E34, the printed form is negative", float(SLAB_PRINTED.subs(at_lowest)), float(lowest), tolerance=1e-12
+        "E34, the printed form is negative",
+        float(SLAB_PRINTED.subs(at_lowest)),
+        float(lowest),
+        tolerance=1e-12,
     )
-    yield close("E34, and lowest there", float(sp.diff(SLAB_PRINTED, sigma).subs(at_lowest)), 0.0, tolerance=1e-12)
-    arguments = {"mu": mu, "logvar": 2 * sp.log(sigma), "mu_p": mu_u, "logvar_p": 2 * sp.log(sigma_u)}
+    yield close(
+        "E34, and lowest there",
+        float(sp.diff(SLAB_PRINTED, sigma).subs(at_lowest)),
+        0.0,
+        tolerance=1e-12,
+    )
+    arguments = {
+        "mu": mu,
+        "logvar": 2 * sp.log(sigma),
+        "mu_p": mu_u,
+        "logvar_p": 2 * sp.log(sigma_u),
+    }
     yield implements("Eq. 9, gaussian_kl", gaussian_kl, SLAB, arguments)
 
 
 @claim("Eq. 10")
 def spike_against_spike() -> Iterator[Verdict]:
-    """Terms 4 - 2: beside a spike of height u the densities vanish, and the masses at zero are left."""
+    """Terms 4 - 2: beside a spike of height u the densities vanish, and the masses at zero are
+    left.
+    """
     slab, other, u = sp.symbols("N N_u u", positive=True)
-    quotient = (1 - gamma) * sp.log((gamma * slab + (1 - gamma) * u) / (gamma_u * other + (1 - gamma_u) * u))
+    quotient = (1 - gamma) * sp.log(
+        (gamma * slab + (1 - gamma) * u) / (gamma_u * other + (1 - gamma_u) * u)
+    )
     found = (1 - gamma) * sp.log((1 - gamma) / (1 - gamma_u))
     yield limit("Eq. 10", quotient, u, sp.oo, found, *ALLOWED)
     yield fails(limit, "Eq. 10, masses exchanged", quotient, u, sp.oo, -found, *ALLOWED)
     coins = {"gamma": gamma, "alpha": gamma_u}
-    yield implements("Eq. 10, with the on part of Eq. 8: bernoulli_kl", bernoulli_kl, COINS, coins, *ALLOWED)
+    yield implements(
+        "Eq. 10, with the on part of Eq. 8: bernoulli_kl", bernoulli_kl, COINS, coins, *ALLOWED
+    )
 
 
 @claim("section C, KL divergence", "E35", "E37", "E49")
 def whole_divergence() -> Iterator[Verdict | Correction]:
-    """Gamma multiplies the whole KL of the slabs, whose deviations are squared; the result is the KL, not its negative."""
+    """Gamma multiplies the whole KL of the slabs, whose deviations are squared; the result is the
+    KL, not its negative.
+    """
     truth = kl_by_definition(gamma_u, mu_u, sigma_u)
 
     def check(name: str, form: sp.Expr) -> Verdict:
@@ -139,7 +194,9 @@ def whole_divergence() -> Iterator[Verdict | Correction]:
 
 @claim("section D.1, before the warm-up")
 def hidden_values_leave_the_coin() -> Iterator[Verdict]:
-    """With lambda = 0 the slab is N(0, 1); against a standard normal slab only the coins' KL is left."""
+    """With lambda = 0 the slab is N(0, 1); against a standard normal slab only the coins' KL is
+    left.
+    """
     truth = kl_by_definition(gamma_u, mu_u, sigma_u).subs({mu: 0, sigma: 1, mu_u: 0, sigma_u: 1})
 
     def at_zero(name: str, form: sp.Expr) -> Verdict:

@@ -1,6 +1,7 @@
 """UAI 2019 supplement, sections D.2 and E: the sizes of the data sets and how Smiley is drawn.
 
-The drawing is that of :mod:`vsclib.data.smiley`, which reproduces the released images pixel for pixel.
+The drawing is that of :mod:`vsclib.data.smiley`, which reproduces the released images pixel for
+pixel.
 """
 
 import math
@@ -16,7 +17,9 @@ FACTOR = {name: position for position, name in enumerate(smiley.FACTORS)}
 
 
 def drawn(attribute: str, **values: float) -> np.ndarray:
-    """The face with one attribute; factors are zero unless named, with '_' for a space. Bool (32, 32)."""
+    """The face with one attribute; factors are zero unless named, with '_' for a space. Bool (32,
+    32).
+    """
     present = smiley.ATTRIBUTE_OF_FACTOR == smiley.ATTRIBUTES.index(attribute)
     row = np.zeros((1, len(FACTOR)))
     for name, value in values.items():
@@ -32,7 +35,9 @@ def span(line: np.ndarray) -> tuple[float, float]:
 
 @claim("section D.2, dimensionality", "E42")
 def sizes() -> Iterator[Verdict | Correction]:
-    """Smiley has 32 x 32 = 1024 pixels, Fashion-MNIST 28 x 28 = 784: the two models differ in their outer layers."""
+    """Smiley has 32 x 32 = 1024 pixels, Fashion-MNIST 28 x 28 = 784: the two models differ in their
+    outer layers.
+    """
     pixels = {name: math.prod(data.about(name).image_shape) for name in ("smiley", "fashion_mnist")}
     yield correction(
         "E42, pixels of a Smiley image",
@@ -40,7 +45,9 @@ def sizes() -> Iterator[Verdict | Correction]:
         printed=pixels["fashion_mnist"],
         right=1024,
     )
-    yield close("section D.1, pixels of a Fashion-MNIST image", pixels["fashion_mnist"], 784, tolerance=0.0)
+    yield close(
+        "section D.1, pixels of a Fashion-MNIST image", pixels["fashion_mnist"], 784, tolerance=0.0
+    )
     yield close("section D.2, pixels of a CelebA image", 32 * 32 * 3, 3072, tolerance=0.0)
 
 
@@ -55,12 +62,18 @@ def bow_tie_depends_on_itself() -> Iterator[Correction]:
         ]
         return close(name, moved, [True] * 4, tolerance=0.0)
 
-    yield correction("E43, what must be there for the tie's factors to count", moves, printed="mouth", right="bowtie")
+    yield correction(
+        "E43, what must be there for the tie's factors to count",
+        moves,
+        printed="mouth",
+        right="bowtie",
+    )
 
 
 @claim("section E, hat", "E44")
 def hat_has_sizes() -> Iterator[Correction]:
-    """Deviations 1, 1.5, 0.5 and 1 belong to the sizes of the two rectangles; their own positions are not drawn.
+    """Deviations 1, 1.5, 0.5 and 1 belong to the sizes of the two rectangles; their own positions
+    are not drawn.
 
     Columns and rows are those where the hat is clear of the head and of its other half.
     """
@@ -86,7 +99,12 @@ def hat_has_sizes() -> Iterator[Correction]:
 def mouth_moves_less() -> Iterator[Correction]:
     """The mouth's sizes have deviation 0.5, its position 0.25, the holes at its sides 0.5 and 0.7."""
     still = drawn("mouth")
-    row, column, inner, outer = np.s_[21, 8:24], np.s_[13:25, 15], np.s_[13:25, 12], np.s_[13:25, 11]
+    row, column, inner, outer = (
+        np.s_[21, 8:24],
+        np.s_[13:25, 15],
+        np.s_[13:25, 12],
+        np.s_[13:25, 11],
+    )
     slopes = [
         _hole(still[row], drawn("mouth", mouth_width=2.0)[row], 2.0)[1],
         _hole(still[column], drawn("mouth", mouth_height=2.0)[column], 2.0)[1],
@@ -97,7 +115,9 @@ def mouth_moves_less() -> Iterator[Correction]:
     ]
     yield correction(
         "E45, deviations of width, height, x, y and the two holes",
-        lambda name, claimed: close(name, smiley.VALUE_SD * np.array(slopes), claimed, tolerance=1e-9),
+        lambda name, claimed: close(
+            name, smiley.VALUE_SD * np.array(slopes), claimed, tolerance=1e-9
+        ),
         printed=[0.5] * 6,
         right=[0.5, 0.5, 0.25, 0.25, 0.5, 0.7],
     )
@@ -112,7 +132,11 @@ def eyes_and_bow_tie_are_right() -> Iterator[Verdict]:
 
 def _eyes() -> Iterator[Verdict]:
     still, row, column = drawn("eyes"), np.s_[13, 7:16], np.s_[8:22, 12]
-    apart, low, big = drawn("eyes", eyes_distance=1.0), drawn("eyes", eyes_y=2.0), drawn("eyes", eyes_radius=2.0)
+    apart, low, big = (
+        drawn("eyes", eyes_distance=1.0),
+        drawn("eyes", eyes_y=2.0),
+        drawn("eyes", eyes_radius=2.0),
+    )
     slopes = [
         _hole(still[column], low[column], 2.0)[0],
         -_hole(still[row], apart[row], 1.0)[0],  # the left eye moves left
@@ -121,7 +145,9 @@ def _eyes() -> Iterator[Verdict]:
     eyes, printed = smiley.VALUE_SD * np.array(slopes), [0.5, 0.5, 0.5]
     yield close("section E, eyes: y, separation, radius", eyes, printed, tolerance=1e-9)
     diameter = eyes * [1.0, 1.0, 2.0]
-    yield fails(close, "section E, eyes, the diameter for the radius", diameter, printed, tolerance=1e-9)
+    yield fails(
+        close, "section E, eyes, the diameter for the radius", diameter, printed, tolerance=1e-9
+    )
 
 
 def _bow_tie() -> Iterator[Verdict]:
@@ -133,8 +159,12 @@ def _bow_tie() -> Iterator[Verdict]:
         _slope(still[row], drawn("bowtie", bowtie_width=2.0)[row], 2.0)[1],
     ]
     tie = smiley.VALUE_SD * np.array(slopes)
-    yield close("section E, bow tie: y, x, height, width", tie, [0.5, 0.25, 1.0, 1.5], tolerance=1e-9)
-    yield fails(close, "section E, bow tie, x and y exchanged", tie, [0.25, 0.5, 1.0, 1.5], tolerance=1e-9)
+    yield close(
+        "section E, bow tie: y, x, height, width", tie, [0.5, 0.25, 1.0, 1.5], tolerance=1e-9
+    )
+    yield fails(
+        close, "section E, bow tie, x and y exchanged", tie, [0.25, 0.5, 1.0, 1.5], tolerance=1e-9
+    )
 
 
 def _slope(before: np.ndarray, after: np.ndarray, value: float) -> np.ndarray:

@@ -1,4 +1,6 @@
-"""UAI 2019 supplement, section C: the whole KL against its definition, by drawing, by quadrature and with a narrow spike."""
+"""UAI 2019 supplement, section C: the whole KL against its definition, by drawing, by quadrature
+and with a narrow spike.
+"""
 
 import functools
 from collections.abc import Iterator
@@ -51,18 +53,23 @@ def pairs(sets: int = 20, seed: int = 7) -> Pair:
 def divergence_by_drawing() -> Iterator[Verdict]:
     """Mean of log q / p over a million draws from q, for twenty parameter sets at once.
 
-    Densities are taken against a point mass at zero plus length: 1 - gamma at zero, gamma times the Gaussian elsewhere.
+    Densities are taken against a point mass at zero plus length: 1 - gamma at zero, gamma times the
+    Gaussian elsewhere.
     """
     sets = pairs()
 
     def draws(count: int, generator: torch.Generator) -> Tensor:
         shape = (count, len(sets.gamma))
         on = torch.rand(shape, generator=generator, dtype=torch.float64) < sets.gamma
-        value = sets.mean + sets.deviation * torch.randn(shape, generator=generator, dtype=torch.float64)
+        value = sets.mean + sets.deviation * torch.randn(
+            shape, generator=generator, dtype=torch.float64
+        )
         return torch.where(on, sets.log_ratio(value), sets.log_ratio_at_zero())
 
     yield monte_carlo("section C, kl", draws, sets.divergence(), draws=1_000_000)
-    wrong = gaussian_kl(sets.mean, 2 * sets.deviation.log(), sets.mean_p, 2 * sets.deviation_p.log())
+    wrong = gaussian_kl(
+        sets.mean, 2 * sets.deviation.log(), sets.mean_p, 2 * sets.deviation_p.log()
+    )
     wrong = wrong + bernoulli_kl(sets.gamma, sets.gamma_p)
     yield fails(monte_carlo, "section C, slab not weighed by gamma", draws, wrong, draws=50_000)
 
@@ -77,7 +84,9 @@ def divergence_by_quadrature() -> Iterator[Verdict]:
         density = (-(step**2) / 2).exp() / (2 * torch.pi) ** 0.5
         return sets.gamma * density * sets.log_ratio(sets.mean + sets.deviation * step)
 
-    check = functools.partial(quadrature, function=along_the_slab, limits=(-15.0, 15.0), tolerance=1e-8)
+    check = functools.partial(
+        quadrature, function=along_the_slab, limits=(-15.0, 15.0), tolerance=1e-8
+    )
     yield check("section C, kl", expected=sets.divergence() - at_zero)
     yield fails(check, "section C, the coin's off part missing", expected=sets.divergence())
     # The printed form: gamma before the logarithm alone, deviations where variances belong.
@@ -89,7 +98,9 @@ def divergence_by_quadrature() -> Iterator[Verdict]:
 
 @claim("section C, KL divergence", "section C, cross entropy")
 def divergence_with_a_narrow_spike() -> Iterator[Verdict]:
-    """A Gaussian of deviation 1e-7 in place of the point mass: an ordinary KL of two mixtures comes out the same."""
+    """A Gaussian of deviation 1e-7 in place of the point mass: an ordinary KL of two mixtures comes
+    out the same.
+    """
     sets = pairs(6)
     spike, none = torch.tensor(1e-7, dtype=torch.float64), torch.zeros((), dtype=torch.float64)
 
@@ -102,7 +113,9 @@ def divergence_with_a_narrow_spike() -> Iterator[Verdict]:
         return q.exp() * (q - mixture(value, sets.gamma_p, sets.mean_p, sets.deviation_p))
 
     edges = tuple(s * k * 1e-7 for s in (-1, 1) for k in (3, 12, 1e3, 1e5))
-    check = functools.partial(quadrature, function=integrand, limits=(-40.0, 40.0), tolerance=1e-5, breaks=edges)
+    check = functools.partial(
+        quadrature, function=integrand, limits=(-40.0, 40.0), tolerance=1e-5, breaks=edges
+    )
     yield check("section C, spike of deviation 1e-7", expected=sets.divergence())
     slabs_only = sets.divergence() - (1 - sets.gamma) * sets.log_ratio_at_zero()
     yield fails(check, "section C, the spike left out", expected=slabs_only)

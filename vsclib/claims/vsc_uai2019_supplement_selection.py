@@ -1,4 +1,6 @@
-"""UAI 2019 supplement, sections A.3, B.2 and D: the choice of a pseudo-input, the noise, the warm-up, the prior's sparsity."""
+"""UAI 2019 supplement, sections A.3, B.2 and D: the choice of a pseudo-input, the noise, the
+warm-up, the prior's sparsity.
+"""
 
 import functools
 import itertools
@@ -21,7 +23,9 @@ def sharpened(share: Tensor) -> Tensor:
 
 @claim("section A.3, selection weights", "E39")
 def selection_weights() -> Iterator[Verdict | Correction]:
-    """Sharpened shares no longer sum to one: twenty equal ones sum to 3.8e-11 and switch the KL off."""
+    """Sharpened shares no longer sum to one: twenty equal ones sum to 3.8e-11 and switch the KL
+    off.
+    """
     decided = torch.tensor([0.49] + [0.51 / 19] * 19, dtype=torch.float64)
     shares = torch.stack([INDECISIVE, decided])
     unit = functools.partial(close, expected=torch.ones(2), tolerance=1e-12)
@@ -32,42 +36,66 @@ def selection_weights() -> Iterator[Verdict | Correction]:
         printed=weights,
         right=weights / weights.sum(1, keepdim=True),
     )
-    yield close("E39, sum of twenty equal weights", weights[0].sum(), 3.76e-11, tolerance=0.01, relative=True)
+    yield close(
+        "E39, sum of twenty equal weights",
+        weights[0].sum(),
+        3.76e-11,
+        tolerance=0.01,
+        relative=True,
+    )
     yield close("E39, weight of a share of 0.49", weights[1, 0], 0.354, tolerance=0.001)
-    yield close("E39, weight of a share of 0.6", sharpened(torch.tensor(0.6)), 0.998, tolerance=0.001)
+    yield close(
+        "E39, weight of a share of 0.6", sharpened(torch.tensor(0.6)), 0.998, tolerance=0.001
+    )
 
 
 @claim("section A.3, weighted divergence", "E39")
 def weighted_divergence() -> Iterator[Verdict]:
-    """Where the selector is sure, the weighted sum is the KL to the pseudo-input it chose; where not, it nearly vanishes."""
+    """Where the selector is sure, the weighted sum is the KL to the pseudo-input it chose; where
+    not, it nearly vanishes.
+    """
     divergences = torch.linspace(1.0, 20.0, 20, dtype=torch.float64)
     sure = torch.zeros(20, dtype=torch.float64)
     sure[4] = 1.0
     weigh = functools.partial(close, tolerance=1e-9)
-    yield weigh("section A.3, a sure selector", (sharpened(sure) * divergences).sum(), divergences[4])
+    yield weigh(
+        "section A.3, a sure selector", (sharpened(sure) * divergences).sum(), divergences[4]
+    )
     mean = divergences.mean()
-    yield fails(weigh, "E39, an indecisive selector", (sharpened(INDECISIVE) * divergences).sum(), mean)
+    yield fails(
+        weigh, "E39, an indecisive selector", (sharpened(INDECISIVE) * divergences).sum(), mean
+    )
 
 
 @claim("section A.3, unit sum", "E40")
 def relu_before_the_unit_sum() -> Iterator[Verdict]:
-    """A ReLU may leave nothing to divide by; a sigmoid, as the released code has it, always leaves something."""
+    """A ReLU may leave nothing to divide by; a sigmoid, as the released code has it, always leaves
+    something.
+    """
     outputs = torch.tensor([[-0.3, -1.2, -0.1], [0.4, -1.2, 0.9]], dtype=torch.float64)
     unit = functools.partial(close, expected=torch.ones(2), tolerance=1e-12)
     by_relu, by_sigmoid = torch.relu(outputs), torch.sigmoid(outputs)
     yield unit("E40, sigmoid", (by_sigmoid / by_sigmoid.sum(1, keepdim=True)).sum(1))
-    yield fails(unit, "E40, ReLU with all outputs below zero", (by_relu / by_relu.sum(1, keepdim=True)).sum(1))
+    yield fails(
+        unit,
+        "E40, ReLU with all outputs below zero",
+        (by_relu / by_relu.sum(1, keepdim=True)).sum(1),
+    )
 
 
 @claim("section B.2, noise", "section C.2, noise", "E41")
 def noise_has_no_image() -> Iterator[Correction]:
-    """Gamma belongs to the image i, the noise to the draw l: a gate that takes gamma of the draw mixes images up."""
+    """Gamma belongs to the image i, the noise to the draw l: a gate that takes gamma of the draw
+    mixes images up.
+    """
     noise = ((torch.arange(400, dtype=torch.float64) + 0.5) / 400).repeat(2, 1)
     chances = torch.tensor([0.2, 0.7], dtype=torch.float64)
     of_image, of_draw = chances[:, None].expand(2, 400), chances.repeat(200).expand(2, 400)
     yield correction(
         "E41, share of draws with w = 1 for each image",
-        lambda name, chance: close(name, hard_gate(noise, chance).mean(1), chances, tolerance=1e-12),
+        lambda name, chance: close(
+            name, hard_gate(noise, chance).mean(1), chances, tolerance=1e-12
+        ),
         printed=of_draw,
         right=of_image,
     )
@@ -75,7 +103,9 @@ def noise_has_no_image() -> Iterator[Correction]:
 
 @claim("section D.1, warm-up", "section D.1, iterations")
 def warm_up_of_lambda() -> Iterator[Verdict]:
-    """Lambda is 0 for 15,000 iterations, rises to 1 over 5,000, and 50,000 follow: 70,000, as many as the beta-VAE has."""
+    """Lambda is 0 for 15,000 iterations, rises to 1 over 5,000, and 50,000 follow: 70,000, as many
+    as the beta-VAE has.
+    """
     lam = Linear(start=0.0, end=1.0, begin=15_000, until=20_000)
     steps = [0, 15_000, 16_250, 17_500, 20_000, 69_999]
     check = functools.partial(close, expected=[0.0, 0.0, 0.25, 0.5, 1.0, 1.0], tolerance=1e-12)
@@ -87,7 +117,9 @@ def warm_up_of_lambda() -> Iterator[Verdict]:
 
 @claim("section D.3, prior sparsity")
 def sparsity_term() -> Iterator[Verdict]:
-    """J KL(mean gamma || alpha) is the KL between J coins each, summed over all 2^J outcomes: zero where they agree."""
+    """J KL(mean gamma || alpha) is the KL between J coins each, summed over all 2^J outcomes: zero
+    where they agree.
+    """
     units, alpha = 4, 0.01
     shares = torch.tensor([0.003, 0.01, 0.2], dtype=torch.float64)
     outcomes = torch.tensor(list(itertools.product([0.0, 1.0], repeat=units)), dtype=torch.float64)
@@ -96,7 +128,9 @@ def sparsity_term() -> Iterator[Verdict]:
         return (outcomes * share + (1 - outcomes) * (1 - share)).prod(1)
 
     prior = chance(torch.tensor(alpha, dtype=torch.float64))
-    expected = torch.stack([(chance(share) * (chance(share) / prior).log()).sum() for share in shares])
+    expected = torch.stack(
+        [(chance(share) * (chance(share) / prior).log()).sum() for share in shares]
+    )
     check = functools.partial(close, expected=expected, tolerance=1e-12)
     yield check("section D.3, J KL(mean gamma || alpha)", units * bernoulli_kl(shares, alpha))
     turned = units * bernoulli_kl(torch.full((3,), alpha, dtype=torch.float64), shares)

@@ -1,8 +1,9 @@
 """Data sets under one roof: ``load(name)`` gives images to train and to test on, whatever they are.
 
-``smiley`` (drawn on the spot) and ``digits`` (inside scikit-learn) need no network; ``mnist``, ``fashion_mnist``,
-``svhn`` and ``celeba`` are read from a folder that you name, from VSCLIB_DATA or from your cache, and downloaded
-otherwise; ``uci_har`` is read and never downloaded. ``from_folder`` and ``from_array`` take your own images.
+``smiley`` (drawn on the spot) and ``digits`` (inside scikit-learn) need no network; ``mnist``,
+``fashion_mnist``, ``svhn`` and ``celeba`` are read from a folder that you name, from VSCLIB_DATA or
+from your cache, and downloaded otherwise; ``uci_har`` is read and never downloaded. ``from_folder``
+and ``from_array`` take your own images.
 """
 
 from collections.abc import Callable
@@ -34,12 +35,18 @@ _SETS: dict[str, tuple[_Loader, Information]] = {
     "celeba": (lambda root: celeba.load(celeba.CELEBA_64, root), celeba.CELEBA_64.information),
     "celeba_32": (lambda root: celeba.load(celeba.CELEBA_32, root), celeba.CELEBA_32.information),
     "digits": (lambda root: digits.load(), digits.INFORMATION),
-    "fashion_mnist": (lambda root: mnist.load(mnist.FASHION_MNIST, root), mnist.FASHION_MNIST.information),
+    "fashion_mnist": (
+        lambda root: mnist.load(mnist.FASHION_MNIST, root),
+        mnist.FASHION_MNIST.information,
+    ),
     "mnist": (lambda root: mnist.load(mnist.MNIST, root), mnist.MNIST.information),
     "smiley": (lambda root: smiley.load(), smiley.INFORMATION),
     "svhn": (svhn.load, svhn.INFORMATION),
     "uci_har": (lambda root: uci_har.load(uci_har.FEATURES, root), uci_har.FEATURES.information),
-    "uci_har_signals": (lambda root: uci_har.load(uci_har.SIGNALS, root), uci_har.SIGNALS.information),
+    "uci_har_signals": (
+        lambda root: uci_har.load(uci_har.SIGNALS, root),
+        uci_har.SIGNALS.information,
+    ),
 }
 
 
@@ -53,15 +60,17 @@ def load(name: str, root: str | Path | None = None) -> DataSet:
 
     Args:
         name: one of ``names()``.
-        root: folder of the files, for sets that come as files: there and nowhere else they are read. Without it
-            VSCLIB_DATA is searched, then the user's cache, and then they are downloaded into the cache.
+        root: folder of the files, for sets that come as files: there and nowhere else they are
+            read. Without it VSCLIB_DATA is searched, then the user's cache, and then they are
+            downloaded into the cache.
 
     Returns:
-        ``train`` and ``test``, each with uint8 images (N, C, H, W), labels and factors; the classes, the name and
-        the checksum. ``to_tensor(data.train.images)`` is what models take.
+        ``train`` and ``test``, each with uint8 images (N, C, H, W), labels and factors; the
+        classes, the name and the checksum. ``to_tensor(data.train.images)`` is what models take.
 
     Raises:
-        DataError: unknown name; a file that is missing, cut short or another one; no copy and no network.
+        DataError: unknown name; a file that is missing, cut short or another one; no copy and no
+            network.
 
     Example:
         >>> from vsclib import data

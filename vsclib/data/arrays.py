@@ -23,15 +23,18 @@ def from_array(
 ) -> DataSet:
     r"""Images in memory as a data set.
 
-    Floats and booleans become bytes, :math:`\operatorname{round}(255\,x)`, which moves a pixel by 1/510 at most.
-    Bytes stay as they are.
+    Floats and booleans become bytes, :math:`\operatorname{round}(255\,x)`, which moves a pixel by
+    1/510 at most. Bytes stay as they are.
 
     Args:
-        images: shaped (N, H, W) or (N, C, H, W): whole numbers in 0..255, floats in [0, 1], or booleans.
-        labels: shaped (N,): numbers or names; without ``classes`` these are sorted, and each becomes its position.
+        images: shaped (N, H, W) or (N, C, H, W): whole numbers in 0..255, floats in [0, 1], or
+            booleans.
+        labels: shaped (N,): numbers or names; without ``classes`` these are sorted, and each
+            becomes its position.
         factors: shaped (N, F): what the images were made from, finite numbers.
         classes: name of each label; ``labels`` are then positions in it.
-        test: share of the images that is held out, in (0, 1); or bool (N,), True for the images that are.
+        test: share of the images that is held out, in (0, 1); or bool (N,), True for the images
+            that are.
         seed: of the split; it plays no part when ``test`` is given as bool.
         name: what the set is called.
 
@@ -39,7 +42,8 @@ def from_array(
         The data set; within each half the images keep their order.
 
     Raises:
-        DataError: wrong shape, type or scale; labels, factors or ``test`` that do not fit the images.
+        DataError: wrong shape, type or scale; labels, factors or ``test`` that do not fit the
+            images.
 
     Example:
         >>> import numpy as np
@@ -72,7 +76,9 @@ def to_bytes(images: np.ndarray | Tensor) -> np.ndarray:
     if isinstance(images, Tensor):
         images = images.detach().cpu().numpy()
     if not isinstance(images, np.ndarray):
-        raise DataError(f"images is a {type(images).__name__}, expected an array {FORMS}: call numpy.stack on a list")
+        raise DataError(
+            f"images is a {type(images).__name__}, expected an array {FORMS}: call numpy.stack on a list"
+        )
     if images.ndim not in (3, 4) or 0 in images.shape:
         raise DataError(
             f"images is shaped {images.shape}, expected {FORMS}: give vectors (N, D) the missing axes, "
@@ -100,7 +106,9 @@ def hold_out(number: int, test: float | np.ndarray, seed: int) -> np.ndarray:
         DataError: ``test`` or ``seed`` out of range, or fewer than two images.
     """
     if number < 2:
-        raise DataError(f"{number} image, but a data set needs at least 2, one to train and one to test on: add images")
+        raise DataError(
+            f"{number} image, but a data set needs at least 2, one to train and one to test on: add images"
+        )
     if isinstance(test, np.ndarray):
         if test.dtype != np.bool_ or test.shape != (number,) or test.all() or not test.any():
             raise DataError(
@@ -109,7 +117,9 @@ def hold_out(number: int, test: float | np.ndarray, seed: int) -> np.ndarray:
             )
         return test.copy()
     if isinstance(test, bool) or not isinstance(test, int | float | np.number) or not 0 < test < 1:
-        raise DataError(f"test = {test!r}, but the share of held-out images lies between 0 and 1: 0.2 is usual")
+        raise DataError(
+            f"test = {test!r}, but the share of held-out images lies between 0 and 1: 0.2 is usual"
+        )
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise DataError(f"seed = {seed!r}, but a seed is a whole number, at least 0: 0 is usual")
     held_out = np.zeros(number, dtype=bool)
@@ -122,7 +132,9 @@ def _scaled(images: np.ndarray) -> np.ndarray:
     if images.dtype == np.bool_:
         return images * np.uint8(255)
     if images.dtype.kind not in "fiu":
-        raise DataError(f"images holds {images.dtype}, expected whole numbers in 0..255, floats in [0, 1] or booleans")
+        raise DataError(
+            f"images holds {images.dtype}, expected whole numbers in 0..255, floats in [0, 1] or booleans"
+        )
     low, high = images.min(), images.max()
     if images.dtype.kind == "f":
         if not (low >= 0 and high <= 1):  # also true of a NaN
@@ -132,7 +144,9 @@ def _scaled(images: np.ndarray) -> np.ndarray:
             )
         return np.rint(images.astype(np.float64) * 255).astype(np.uint8)
     if low < 0 or high > 255:
-        raise DataError(f"images holds whole numbers from {low} to {high}, expected 0..255: scale them")
+        raise DataError(
+            f"images holds whole numbers from {low} to {high}, expected 0..255: scale them"
+        )
     if high <= 1:
         raise DataError(
             f"images holds whole numbers from {low} to {high}, where 255 is white, so that all are black: "
@@ -147,18 +161,28 @@ def _positions(
     """Labels as int64 (N,) positions, and the name of each."""
     if labels is None:
         if classes is not None:
-            raise DataError(f"classes has {len(classes)} names, but there are no labels: pass labels, or leave it out")
+            raise DataError(
+                f"classes has {len(classes)} names, but there are no labels: pass labels, or leave it out"
+            )
         return None, ()
     array = np.asarray(labels)
     if array.shape != (number,):
-        raise DataError(f"labels is shaped {array.shape}, expected ({number},): one label for each image")
+        raise DataError(
+            f"labels is shaped {array.shape}, expected ({number},): one label for each image"
+        )
     if array.dtype.kind not in "iubU":
-        raise DataError(f"labels holds {array.dtype}, expected whole numbers or names: convert them, or leave them out")
+        raise DataError(
+            f"labels holds {array.dtype}, expected whole numbers or names: convert them, or leave them out"
+        )
     if classes is None:
         values, positions = np.unique(array, return_inverse=True)
         return positions.reshape(-1).astype(np.int64), tuple(str(value) for value in values)
     if array.dtype.kind not in "iu" or array.min() < 0 or array.max() >= len(classes):
-        span = f"runs from {array.min()} to {array.max()}" if array.dtype.kind in "iu" else f"holds {array.dtype}"
+        span = (
+            f"runs from {array.min()} to {array.max()}"
+            if array.dtype.kind in "iu"
+            else f"holds {array.dtype}"
+        )
         raise DataError(
             f"labels {span}, but with {len(classes)} classes it holds positions from 0 to {len(classes) - 1}: "
             "name every class, or leave classes out"

@@ -1,4 +1,6 @@
-"""CelebA: aligned photographs of faces, cropped to their middle and made small, listed by torchvision."""
+"""CelebA: aligned photographs of faces, cropped to their middle and made small, listed by
+torchvision.
+"""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -23,11 +25,53 @@ LISTS = (
 )
 ARCHIVE = (f"{PICTURES}.zip", "00d2c5bc6d35e252742224ab0c1e8fcb")
 ATTRIBUTES = (
-    *("5_o_Clock_Shadow", "Arched_Eyebrows", "Attractive", "Bags_Under_Eyes", "Bald", "Bangs", "Big_Lips", "Big_Nose"),
-    *("Black_Hair", "Blond_Hair", "Blurry", "Brown_Hair", "Bushy_Eyebrows", "Chubby", "Double_Chin", "Eyeglasses"),
-    *("Goatee", "Gray_Hair", "Heavy_Makeup", "High_Cheekbones", "Male", "Mouth_Slightly_Open", "Mustache"),
-    *("Narrow_Eyes", "No_Beard", "Oval_Face", "Pale_Skin", "Pointy_Nose", "Receding_Hairline", "Rosy_Cheeks"),
-    *("Sideburns", "Smiling", "Straight_Hair", "Wavy_Hair", "Wearing_Earrings", "Wearing_Hat", "Wearing_Lipstick"),
+    *(
+        "5_o_Clock_Shadow",
+        "Arched_Eyebrows",
+        "Attractive",
+        "Bags_Under_Eyes",
+        "Bald",
+        "Bangs",
+        "Big_Lips",
+        "Big_Nose",
+    ),
+    *(
+        "Black_Hair",
+        "Blond_Hair",
+        "Blurry",
+        "Brown_Hair",
+        "Bushy_Eyebrows",
+        "Chubby",
+        "Double_Chin",
+        "Eyeglasses",
+    ),
+    *(
+        "Goatee",
+        "Gray_Hair",
+        "Heavy_Makeup",
+        "High_Cheekbones",
+        "Male",
+        "Mouth_Slightly_Open",
+        "Mustache",
+    ),
+    *(
+        "Narrow_Eyes",
+        "No_Beard",
+        "Oval_Face",
+        "Pale_Skin",
+        "Pointy_Nose",
+        "Receding_Hairline",
+        "Rosy_Cheeks",
+    ),
+    *(
+        "Sideburns",
+        "Smiling",
+        "Straight_Hair",
+        "Wavy_Hair",
+        "Wearing_Earrings",
+        "Wearing_Hat",
+        "Wearing_Lipstick",
+    ),
     *("Wearing_Necklace", "Wearing_Necktie", "Young"),
 )
 
@@ -49,18 +93,18 @@ class Faces(NamedTuple):
 def load(faces: Faces, root: str | Path | None = None) -> DataSet:
     """The training and the test part as published; the part called *valid* stays out.
 
-    The middle 148x148 pixels of each photograph are made small with Pillow's antialiased bilinear filter. The papers
-    give the small size and not what they cut; 148 is what most work with these faces takes. Every load opens all
-    182,732 files, which takes minutes.
+    The middle 148x148 pixels of each photograph are made small with Pillow's antialiased bilinear
+    filter. The papers give the small size and not what they cut; 148 is what most work with these
+    faces takes. Every load opens all 182,732 files, which takes minutes.
 
     Args:
         faces: ``CELEBA_64`` or ``CELEBA_32``.
-        root: folder that holds ``celeba`` with the lists and the folder ``img_align_celeba``; when it is given,
-            nothing else is searched and nothing is downloaded.
+        root: folder that holds ``celeba`` with the lists and the folder ``img_align_celeba``; when
+            it is given, nothing else is searched and nothing is downloaded.
 
     Returns:
-        The data set, without labels. Its factors are 40 attributes, 0 or 1, as people judged them: nobody knows what
-        the images were made from.
+        The data set, without labels. Its factors are 40 attributes, 0 or 1, as people judged them:
+        nobody knows what the images were made from.
 
     Raises:
         DataError: a file is missing, damaged or another one; or there is no copy and no download.

@@ -15,8 +15,10 @@ class Split(NamedTuple):
 
     Attributes:
         images: uint8, shaped (N, C, H, W), 0 is black and 255 is white.
-        labels: int64, shaped (N,): positions in the data set's ``classes``; None where nobody labelled the images.
-        factors: float64, shaped (N, F): what the images were drawn from; None where that is unknown.
+        labels: int64, shaped (N,): positions in the data set's ``classes``; None where nobody
+            labelled the images.
+        factors: float64, shaped (N, F): what the images were drawn from; None where that is
+            unknown.
     """
 
     images: np.ndarray
@@ -55,7 +57,8 @@ class Information(NamedTuple):
         licence: terms of use.
         source: who made it and where it is published.
         origin: how ``load`` comes by it.
-        sha256: checksum that ``load(name).sha256`` has; empty where the files' checksums stand in for it.
+        sha256: checksum that ``load(name).sha256`` has; empty where the files' checksums stand in
+            for it.
         files: name and MD5 of each published file, where the set is verified by them.
     """
 
@@ -76,9 +79,9 @@ def checksum(train: Split, test: Split) -> str:
     """SHA-256 of the images and labels, the same on every machine.
 
     Hashed are, for ``train`` and then ``test``, the images and then the labels, each as the line
-    ``train/images uint8 (60000, 1, 28, 28)`` in ASCII, a line feed, and the bytes in C order (labels as little-endian
-    int64). Factors stay out of it: they are drawn in floating point, whose last digit may differ between machines
-    while every pixel agrees.
+    ``train/images uint8 (60000, 1, 28, 28)`` in ASCII, a line feed, and the bytes in C order
+    (labels as little-endian int64). Factors stay out of it: they are drawn in floating point, whose
+    last digit may differ between machines while every pixel agrees.
 
     Args:
         train, test: the two halves.
@@ -141,14 +144,22 @@ def check_images(x: Tensor, image_shape: tuple[int, int, int]) -> None:
     channels, height, width = image_shape
     wanted = f"models take float32 (B, {channels}, {height}, {width}) in [0, 1]"
     if not isinstance(x, Tensor) or x.dtype != torch.float32:
-        raise DataError(f"{wanted}, got {_describe(x)}: convert uint8 images with vsclib.data.to_tensor(images)")
+        raise DataError(
+            f"{wanted}, got {_describe(x)}: convert uint8 images with vsclib.data.to_tensor(images)"
+        )
     if x.ndim != 4 or tuple(x.shape[1:]) != (channels, height, width) or x.shape[0] == 0:
-        raise DataError(f"{wanted}, got {_describe(x)}: reshape the images, or create the model with their image_shape")
+        raise DataError(
+            f"{wanted}, got {_describe(x)}: reshape the images, or create the model with their image_shape"
+        )
     low, high = (bound.item() for bound in torch.aminmax(x.detach()))
     if low != low:  # not equal to itself: aminmax hands on any NaN
-        raise DataError(f"{wanted}, got a NaN among the pixels: clean the images before you pass them on")
+        raise DataError(
+            f"{wanted}, got a NaN among the pixels: clean the images before you pass them on"
+        )
     if low < 0 or high > 1:
-        raise DataError(f"{wanted}, got pixels from {low:g} to {high:g}: divide 0..255 images by 255")
+        raise DataError(
+            f"{wanted}, got pixels from {low:g} to {high:g}: divide 0..255 images by 255"
+        )
 
 
 def _describe(images: object) -> str:

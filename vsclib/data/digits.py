@@ -1,4 +1,6 @@
-"""scikit-learn's 8x8 handwritten digits: real images that come with the library, so that nothing is downloaded."""
+"""scikit-learn's 8x8 handwritten digits: real images that come with the library, so that nothing is
+downloaded.
+"""
 
 import numpy as np
 
@@ -20,7 +22,8 @@ INFORMATION = Information(
 
 
 def load() -> DataSet:
-    """The 1,797 digits, split by position: of each class, the first image and every fifth after it are the test set.
+    """The 1,797 digits, split by position: of each class, the first image and every fifth after it
+    are the test set.
 
     Values 0..16 are stretched to 0..255 and rounded, which loses nothing.
 

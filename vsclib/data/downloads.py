@@ -1,4 +1,6 @@
-"""Downloads into the user's cache, where a set appears only when it is complete, and the check of published files."""
+"""Downloads into the user's cache, where a set appears only when it is complete, and the check of
+published files.
+"""
 
 import os
 import socket
@@ -15,12 +17,14 @@ PATIENCE = 30.0
 
 
 def into_cache(name: str, folder: str, fetch: Callable[[Path], None], by_hand: str) -> Path:
-    """Fetches a set into a temporary folder beside the cached ones, then moves it to its place in one step.
+    """Fetches a set into a temporary folder beside the cached ones, then moves it to its place in
+    one step.
 
     Args:
         name: of the set, for the error.
         folder: the set's folder below the cache, such as ``MNIST``.
-        fetch: downloads the set into the folder that it is given, as ``folder`` in it, and refuses what is wrong.
+        fetch: downloads the set into the folder that it is given, as ``folder`` in it, and refuses
+            what is wrong.
         by_hand: what the reader may do instead.
 
     Returns:
@@ -52,7 +56,9 @@ def remedy(folder: Path) -> str:
     """What a reader does about a wrong file in a set's folder: it depends on who put it there."""
     if folder.parent == folders.cache_folder():
         return f"delete the folder {folder} and load again to download it anew"
-    return f"put the published file there, or load without root and {folders.VARIABLE} to download it"
+    return (
+        f"put the published file there, or load without root and {folders.VARIABLE} to download it"
+    )
 
 
 def check_md5(path: Path, md5: str, remedy: str) -> None:
@@ -69,6 +75,8 @@ def check_md5(path: Path, md5: str, remedy: str) -> None:
     try:
         found = calculate_md5(path)
     except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}): make it readable, or {remedy}") from None
+        raise DataError(
+            f"{path} cannot be read ({error.strerror}): make it readable, or {remedy}"
+        ) from None
     if found != md5:
         raise DataError(f"{path} has MD5 {found}, expected {md5} as published: {remedy}")

@@ -10,7 +10,9 @@ VARIABLE = "VSCLIB_DATA"
 
 
 def cache_folder() -> Path:
-    """Folder into which downloads go: XDG_CACHE_HOME or the platform's own cache, and in it ``vsclib``."""
+    """Folder into which downloads go: XDG_CACHE_HOME or the platform's own cache, and in it
+    ``vsclib``.
+    """
     home = Path.home()
     if os.environ.get("XDG_CACHE_HOME"):
         base = Path(os.environ["XDG_CACHE_HOME"])
@@ -26,7 +28,8 @@ def cache_folder() -> Path:
 def find(relative: str, root: str | Path | None) -> Path | None:
     """The folder that holds a data set, if some folder does.
 
-    A ``root`` is taken at its word: nothing else is searched. Without one, VSCLIB_DATA is searched, then the cache.
+    A ``root`` is taken at its word: nothing else is searched. Without one, VSCLIB_DATA is searched,
+    then the cache.
 
     Args:
         relative: the set's folder below a root, such as ``MNIST/raw``.
@@ -45,6 +48,8 @@ def find(relative: str, root: str | Path | None) -> Path | None:
     if named:
         folder = Path(named).expanduser()
         if not folder.is_dir():
-            raise DataError(f"{VARIABLE}={named} is not a folder: correct it, or unset it to use {cache_folder()}")
+            raise DataError(
+                f"{VARIABLE}={named} is not a folder: correct it, or unset it to use {cache_folder()}"
+            )
         candidates.insert(0, folder / relative)
     return next((candidate for candidate in candidates if candidate.is_dir()), None)

@@ -7,7 +7,19 @@ import numpy as np
 
 from vsclib.errors import DataError
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".pbm", ".pgm", ".ppm", ".tif", ".tiff", ".webp")
+SUFFIXES = (
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".bmp",
+    ".gif",
+    ".pbm",
+    ".pgm",
+    ".ppm",
+    ".tif",
+    ".tiff",
+    ".webp",
+)
 FITS = ("crop", "pad", "stretch")
 _GREY = {"1", "L", "LA", "La", "I;16", "I;16B", "I;16L", "I"}
 
@@ -15,14 +27,14 @@ _GREY = {"1", "L", "LA", "La", "I;16", "I;16B", "I;16L", "I"}
 def read(path: Path, size: tuple[int, int] | None = None, fit: str = "crop") -> np.ndarray:
     """The first picture in a file.
 
-    A photograph is turned as its camera noted (EXIF). What is transparent is laid on black. 16-bit grey levels keep
-    their upper 8 bits.
+    A photograph is turned as its camera noted (EXIF). What is transparent is laid on black. 16-bit
+    grey levels keep their upper 8 bits.
 
     Args:
         path: of the file.
         size: (H, W) of the result; None leaves the size alone.
-        fit: how another aspect ratio gets there: ``crop`` cuts off what is too much, the middle stays; ``pad`` adds
-            black at two sides; ``stretch`` distorts.
+        fit: how another aspect ratio gets there: ``crop`` cuts off what is too much, the middle
+            stays; ``pad`` adds black at two sides; ``stretch`` distorts.
 
     Returns:
         uint8, shaped (1, H, W) where the file is grey and (3, H, W) where it has colours.
@@ -94,7 +106,9 @@ def _in_grey_or_colour(picture: Any) -> Any:
     if picture.mode.startswith("I"):
         levels = np.asarray(picture)
         if levels.size and not 0 <= levels.min() <= levels.max() <= 65535:
-            raise ValueError(f"grey levels from {levels.min()} to {levels.max()}, expected 0..65535")
+            raise ValueError(
+                f"grey levels from {levels.min()} to {levels.max()}, expected 0..65535"
+            )
         return Image.fromarray((levels >> 8).astype(np.uint8))
     mode = "L" if picture.mode in _GREY else "RGB"
     if picture.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in picture.info:

@@ -25,15 +25,16 @@ def from_folder(
 ) -> DataSet:
     """Every image in a folder and the folders in it, as a data set.
 
-    Images are sorted by their path, so the same files give the same set on every machine. If all of them lie in
-    sub-folders, these are the classes. If none does, there are no labels. Hidden files and files without an image's
-    ending are passed over.
+    Images are sorted by their path, so the same files give the same set on every machine. If all of
+    them lie in sub-folders, these are the classes. If none does, there are no labels. Hidden files
+    and files without an image's ending are passed over.
 
     Args:
         path: the folder.
-        size: height and width that every image gets, or one number for both; None if they all agree already.
-        fit: how another aspect ratio gets there: ``crop`` cuts off what is too much, the middle stays; ``pad`` adds
-            black at two sides; ``stretch`` distorts.
+        size: height and width that every image gets, or one number for both; None if they all agree
+            already.
+        fit: how another aspect ratio gets there: ``crop`` cuts off what is too much, the middle
+            stays; ``pad`` adds black at two sides; ``stretch`` distorts.
         channels: 1 for grey, 3 for colours; None for grey only if all of them are grey.
         test: share of the images that is held out, in (0, 1).
         seed: of the split.
@@ -43,7 +44,8 @@ def from_folder(
         The data set, its images uint8 (N, C, H, W).
 
     Raises:
-        DataError: no folder, no images, images of several sizes, a file that is damaged, an option out of range.
+        DataError: no folder, no images, images of several sizes, a file that is damaged, an option
+            out of range.
 
     Example:
         >>> from vsclib import data
@@ -54,20 +56,31 @@ def from_folder(
     files = _images_in(folder)
     labels = _labels(folder, files)
     pixels = _read_all(files, shape, fit, channels)
-    return from_array(pixels, labels, test=test, seed=seed, name=name or folder.resolve().name or "folder")
+    return from_array(
+        pixels, labels, test=test, seed=seed, name=name or folder.resolve().name or "folder"
+    )
 
 
-def _check_options(size: int | tuple[int, int] | None, fit: str, channels: int | None) -> tuple[int, int] | None:
+def _check_options(
+    size: int | tuple[int, int] | None, fit: str, channels: int | None
+) -> tuple[int, int] | None:
     if fit not in image_files.FITS:
         raise DataError(f"unknown fit {fit!r}: {nearest(str(fit), image_files.FITS)}")
     if channels not in (None, 1, 3):
-        raise DataError(f"channels = {channels!r}, expected 1 (grey), 3 (colours) or None (as the files are)")
+        raise DataError(
+            f"channels = {channels!r}, expected 1 (grey), 3 (colours) or None (as the files are)"
+        )
     if size is None:
         return None
     sides = tuple(size) if isinstance(size, tuple | list) else (size, size)
-    whole = all(isinstance(side, int | np.integer) and not isinstance(side, bool) and side >= 1 for side in sides)
+    whole = all(
+        isinstance(side, int | np.integer) and not isinstance(side, bool) and side >= 1
+        for side in sides
+    )
     if len(sides) != 2 or not whole:
-        raise DataError(f"size = {size!r}, expected a whole number of pixels or (height, width), at least 1: try 32")
+        raise DataError(
+            f"size = {size!r}, expected a whole number of pixels or (height, width), at least 1: try 32"
+        )
     return int(sides[0]), int(sides[1])
 
 
@@ -104,7 +117,9 @@ def _labels(folder: Path, files: list[Path]) -> list[str] | None:
     return [part[0] for part in parts]
 
 
-def _read_all(files: list[Path], size: tuple[int, int] | None, fit: str, channels: int | None) -> np.ndarray:
+def _read_all(
+    files: list[Path], size: tuple[int, int] | None, fit: str, channels: int | None
+) -> np.ndarray:
     """Uint8 (N, C, H, W)."""
     first = image_files.read(files[0], size, fit)
     _check_memory(len(files), channels or 3, first.shape[1:])

@@ -1,4 +1,6 @@
-"""MNIST and its drop-in replacements: four IDX files in torchvision's layout, each checked before it is believed."""
+"""MNIST and its drop-in replacements: four IDX files in torchvision's layout, each checked before
+it is believed.
+"""
 
 import hashlib
 from math import prod
@@ -27,8 +29,12 @@ class IdxFile(NamedTuple):
 
     @property
     def header(self) -> bytes:
-        """Two zeros, type 8 (unsigned byte), the number of axes, and each length as a big-endian 32-bit integer."""
-        return bytes([0, 0, 8, len(self.shape)]) + b"".join(length.to_bytes(4, "big") for length in self.shape)
+        """Two zeros, type 8 (unsigned byte), the number of axes, and each length as a big-endian
+        32-bit integer.
+        """
+        return bytes([0, 0, 8, len(self.shape)]) + b"".join(
+            length.to_bytes(4, "big") for length in self.shape
+        )
 
     @property
     def size(self) -> int:
@@ -53,12 +59,13 @@ class IdxSet(NamedTuple):
 
 
 def load(idx_set: IdxSet, root: str | Path | None = None) -> DataSet:
-    """Reads the set from ``root``, else from VSCLIB_DATA, else from the cache, else downloads it into the cache.
+    """Reads the set from ``root``, else from VSCLIB_DATA, else from the cache, else downloads it
+    into the cache.
 
     Args:
         idx_set: ``MNIST`` or ``FASHION_MNIST``.
-        root: folder that holds ``MNIST/raw`` (or ``FashionMNIST/raw``) with the four unpacked files; when it is
-            given, nothing else is searched and nothing is downloaded.
+        root: folder that holds ``MNIST/raw`` (or ``FashionMNIST/raw``) with the four unpacked
+            files; when it is given, nothing else is searched and nothing is downloaded.
 
     Returns:
         The data set, its four files verified by their SHA-256.
@@ -86,7 +93,9 @@ def read(idx_set: IdxSet, raw: Path, remedy: str) -> tuple[Split, Split]:
     """
     for file in idx_set.files:
         _check_size(file, raw, remedy)
-    train_images, train_labels, test_images, test_labels = (_read_file(file, raw, remedy) for file in idx_set.files)
+    train_images, train_labels, test_images, test_labels = (
+        _read_file(file, raw, remedy) for file in idx_set.files
+    )
     return (
         Split(train_images[:, None], train_labels.astype(np.int64), None),
         Split(test_images[:, None], test_labels.astype(np.int64), None),
@@ -94,7 +103,8 @@ def read(idx_set: IdxSet, raw: Path, remedy: str) -> tuple[Split, Split]:
 
 
 def download(idx_set: IdxSet) -> Path:
-    """Fetches the set through torchvision into the user's cache, where it appears only when it is complete.
+    """Fetches the set through torchvision into the user's cache, where it appears only when it is
+    complete.
 
     Returns:
         The folder that holds the four files.
@@ -138,13 +148,19 @@ def _read_file(file: IdxFile, raw: Path, remedy: str) -> np.ndarray:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}): make it readable, or {remedy}") from None
+        raise DataError(
+            f"{path} cannot be read ({error.strerror}): make it readable, or {remedy}"
+        ) from None
     header = content[: len(file.header)]
     if header != file.header:
-        raise DataError(f"{path} begins with {header.hex()}, expected {file.header.hex()} (IDX): {remedy}")
+        raise DataError(
+            f"{path} begins with {header.hex()}, expected {file.header.hex()} (IDX): {remedy}"
+        )
     found = hashlib.sha256(content).hexdigest()
     if found != file.sha256:
-        raise DataError(f"{path} has SHA-256 {found}, expected {file.sha256} as published: {remedy}")
+        raise DataError(
+            f"{path} has SHA-256 {found}, expected {file.sha256} as published: {remedy}"
+        )
     # A copy, since torch takes no read-only arrays.
     return np.frombuffer(content, dtype=np.uint8, offset=len(header)).reshape(file.shape).copy()
 
@@ -156,13 +172,25 @@ MNIST = IdxSet(
     name="mnist",
     folder="MNIST",
     files=(
-        IdxFile("train-images-idx3-ubyte", _IMAGES, "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"),
-        IdxFile("train-labels-idx1-ubyte", _LABELS, "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"),
         IdxFile(
-            "t10k-images-idx3-ubyte", _TEST_IMAGES, "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"
+            "train-images-idx3-ubyte",
+            _IMAGES,
+            "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
         ),
         IdxFile(
-            "t10k-labels-idx1-ubyte", _TEST_LABELS, "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"
+            "train-labels-idx1-ubyte",
+            _LABELS,
+            "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+        ),
+        IdxFile(
+            "t10k-images-idx3-ubyte",
+            _TEST_IMAGES,
+            "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+        ),
+        IdxFile(
+            "t10k-labels-idx1-ubyte",
+            _TEST_LABELS,
+            "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
         ),
     ),
     information=Information(
@@ -184,13 +212,25 @@ FASHION_MNIST = IdxSet(
     name="fashion_mnist",
     folder="FashionMNIST",
     files=(
-        IdxFile("train-images-idx3-ubyte", _IMAGES, "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"),
-        IdxFile("train-labels-idx1-ubyte", _LABELS, "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9"),
         IdxFile(
-            "t10k-images-idx3-ubyte", _TEST_IMAGES, "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b"
+            "train-images-idx3-ubyte",
+            _IMAGES,
+            "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
         ),
         IdxFile(
-            "t10k-labels-idx1-ubyte", _TEST_LABELS, "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"
+            "train-labels-idx1-ubyte",
+            _LABELS,
+            "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+        ),
+        IdxFile(
+            "t10k-images-idx3-ubyte",
+            _TEST_IMAGES,
+            "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+        ),
+        IdxFile(
+            "t10k-labels-idx1-ubyte",
+            _TEST_LABELS,
+            "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
         ),
     ),
     information=Information(

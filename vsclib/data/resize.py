@@ -1,4 +1,6 @@
-"""MATLAB's ``imresize(image, [height width])`` with its default kernel, which drew the Smiley images."""
+"""MATLAB's ``imresize(image, [height width])`` with its default kernel, which drew the Smiley
+images.
+"""
 
 import numpy as np
 
@@ -10,9 +12,10 @@ def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
         y_o = \frac{\sum_i h(u_o - i)\,x_i}{\sum_i h(u_o - i)},\qquad
         u_o = \frac{o}{s} + \frac12\Bigl(1 - \frac1s\Bigr)
 
-    for the 1-based output pixel :math:`o` and the scale :math:`s` = output length / input length of one axis, with
-    Keys' cubic :math:`k` as the kernel, :math:`h(x) = k(x)` when growing and :math:`h(x) = s\,k(s x)` when shrinking.
-    Values may leave the input's range, as the cubic overshoots.
+    for the 1-based output pixel :math:`o` and the scale :math:`s` = output length / input length of
+    one axis, with Keys' cubic :math:`k` as the kernel, :math:`h(x) = k(x)` when growing and
+    :math:`h(x) = s\,k(s x)` when shrinking. Values may leave the input's range, as the cubic
+    overshoots.
 
     Args:
         image: shaped (H, W).
@@ -23,8 +26,8 @@ def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
         float64, shaped (height, width).
 
     Source:
-        Keys (1981), Eq. 15, a = -1/2; the scale, the kernel's widening and the mirrored border are MATLAB's. Pillow and
-        torch end the image at its border instead, which moves pixels.
+        Keys (1981), Eq. 15, a = -1/2; the scale, the kernel's widening and the mirrored border are
+        MATLAB's. Pillow and torch end the image at its border instead, which moves pixels.
     """
     rows = _weights(image.shape[0], height)  # (height, H)
     columns = _weights(image.shape[1], width)  # (width, W)
@@ -36,7 +39,9 @@ def _weights(length: int, new_length: int) -> np.ndarray:
     scale = new_length / length
     shrink = min(scale, 1.0)
     support = 4 / shrink
-    centre = np.arange(1, new_length + 1) / scale + 0.5 * (1 - 1 / scale)  # (new_length,), 1-based input coordinates
+    centre = np.arange(1, new_length + 1) / scale + 0.5 * (
+        1 - 1 / scale
+    )  # (new_length,), 1-based input coordinates
     first = np.floor(centre - support / 2).astype(int)
     taps = first[:, None] + np.arange(int(np.ceil(support)) + 2)  # (new_length, taps)
     kernel = _cubic(shrink * (centre[:, None] - taps))

@@ -1,8 +1,9 @@
 """Smiley: faces whose attributes come and go, drawn from 18 known factors.
 
-A face may wear a bowtie, a hat, eyes and a mouth; each is there or not, independently, and each has continuous
-factors of its own (where it sits, how large it is). A factor of an attribute that is not there leaves no trace, so
-the true code of an image is ``present * values``: exactly sparse, with everything known.
+A face may wear a bowtie, a hat, eyes and a mouth; each is there or not, independently, and each has
+continuous factors of its own (where it sits, how large it is). A factor of an attribute that is not
+there leaves no trace, so the true code of an image is ``present * values``: exactly sparse, with
+everything known.
 """
 
 from functools import lru_cache
@@ -25,7 +26,8 @@ FACTORS = (
 ATTRIBUTE_OF_FACTOR = np.repeat(np.arange(4), (4, 6, 3, 5))
 #: The 16 combinations of attributes; label = bowtie + 2 hat + 4 eyes + 8 mouth.
 CLASSES = tuple(
-    "+".join(attribute for bit, attribute in enumerate(ATTRIBUTES) if label >> bit & 1) or "none" for label in range(16)
+    "+".join(attribute for bit, attribute in enumerate(ATTRIBUTES) if label >> bit & 1) or "none"
+    for label in range(16)
 )
 SIZE = 32
 VALUE_SD = 0.5
@@ -72,13 +74,16 @@ def load(train: int = INFORMATION.train, test: int = INFORMATION.test, seed: int
         seed: of the draw; training images come from its first stream, test images from its second.
 
     Returns:
-        The data set. Its images are uint8 (N, 1, 32, 32), so that ``to_tensor`` gives exactly 0 and 1.
+        The data set. Its images are uint8 (N, 1, 32, 32), so that ``to_tensor`` gives exactly 0 and
+        1.
 
     Raises:
         ConfigurationError: a size is not positive.
     """
     train_stream, test_stream = np.random.default_rng(seed).spawn(2)
-    return assemble("smiley", _split(sample(train, train_stream)), _split(sample(test, test_stream)), CLASSES)
+    return assemble(
+        "smiley", _split(sample(train, train_stream)), _split(sample(test, test_stream)), CLASSES
+    )
 
 
 def sample(n: int, seed: int | np.random.Generator, presence: float = 0.5) -> Sample:
@@ -103,9 +108,13 @@ def sample(n: int, seed: int | np.random.Generator, presence: float = 0.5) -> Sa
         Tonolini et al. (UAI 2019), supplement E; the released set has presence 0.5.
     """
     if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
-        raise ConfigurationError(f"n = {n!r}, but a sample needs a whole number of images, at least 1")
+        raise ConfigurationError(
+            f"n = {n!r}, but a sample needs a whole number of images, at least 1"
+        )
     if not 0 <= presence <= 1:
-        raise ConfigurationError(f"presence = {presence!r}, but a probability lies in [0, 1]: the released set has 0.5")
+        raise ConfigurationError(
+            f"presence = {presence!r}, but a probability lies in [0, 1]: the released set has 0.5"
+        )
     generator = np.random.default_rng(seed)
     attributes = generator.random((n, 4)) < presence
     values = generator.normal(0.0, VALUE_SD, (n, 18))
@@ -118,17 +127,19 @@ def render(present: np.ndarray, values: np.ndarray) -> np.ndarray:
 
     Args:
         present: 0/1 or bool, shaped (N, 18); the factors of one attribute share one bit.
-        values: shaped (N, 18), within +-10 (the set itself stays within +-2.5). An attribute that a value makes
-            smaller than a pixel is not drawn; what leaves the canvas is cut off.
+        values: shaped (N, 18), within +-10 (the set itself stays within +-2.5). An attribute that a
+            value makes smaller than a pixel is not drawn; what leaves the canvas is cut off.
 
     Returns:
         uint8 in {0, 1}, shaped (N, 32, 32): row y downwards, column x to the right.
 
     Raises:
-        DataError: wrong shape, a bit other than 0 and 1, bits of one attribute that disagree, a value out of range.
+        DataError: wrong shape, a bit other than 0 and 1, bits of one attribute that disagree, a
+            value out of range.
 
     Source:
-        Tonolini et al. (UAI 2019), supplement E, and their generating script, which fixes what the text leaves open.
+        Tonolini et al. (UAI 2019), supplement E, and their generating script, which fixes what the
+        text leaves open.
     """
     present, values = np.asarray(present), np.asarray(values, dtype=np.float64)
     attributes = _check_factors(present, values)
@@ -141,7 +152,9 @@ def render(present: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 def _split(drawn: Sample) -> Split:
     labels = drawn.present[:, _FIRST_FACTOR] @ (1 << np.arange(4))  # (N,)
-    return Split(drawn.images[:, None] * np.uint8(255), labels.astype(np.int64), drawn.present * drawn.values)
+    return Split(
+        drawn.images[:, None] * np.uint8(255), labels.astype(np.int64), drawn.present * drawn.values
+    )
 
 
 def _check_factors(present: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -152,13 +165,19 @@ def _check_factors(present: np.ndarray, values: np.ndarray) -> np.ndarray:
             "one column per factor in the order of smiley.FACTORS"
         )
     if not np.isin(present, (0, 1)).all():
-        raise DataError("present holds something other than 0 and 1: pass presence bits, and values apart from them")
+        raise DataError(
+            "present holds something other than 0 and 1: pass presence bits, and values apart from them"
+        )
     if not (np.abs(values) <= VALUE_LIMIT).all():
         worst = values.flat[np.argmax(np.where(np.isnan(values), np.inf, np.abs(values)))]
-        raise DataError(f"values hold {worst:g}, but each lies within +-{VALUE_LIMIT:g}: the set is drawn with sd 0.5")
+        raise DataError(
+            f"values hold {worst:g}, but each lies within +-{VALUE_LIMIT:g}: the set is drawn with sd 0.5"
+        )
     attributes = present[:, _FIRST_FACTOR].astype(bool)  # (N, 4)
     if (attributes[:, ATTRIBUTE_OF_FACTOR] != present).any():
-        raise DataError("the bits of one attribute disagree: repeat its bit for each of its factors, as sample does")
+        raise DataError(
+            "the bits of one attribute disagree: repeat its bit for each of its factors, as sample does"
+        )
     return attributes
 
 
@@ -191,7 +210,9 @@ def _eyes(x: np.ndarray, y: np.ndarray, radius: np.ndarray) -> np.ndarray:
     return distance <= (2 + radius)[:, None, None]
 
 
-def _mouth(width: np.ndarray, height: np.ndarray, x: np.ndarray, y: np.ndarray, corners: np.ndarray) -> np.ndarray:
+def _mouth(
+    width: np.ndarray, height: np.ndarray, x: np.ndarray, y: np.ndarray, corners: np.ndarray
+) -> np.ndarray:
     x, y, half_width, half_height = 16 + 0.5 * x, 22 + 0.5 * y, (4 + width) / 2, (2 + height) / 2
     left, right = _round(x - half_width), _round(x + half_width)
     opening = _box(_round(y - half_height), _round(y + half_height), left, right)
@@ -201,12 +222,22 @@ def _mouth(width: np.ndarray, height: np.ndarray, x: np.ndarray, y: np.ndarray, 
 
 
 def _hat(
-    x: np.ndarray, y: np.ndarray, brim_width: np.ndarray, brim_height: np.ndarray, width: np.ndarray, height: np.ndarray
+    x: np.ndarray,
+    y: np.ndarray,
+    brim_width: np.ndarray,
+    brim_height: np.ndarray,
+    width: np.ndarray,
+    height: np.ndarray,
 ) -> np.ndarray:
     x, y, half_brim, half_top = 16.5 + x, 6 + y, (15 + 3 * brim_width) / 2, (10 + 2 * width) / 2
-    brim_top, brim_bottom = _round(y - (2 + 2 * brim_height) / 2), _round(y + (2 + 2 * brim_height) / 2)
+    brim_top, brim_bottom = (
+        _round(y - (2 + 2 * brim_height) / 2),
+        _round(y + (2 + 2 * brim_height) / 2),
+    )
     brim = _box(brim_top, brim_bottom, _round(x - half_brim), _round(x + half_brim))
-    top = _box(_round(brim_top - (2 + height)), brim_top, _round(x - half_top), _round(x + half_top))
+    top = _box(
+        _round(brim_top - (2 + height)), brim_top, _round(x - half_top), _round(x + half_top)
+    )
     return brim | top
 
 
@@ -238,7 +269,9 @@ def _bowtie(height: int, width: int) -> np.ndarray:
 
 
 def _box(top: np.ndarray, bottom: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Rows top..bottom and columns left..right, both ends included, empty when they are the wrong way round."""
+    """Rows top..bottom and columns left..right, both ends included, empty when they are the wrong
+    way round.
+    """
     rows = (_GRID >= top[:, None]) & (_GRID <= bottom[:, None])  # (B, 32)
     columns = (_GRID >= left[:, None]) & (_GRID <= right[:, None])  # (B, 32)
     return rows[:, :, None] & columns[:, None, :]

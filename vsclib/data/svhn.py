@@ -29,12 +29,12 @@ INFORMATION = Information(
 def load(root: str | Path | None = None) -> DataSet:
     """The cropped digits as published: 32x32 is their own size, nothing is cut or scaled.
 
-    The digit in the middle is the label; its neighbours in the house number are often in the picture, too. The
-    531,131 easier images of the part called *extra* stay out.
+    The digit in the middle is the label; its neighbours in the house number are often in the
+    picture, too. The 531,131 easier images of the part called *extra* stay out.
 
     Args:
-        root: folder that holds ``SVHN/train_32x32.mat`` and ``SVHN/test_32x32.mat``; when it is given, nothing else
-            is searched and nothing is downloaded.
+        root: folder that holds ``SVHN/train_32x32.mat`` and ``SVHN/test_32x32.mat``; when it is
+            given, nothing else is searched and nothing is downloaded.
 
     Returns:
         The data set; the files are verified by the MD5 that torchvision knows.

@@ -1,8 +1,10 @@
-"""UCI HAR: what a telephone at the belt measures while its owner walks, sits or lies, as images one pixel high.
+"""UCI HAR: what a telephone at the belt measures while its owner walks, sits or lies, as images one
+pixel high.
 
-Models of this library take images in [0, 1], stored as bytes. A vector of 561 features becomes an image of one row,
-(1, 1, 561); a window of nine signals becomes one of nine rows, (1, 9, 128). Both are brought to [0, 1] by a fixed
-range, the same for every window, and rounded to the 256 levels of a byte.
+Models of this library take images in [0, 1], stored as bytes. A vector of 561 features becomes an
+image of one row, (1, 1, 561); a window of nine signals becomes one of nine rows, (1, 9, 128). Both
+are brought to [0, 1] by a fixed range, the same for every window, and rounded to the 256 levels of
+a byte.
 """
 
 import hashlib
@@ -19,7 +21,9 @@ from vsclib.errors import DataError
 FOLDER = "uci_har"
 ARCHIVE = "UCI HAR Dataset"
 ACTIVITIES = ("walking", "walking upstairs", "walking downstairs", "sitting", "standing", "laying")
-CHANNELS = tuple(f"{signal}_{axis}" for signal in ("body_acc", "body_gyro", "total_acc") for axis in "xyz")
+CHANNELS = tuple(
+    f"{signal}_{axis}" for signal in ("body_acc", "body_gyro", "total_acc") for axis in "xyz"
+)
 WINDOWS = {"train": 7_352, "test": 2_947}
 #: Half the range of each signal: g, rad/s and g. The largest values are 1.36 g, 5.97 rad/s and 2.20 g.
 LIMITS = np.repeat((1.5, 6.0, 2.2), 3)
@@ -37,7 +41,8 @@ class Windows(NamedTuple):
     Attributes:
         name: what ``load`` is asked for.
         shape: of one window.
-        packed: name of a single file that may hold the whole set, and its arrays' names with ``{}`` for the half.
+        packed: name of a single file that may hold the whole set, and its arrays' names with ``{}``
+            for the half.
         information: for readers.
     """
 
@@ -53,16 +58,18 @@ def load(windows: Windows, root: str | Path | None = None) -> DataSet:
     .. math:: \text{feature: } \tfrac12 (f + 1), \qquad
         \text{signal: } \tfrac12 \left(\frac{s}{\ell} + 1\right), \quad \ell = 1.5\,g,\ 6\,\mathrm{rad/s},\ 2.2\,g
 
-    and then rounded to bytes: the features are published in [-1, 1], and :math:`\ell` is the ``LIMITS`` entry of body
-    acceleration, angular velocity and total acceleration, so that nothing is cut off. Rounding moves a feature by at
-    most 0.004, an acceleration by 0.006 g (body) or 0.009 g (total), an angular velocity by 0.024 rad/s. For the
-    features that is little: logistic regression tells the activities apart equally well before and after (96 %). In the
-    signals of somebody who sits, stands or lies it is as much as what is left of the movement.
+    and then rounded to bytes: the features are published in [-1, 1], and :math:`\ell` is the
+    ``LIMITS`` entry of body acceleration, angular velocity and total acceleration, so that nothing
+    is cut off. Rounding moves a feature by at most 0.004, an acceleration by 0.006 g (body) or
+    0.009 g (total), an angular velocity by 0.024 rad/s. For the features that is little: logistic
+    regression tells the activities apart equally well before and after (96 %). In the signals of
+    somebody who sits, stands or lies it is as much as what is left of the movement.
 
     Args:
         windows: ``FEATURES`` or ``SIGNALS``.
-        root: folder that holds ``uci_har``, and in it the archive's folder ``UCI HAR Dataset`` (or the set packed into
-            one file, ``uci_har_features.npz`` or ``uci_har_inertial.npz``); when it is given, nothing else is searched.
+        root: folder that holds ``uci_har``, and in it the archive's folder ``UCI HAR Dataset`` (or
+            the set packed into one file, ``uci_har_features.npz`` or ``uci_har_inertial.npz``);
+            when it is given, nothing else is searched.
 
     Returns:
         The data set; labels are positions in ``ACTIVITIES``.
@@ -72,18 +79,30 @@ def load(windows: Windows, root: str | Path | None = None) -> DataSet:
     """
     folder = folders.find(FOLDER, root)
     if folder is None:
-        raise DataError(f"no copy of {windows.name} under {folders.VARIABLE} or in {folders.cache_folder()}: {_REMEDY}")
+        raise DataError(
+            f"no copy of {windows.name} under {folders.VARIABLE} or in {folders.cache_folder()}: {_REMEDY}"
+        )
     packed = folder / windows.packed[0]
     read = _read_packed if packed.is_file() else _read_text
     raw = {part: read(windows, folder, part) for part in WINDOWS}
     source = packed if packed.is_file() else folder / ARCHIVE
-    found = hashlib.sha256(b"".join(activity.astype(np.uint8).tobytes() for _, activity in raw.values())).hexdigest()
+    found = hashlib.sha256(
+        b"".join(activity.astype(np.uint8).tobytes() for _, activity in raw.values())
+    ).hexdigest()
     if found != _LABELS_SHA256:
-        raise DataError(f"{source}: the activities have SHA-256 {found}, expected {_LABELS_SHA256}: {_REMEDY}")
-    train, test = (Split(to_images(values), activity.astype(np.int64) - 1, None) for values, activity in raw.values())
+        raise DataError(
+            f"{source}: the activities have SHA-256 {found}, expected {_LABELS_SHA256}: {_REMEDY}"
+        )
+    train, test = (
+        Split(to_images(values), activity.astype(np.int64) - 1, None)
+        for values, activity in raw.values()
+    )
     loaded = assemble(windows.name, train, test, ACTIVITIES)
-    # The packed signals are rounded to 1/4096 of their unit; a published value at the edge may round elsewhere.
-    if loaded.sha256 != windows.information.sha256 and (windows.shape == (561,) or packed.is_file()):
+    # The packed signals are rounded to 1/4096 of their unit; a published value at the edge may
+    # round elsewhere.
+    if loaded.sha256 != windows.information.sha256 and (
+        windows.shape == (561,) or packed.is_file()
+    ):
         raise DataError(
             f"{source} holds other values: checksum {loaded.sha256}, expected {windows.information.sha256}: {_REMEDY}"
         )
@@ -103,12 +122,16 @@ def to_images(values: np.ndarray) -> np.ndarray:
         DataError: another shape, or a value outside the range.
     """
     if values.ndim not in (2, 3) or values.shape[1:] not in ((561,), (9, 128)):
-        raise DataError(f"windows are shaped {values.shape}, expected (N, 561) features or (N, 9, 128) signals")
+        raise DataError(
+            f"windows are shaped {values.shape}, expected (N, 561) features or (N, 9, 128) signals"
+        )
     limits = np.ones(1) if values.ndim == 2 else LIMITS[:, None]
     scaled = values.astype(np.float64) / limits  # (N, 561) or (N, 9, 128), in [-1, 1]
     largest = np.abs(scaled).max()
     if not largest <= 1:
-        raise DataError(f"windows reach {largest:.3g} times their range, expected 1 at most: {_REMEDY}")
+        raise DataError(
+            f"windows reach {largest:.3g} times their range, expected 1 at most: {_REMEDY}"
+        )
     images = np.rint((scaled + 1) * 127.5).astype(np.uint8)
     return images[:, None, None] if values.ndim == 2 else images[:, None]
 
@@ -126,7 +149,9 @@ def from_images(images: np.ndarray) -> np.ndarray:
         DataError: another shape.
     """
     if images.ndim != 4 or images.shape[1:] not in ((1, 1, 561), (1, 9, 128)):
-        raise DataError(f"images are shaped {images.shape}, expected (N, 1, 1, 561) or (N, 1, 9, 128)")
+        raise DataError(
+            f"images are shaped {images.shape}, expected (N, 1, 1, 561) or (N, 1, 9, 128)"
+        )
     scaled = 2 * images[:, 0].astype(np.float64) - 1
     return scaled[:, 0] if images.shape[2] == 1 else scaled * LIMITS[:, None]
 
@@ -137,7 +162,9 @@ def _read_packed(windows: Windows, folder: Path, part: str) -> tuple[np.ndarray,
         with np.load(folder / file) as arrays:
             return arrays[values.format(part)], arrays[activities.format(part)]
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-        raise DataError(f"{folder / file} cannot be read ({str(error).splitlines()[0]}): {_REMEDY}") from None
+        raise DataError(
+            f"{folder / file} cannot be read ({str(error).splitlines()[0]}): {_REMEDY}"
+        ) from None
 
 
 def _read_text(windows: Windows, folder: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
@@ -147,7 +174,9 @@ def _read_text(windows: Windows, folder: Path, part: str) -> tuple[np.ndarray, n
         # By way of float32, so that a copy packed as float32 gives the same bytes.
         return _table(here / f"X_{part}.txt", (WINDOWS[part], 561)).astype(np.float32), activities
     files = [here / "Inertial Signals" / f"{channel}_{part}.txt" for channel in CHANNELS]
-    signals = np.stack([_table(file, (WINDOWS[part], 128)) for file in files], axis=1)  # (N, 9, 128)
+    signals = np.stack(
+        [_table(file, (WINDOWS[part], 128)) for file in files], axis=1
+    )  # (N, 9, 128)
     return np.rint(signals.astype(np.float32) * 4096) / 4096, activities
 
 
@@ -157,7 +186,9 @@ def _table(path: Path, shape: tuple[int, int]) -> np.ndarray:
     try:
         table = np.loadtxt(path, ndmin=2)
     except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read ({str(error).splitlines()[0]}): {_REMEDY}") from None
+        raise DataError(
+            f"{path} cannot be read ({str(error).splitlines()[0]}): {_REMEDY}"
+        ) from None
     if table.shape != shape:
         raise DataError(
             f"{path} holds {table.shape[0]} x {table.shape[1]} numbers, expected {shape[0]} x {shape[1]}: {_REMEDY}"

@@ -34,7 +34,9 @@ _OTHERS = [{"color": INK, "linestyle": style} for style in ("-", "--", ":", "-."
 
 
 @styled
-def history(history: History, terms: Sequence[str] | None = None, alt: str | None = None) -> Picture:
+def history(
+    history: History, terms: Sequence[str] | None = None, alt: str | None = None
+) -> Picture:
     """The terms of the loss while a model trains.
 
     Args:
@@ -43,7 +45,8 @@ def history(history: History, terms: Sequence[str] | None = None, alt: str | Non
         alt: description; None takes a plain one.
 
     Returns:
-        The picture, 7 in wide: the total and the reconstruction on the left, what is added to it (KL, sparsity) on the
+        The picture, 7 in wide: the total and the reconstruction on the left, what is added to it
+            (KL, sparsity) on the
         right on its own scale. Steps are on a logarithmic scale: most happens in the first tenth.
 
     Raises:
@@ -58,13 +61,20 @@ def history(history: History, terms: Sequence[str] | None = None, alt: str | Non
         )
     last = ", ".join(f"{name.replace('_', ' ')} {history.terms[name][-1]:.1f}" for name in names)
     picture = blank(
-        alt or f"Terms of the loss over {history.steps[-1]} steps; at the end {last} nats per image.", *FULL
+        alt
+        or f"Terms of the loss over {history.steps[-1]} steps; at the end {last} nats per image.",
+        *FULL,
     )
     large = [name for name in names if name in ("total", "reconstruction")]
     groups = [group for group in (large, [name for name in names if name not in large]) if group]
     for axis, group in zip(picture.subplots(1, len(groups), squeeze=False)[0], groups, strict=True):
         for index, name in enumerate(sorted(group, key=lambda name: name != "total")):
-            axis.plot(history.steps, history.terms[name], label=name.replace("_", " "), **_line(name, index))
+            axis.plot(
+                history.steps,
+                history.terms[name],
+                label=name.replace("_", " "),
+                **_line(name, index),
+            )
         axis.set_xscale("log")
         axis.set(xlabel="step", ylabel="nats per image")
         axis.margins(x=0.01)
@@ -85,9 +95,10 @@ def density(
 
     Args:
         z: where the functions are known, (M,).
-        curves: by name, (M,) each. A name that begins with prior, posterior, slab, spike, score or gradient takes the
-            colour of that thing, as in ``"prior, alpha = 0.1"``.
-        spikes: by name, point masses at zero: arrows whose height is the mass, on an axis of their own from 0 to 1.
+        curves: by name, (M,) each. A name that begins with prior, posterior, slab, spike, score or
+            gradient takes the colour of that thing, as in ``"prior, alpha = 0.1"``.
+        spikes: by name, point masses at zero: arrows whose height is the mass, on an axis of their
+            own from 0 to 1.
         xlabel: name and unit of the horizontal axis.
         ylabel: name and unit of the vertical axis.
         alt: description; None takes a plain one.
@@ -101,9 +112,13 @@ def density(
     z = np.asarray(z, dtype=float)
     for name, curve in curves.items():
         if np.shape(curve) != z.shape:
-            raise DataError(f"curve {name!r} is shaped {np.shape(curve)}, z {z.shape}: both must be the same (M,)")
+            raise DataError(
+                f"curve {name!r} is shaped {np.shape(curve)}, z {z.shape}: both must be the same (M,)"
+            )
     names = [*curves, *(spikes or {})]
-    picture = blank(alt or f"{'; '.join(names)}: over {xlabel} from {z.min():g} to {z.max():g}.", *FULL)
+    picture = blank(
+        alt or f"{'; '.join(names)}: over {xlabel} from {z.min():g} to {z.max():g}.", *FULL
+    )
     axis = picture.subplots()
     handles = [
         axis.plot(z, np.asarray(curve), label=name, **_line(name, index))[0]
@@ -127,7 +142,9 @@ def _point_masses(axis: Axes, spikes: Mapping[str, float], index: int) -> list[L
     for offset, (name, mass) in enumerate(spikes.items()):
         line = _line(name, index + offset) | {"linestyle": "-"}
         (stem,) = masses.plot([0, 0], [0, mass], label=name, solid_capstyle="butt", **line)
-        masses.plot([0], [mass], "^", color=stem.get_color(), markeredgecolor=INK, markeredgewidth=0.5)
+        masses.plot(
+            [0], [mass], "^", color=stem.get_color(), markeredgecolor=INK, markeredgewidth=0.5
+        )
         handles.append(stem)
     return handles
 
@@ -148,8 +165,8 @@ def compare(
         alt: description; None takes a plain one.
 
     Returns:
-        The picture, 7 in wide: a filled dot is our mean, its line runs from our lowest to our highest seed; a hollow one is
-        the paper's.
+        The picture, 7 in wide: a filled dot is our mean, its line runs from our lowest to our
+        highest seed; a hollow one is the paper's.
 
     Raises:
         DataError: there are no rows, or a row has no number at all.
@@ -181,7 +198,12 @@ def compare(
         Line2D([], [], marker="o", color=SLAB, markersize=6, linewidth=2.5),
         Line2D([], [], marker="o", markersize=7, markerfacecolor="none", markeredgecolor=INK, lw=0),
     ]
-    picture.legend(marks, ["ours, lowest to highest seed", "printed in the paper"], loc="outside lower center", ncols=2)
+    picture.legend(
+        marks,
+        ["ours, lowest to highest seed", "printed in the paper"],
+        loc="outside lower center",
+        ncols=2,
+    )
     return picture
 
 
@@ -190,5 +212,9 @@ def _printed(value: float | None) -> list[str]:
 
 
 def _line(name: str, index: int) -> dict[str, Any]:
-    known = [role for role in _LINES if name == role or name.startswith((f"{role} ", f"{role},", f"{role}_"))]
+    known = [
+        role
+        for role in _LINES
+        if name == role or name.startswith((f"{role} ", f"{role},", f"{role}_"))
+    ]
     return dict(_LINES[max(known, key=len)]) if known else dict(_OTHERS[index % len(_OTHERS)])

@@ -35,8 +35,8 @@ def reconstructions(
 
     Args:
         images: (N, C, H, W), uint8 array or float tensor in [0, 1].
-        reconstructed: the same shape; or several of them by the name of their model, in the order AE, VAE, beta-VAE, VSC,
-            generators.
+        reconstructed: the same shape; or several of them by the name of their model, in the order
+            AE, VAE, beta-VAE, VSC, generators.
         n: how many images to show, the first ones; None fills the width.
         alt: description; None takes a plain one.
 
@@ -50,7 +50,9 @@ def reconstructions(
     groups = [pixels(images), *(pixels(other) for other in named.values())]
     if len({group.shape for group in groups}) != 1:
         shapes = ", ".join(str(group.shape) for group in groups)
-        raise DataError(f"images and reconstructions are shaped {shapes}: all must be the same (N, C, H, W)")
+        raise DataError(
+            f"images and reconstructions are shaped {shapes}: all must be the same (N, C, H, W)"
+        )
     members = len(groups)
     across = max(1, 10 // members)
     n = min(len(groups[0]), n or 2 * across)
@@ -63,7 +65,9 @@ def reconstructions(
     ]
     frames = [DATA, *[RECONSTRUCTION] * (members - 1)] * n
     names = "" if list(named) == [""] else f" by {', '.join(named)}"
-    picture = blank(alt or f"{n} images, each beside its reconstruction{names}.", *_size(tiles, places, LINE))
+    picture = blank(
+        alt or f"{n} images, each beside its reconstruction{names}.", *_size(tiles, places, LINE)
+    )
     axis = picture.subplots()
     step = _lay(axis, tiles.reshape(-1, *tiles.shape[2:]), places, frames)
     if names:
@@ -106,7 +110,8 @@ def samples(images: Images, columns: int = 10, alt: str | None = None) -> Pictur
 def latent_grid(
     model: Model, limits: tuple[float, float] = (-3.0, 3.0), n: int = 15, alt: str | None = None
 ) -> Picture:
-    """What a decoder makes of a grid of codes with two latents: the first to the right, the second upwards.
+    """What a decoder makes of a grid of codes with two latents: the first to the right, the second
+    upwards.
 
     Args:
         model: a model with two latents.
@@ -118,7 +123,8 @@ def latent_grid(
         The picture, 5 in wide. Images stand upright, and values grow to the right and upwards.
 
     Raises:
-        ConfigurationError: the model has not two latents, n is below 2, or the limits are in the wrong order.
+        ConfigurationError: the model has not two latents, n is below 2, or the limits are in the
+            wrong order.
     """
     if model.latents != 2:
         raise ConfigurationError(
@@ -126,14 +132,20 @@ def latent_grid(
         )
     low, high = limits
     if n < 2 or not low < high:
-        raise ConfigurationError(f"n = {n!r} and limits = {limits!r} make no grid: choose n >= 2 and low < high")
+        raise ConfigurationError(
+            f"n = {n!r} and limits = {limits!r} make no grid: choose n >= 2 and low < high"
+        )
     values = torch.linspace(low, high, n)
-    second, first = torch.meshgrid(values.flip(0), values, indexing="ij")  # row 0 is the top: largest latent 2
+    second, first = torch.meshgrid(
+        values.flip(0), values, indexing="ij"
+    )  # row 0 is the top: largest latent 2
     codes = torch.stack([first.flatten(), second.flatten()], dim=1)  # (n * n, 2)
     tiles = pixels(model.decode(codes.to(device_of(model))).mean)
     text = f"A {n} by {n} grid of decoded images; the first latent grows from {low:g} on the left to {high:g} on the "
     picture = blank(
-        alt or text + "right, the second from the bottom to the top.", 5.0, 5.0 * tiles.shape[-2] / tiles.shape[-1]
+        alt or text + "right, the second from the bottom to the top.",
+        5.0,
+        5.0 * tiles.shape[-2] / tiles.shape[-1],
     )
     axis = picture.subplots()
     height, width = tiles.shape[-2:]
@@ -162,13 +174,14 @@ def traversal_strip(
     Args:
         model: any model.
         image: (C, H, W) or (1, C, H, W), uint8 array or float tensor in [0, 1].
-        latents: which latents to move, one a row; None takes those that are on and largest, five at most.
+        latents: which latents to move, one a row; None takes those that are on and largest, five at
+            most.
         values: what the latent is set to, one a column; None takes nine values from -3 to 3.
         alt: description; None takes a plain one.
 
     Returns:
-        The picture, 7 in wide: the image and its reconstruction on the left, then a row for each latent, with the latent's
-        own value beside its number.
+        The picture, 7 in wide: the image and its reconstruction on the left, then a row for each
+        latent, with the latent's own value beside its number.
 
     Raises:
         ConfigurationError: a latent that the model does not have, or nothing to move.
@@ -190,12 +203,17 @@ def traversal_strip(
     decoded = pixels(model.decode(z.flatten(0, 1)).mean)
     pair = np.concatenate([pixels(x), pixels(model.decode(code.z).mean)])
     # The pair stands left of the first row, one empty column between it and the strip.
-    places = [(0, 0), (0, 1), *((row, 3 + column) for row in range(len(moved)) for column in range(len(steps)))]
+    places = [
+        (0, 0),
+        (0, 1),
+        *((row, 3 + column) for row in range(len(moved)) for column in range(len(steps))),
+    ]
     tiles = np.concatenate([pair, decoded])
     frames = [DATA, RECONSTRUCTION, *[None] * len(decoded)]
     text = f"An image, its reconstruction, and its code decoded while each of {len(moved)} latents takes the values "
     picture = blank(
-        alt or text + ", ".join(f"{value:g}" for value in steps) + ".", *_size(tiles, places, 2 * LINE, squeeze=0.86)
+        alt or text + ", ".join(f"{value:g}" for value in steps) + ".",
+        *_size(tiles, places, 2 * LINE, squeeze=0.86),
     )
     axis = picture.subplots()
     step = _lay(axis, tiles, places, frames)
@@ -208,7 +226,10 @@ def traversal_strip(
     middle = (height - 1) / 2
     labels = [f"{latent} (here {_number(code.z[0, latent].item(), digits=2)})" for latent in moved]
     axis.set_yticks([row * step[0] + middle for row in range(len(moved))], labels)
-    axis.set_xticks([(3 + c) * step[1] + (width - 1) / 2 for c in range(len(steps))], [_number(v) for v in steps])
+    axis.set_xticks(
+        [(3 + c) * step[1] + (width - 1) / 2 for c in range(len(steps))],
+        [_number(v) for v in steps],
+    )
     centre = (3 + len(steps) / 2) / (3 + len(steps))
     axis.set_xlabel("value that the latent takes", x=centre)
     axis.set_ylabel("latent")
@@ -220,7 +241,9 @@ def pixels(images: Images | Tensor) -> np.ndarray:
     """Images as float64 (N, C, H, W) in [0, 1]; one or three channels."""
     tensor = to_tensor(images) if isinstance(images, np.ndarray) else images.detach().cpu()
     if tensor.ndim != 4 or tensor.shape[1] not in (1, 3) or len(tensor) == 0:
-        raise DataError(f"images shaped {tuple(tensor.shape)} cannot be shown: pass (N, 1, H, W) or (N, 3, H, W)")
+        raise DataError(
+            f"images shaped {tuple(tensor.shape)} cannot be shown: pass (N, 1, H, W) or (N, 3, H, W)"
+        )
     return tensor.double().numpy().clip(0.0, 1.0)
 
 
@@ -244,8 +267,12 @@ def _gap(tiles: np.ndarray) -> int:
     return max(1, round(tiles.shape[-1] / 7))
 
 
-def _size(tiles: np.ndarray, places: Places, text: float = 0.0, squeeze: float = 1.0) -> tuple[float, float]:
-    """Width and height in inches of tiles over ``squeeze`` of the full width, with ``text`` inches for lettering."""
+def _size(
+    tiles: np.ndarray, places: Places, text: float = 0.0, squeeze: float = 1.0
+) -> tuple[float, float]:
+    """Width and height in inches of tiles over ``squeeze`` of the full width, with ``text`` inches
+    for lettering.
+    """
     gap = _gap(tiles)
     rows, columns = (1 + max(place[side] for place in places) for side in (0, 1))
     tile = min(LARGEST, FULL[0] * squeeze / columns)
@@ -279,14 +306,34 @@ def _lay(
     for (top, left), frame in zip(corners, frames or [], strict=False):
         if frame:
             corner = (left - 0.5, top - 0.5)
-            axis.add_patch(Rectangle(corner, width, height, fill=False, edgecolor=frame, linewidth=1.6, clip_on=False))
+            axis.add_patch(
+                Rectangle(
+                    corner, width, height, fill=False, edgecolor=frame, linewidth=1.6, clip_on=False
+                )
+            )
     axis.set_axis_off()
     return down, right, gap
 
 
 def _frame_legend(picture: Picture, frames: Mapping[str, str]) -> None:
     marks = [
-        Line2D([], [], marker="s", markersize=7, markerfacecolor="none", markeredgecolor=c, markeredgewidth=1.6, lw=0)
+        Line2D(
+            [],
+            [],
+            marker="s",
+            markersize=7,
+            markerfacecolor="none",
+            markeredgecolor=c,
+            markeredgewidth=1.6,
+            lw=0,
+        )
         for c in frames.values()
     ]
-    picture.legend(marks, list(frames), loc="outside lower left", ncols=len(frames), labelcolor=INK, handletextpad=0.3)
+    picture.legend(
+        marks,
+        list(frames),
+        loc="outside lower left",
+        ncols=len(frames),
+        labelcolor=INK,
+        handletextpad=0.3,
+    )

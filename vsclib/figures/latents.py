@@ -37,10 +37,11 @@ def codes(
 ) -> Picture:
     """The first codes as bars, a row for each image.
 
-    A blue bar is the slab's mean mu, pale where the latent is off; the black bar inside it is the code z after the gate.
-    Where z is exactly zero a thin tick stands on the axis. The orange dot sits on the blue bar at the share gamma of its
-    length: at the tip when the latent is surely on, at the foot when it is surely off; among more than 60 latents those
-    below a tenth have none. Codes without mu or gamma leave these out.
+    A blue bar is the slab's mean mu, pale where the latent is off; the black bar inside it is the
+    code z after the gate. Where z is exactly zero a thin tick stands on the axis. The orange dot
+    sits on the blue bar at the share gamma of its length: at the tip when the latent is surely on,
+    at the foot when it is surely off; among more than 60 latents those below a tenth have none.
+    Codes without mu or gamma leave these out.
 
     Args:
         code: codes (N, J).
@@ -62,7 +63,11 @@ def codes(
     text = f"Codes of {n} images as bars over {code.z.shape[1]} latents; "
     picture = blank(alt or text + f"{_listing(shown)} of them are on.", FULL[0], 0.85 * n + 0.65)
     sides = [images is not None, True, reconstructed is not None]
-    widths = [width for width, wanted in zip([1, 8 - sides[0] - sides[2], 1], sides, strict=True) if wanted]
+    widths = [
+        width
+        for width, wanted in zip([1, 8 - sides[0] - sides[2], 1], sides, strict=True)
+        if wanted
+    ]
     axes = picture.subplots(n, len(widths), squeeze=False, gridspec_kw={"width_ratios": widths})
     bars = axes[:, int(sides[0])]
     for row, axis in enumerate(bars):
@@ -85,16 +90,28 @@ def _bars(axis: Axes, code: Code, row: int) -> None:
     height = z if code.mu is None else code.mu[row].cpu().double().numpy()
     if code.mu is not None:
         off = ~code.active[row].cpu().numpy()
-        axis.add_patch(_bars_in_one(latents[off], height[off], 0.9, color=SLAB, alpha=PALE, linewidth=0))
+        axis.add_patch(
+            _bars_in_one(latents[off], height[off], 0.9, color=SLAB, alpha=PALE, linewidth=0)
+        )
         axis.add_patch(_bars_in_one(latents[~off], height[~off], 0.9, color=SLAB, linewidth=0))
-    axis.add_patch(_bars_in_one(latents[z != 0], z[z != 0], 0.9 if code.mu is None else 0.4, color=INK, linewidth=0))
+    axis.add_patch(
+        _bars_in_one(
+            latents[z != 0], z[z != 0], 0.9 if code.mu is None else 0.4, color=INK, linewidth=0
+        )
+    )
     if code.gamma is not None:
         gamma = code.gamma[row].cpu().double().numpy()
         seen = gamma >= (0.1 if len(z) > MANY else 0.0)
-        dot: Any = {"markersize": 3.0 if len(z) > MANY else 5.0, "markeredgecolor": INK, "markeredgewidth": 0.4}
+        dot: Any = {
+            "markersize": 3.0 if len(z) > MANY else 5.0,
+            "markeredgecolor": INK,
+            "markeredgewidth": 0.4,
+        }
         axis.plot(latents[seen], (gamma * height)[seen], "o", color=SPIKE, **dot)
     zeros = latents[z == 0]
-    axis.add_patch(_ticks_in_one(zeros, 0.04 * np.ptp(axis.get_ylim()), color=INK, linewidth=THIN / 2))
+    axis.add_patch(
+        _ticks_in_one(zeros, 0.04 * np.ptp(axis.get_ylim()), color=INK, linewidth=THIN / 2)
+    )
     axis.axhline(0.0, color=INK, linewidth=THIN / 2)
     axis.spines["bottom"].set_visible(False)
     axis.set_xlim(-0.9, len(z) - 0.1)
@@ -113,9 +130,14 @@ def _bars_in_one(places: np.ndarray, heights: np.ndarray, width: float, **look: 
     """All bars as one path: hundreds of patches would make the drawing large and slow."""
     left, right, zero = places - width / 2, places + width / 2, np.zeros(len(places))
     corners = [(left, zero), (left, heights), (right, heights), (right, zero), (left, zero)]
-    vertices = np.stack([np.stack(corner, axis=1) for corner in corners], axis=1).reshape(-1, 2)  # (5 * bars, 2)
-    moves = np.tile([Path.MOVETO, Path.LINETO, Path.LINETO, Path.LINETO, Path.CLOSEPOLY], len(places))
-    # Nothing to clip: the limits hold all bars. A clip path would take an id that differs from run to run.
+    vertices = np.stack([np.stack(corner, axis=1) for corner in corners], axis=1).reshape(
+        -1, 2
+    )  # (5 * bars, 2)
+    moves = np.tile(
+        [Path.MOVETO, Path.LINETO, Path.LINETO, Path.LINETO, Path.CLOSEPOLY], len(places)
+    )
+    # Nothing to clip: the limits hold all bars. A clip path would take an id that differs from run
+    # to run.
     return PathPatch(Path(vertices, moves.astype(Path.code_type)), clip_on=False, **look)
 
 
@@ -130,7 +152,10 @@ def _bar_legend(picture: Picture, code: Code) -> None:
     marks: list = [Patch(color=INK), Line2D([], [], marker="|", color=INK, lw=0)]
     names = ["code z", "exactly zero"]
     if code.gamma is not None:
-        marks.insert(0, Line2D([], [], marker="o", color=SPIKE, lw=0, markeredgecolor=INK, markeredgewidth=0.3))
+        marks.insert(
+            0,
+            Line2D([], [], marker="o", color=SPIKE, lw=0, markeredgecolor=INK, markeredgewidth=0.3),
+        )
         names.insert(0, "gamma, as a share of the bar")
     if code.mu is not None:
         marks.insert(0, Patch(color=SLAB))
@@ -158,8 +183,8 @@ def activation_by_class(
         labels: (N,), positions in ``classes``.
         classes: name of each label.
         threshold: t; codes without gamma go by ``active``.
-        most: how many latents to show at most. Shown are those on for more than 0.1 % of the images, the most used
-            first.
+        most: how many latents to show at most. Shown are those on for more than 0.1 % of the
+            images, the most used first.
         alt: description; None takes a plain one.
 
     Returns:
@@ -181,9 +206,13 @@ def activation_by_class(
     # A picture of nothing still has a column.
     share = share if len(used) else np.zeros((len(present), 1))
     text = f"Share of each class's images for which a latent is on, for {len(used)} of {len(rates)} latents, "
-    picture = blank(alt or text + "the most used first.", FULL[0], 0.17 * max(len(present), ROWS) + 1.1)
+    picture = blank(
+        alt or text + "the most used first.", FULL[0], 0.17 * max(len(present), ROWS) + 1.1
+    )
     axis = picture.subplots()
-    image = axis.imshow(100 * share, cmap=fading(SPIKE), vmin=0, vmax=100, aspect="auto", interpolation="none")
+    image = axis.imshow(
+        100 * share, cmap=fading(SPIKE), vmin=0, vmax=100, aspect="auto", interpolation="none"
+    )
     axis.set_yticks(range(len(present)), [classes[k] for k in present])
     step = max(1, round(len(used) / 30))
     labels = [str(latent) for latent in used[::step]]
@@ -206,8 +235,8 @@ def code_statistics(code: Code, threshold: float = 0.5, alt: str | None = None) 
         alt: description; None takes a plain one.
 
     Returns:
-        The picture, 7 in wide: on the left the latents sorted by use, with the lines above which one counts as ever and as
-        always on; on the right the images counted by their latents.
+        The picture, 7 in wide: on the left the latents sorted by use, with the lines above which
+        one counts as ever and as always on; on the right the images counted by their latents.
 
     Raises:
         ConfigurationError: the threshold lies outside [0, 1).
@@ -227,11 +256,25 @@ def code_statistics(code: Code, threshold: float = 0.5, alt: str | None = None) 
     left.set_yticks([0, 0.1, 1, 10, 100], ["0", "0.1", "1", "10", "100"])
     left.set_ylim(0, 130)
     left.set_xlim(0.5, max(5, min(len(rates), 1.2 * (rates > 0).sum())) + 0.5)
-    left.set(xlabel=f"latent, most used first ({len(rates)} in all)", ylabel="images with it on (%)")
+    left.set(
+        xlabel=f"latent, most used first ({len(rates)} in all)", ylabel="images with it on (%)"
+    )
     edges = np.arange(counts.min(), counts.max() + 2) - 0.5
-    right.hist(counts, bins=edges, weights=np.full(len(counts), 100 / len(counts)), color=SPIKE, ec=INK, lw=THIN)
+    right.hist(
+        counts,
+        bins=edges,
+        weights=np.full(len(counts), 100 / len(counts)),
+        color=SPIKE,
+        ec=INK,
+        lw=THIN,
+    )
     right.axvline(counts.mean(), color=INK, linewidth=THIN, linestyle="--")
-    right.annotate(f" mean {counts.mean():.1f}", (counts.mean(), 1), xycoords=("data", "axes fraction"), va="top")
+    right.annotate(
+        f" mean {counts.mean():.1f}",
+        (counts.mean(), 1),
+        xycoords=("data", "axes fraction"),
+        va="top",
+    )
     right.xaxis.set_major_locator(MaxNLocator(integer=True))
     right.set_ylim(top=1.15 * right.get_ylim()[1])
     right.set(xlabel="latents on for an image", ylabel="images (%)")

@@ -22,7 +22,9 @@ PRIOR = "#CC79A7"
 SCORE = "#D55E00"
 """Gradient, score: arrow, solid line."""
 INK = "#222832"
-"""Text, axes and the code after its gate. A page redraws this one in its own text colour, see ``picture``."""
+"""Text, axes and the code after its gate. A page redraws this one in its own text colour, see
+``picture``.
+"""
 
 FULL, HALF = (7.0, 2.8), (3.4, 2.6)
 """Width and height in inches of a figure over the full text, and over half of it."""
@@ -67,7 +69,8 @@ def style() -> Iterator[None]:
 
 
 def casing(width: float = 1.2) -> list[patheffects.AbstractPathEffect]:
-    """Thin edges of ink along a line: orange alone has a contrast of 2.2 on white, and lines need 3.
+    """Thin edges of ink along a line: orange alone has a contrast of 2.2 on white, and lines need
+    3.
 
     Args:
         width: the line's own width, in points.

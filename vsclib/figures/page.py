@@ -1,6 +1,8 @@
-"""How the book's pages show a :class:`~vsclib.figures.Picture`: as a drawing in the page, with its description.
+"""How the book's pages show a :class:`~vsclib.figures.Picture`: as a drawing in the page, with its
+description.
 
-MyST-NB finds :class:`PictureOnPage` through the entry point ``myst_nb.mime_renderers`` of this package.
+MyST-NB finds :class:`PictureOnPage` through the entry point ``myst_nb.mime_renderers`` of this
+package.
 """
 
 from typing import Any, ClassVar
@@ -11,7 +13,9 @@ HTML_BUILDERS = ("html", "dirhtml", "singlehtml")
 
 
 class PictureOnPage:
-    """Renderer for MyST-NB: the drawing on HTML pages, the PNG with its description everywhere else."""
+    """Renderer for MyST-NB: the drawing on HTML pages, the PNG with its description everywhere
+    else.
+    """
 
     # Ahead of the PNG that the same output holds (50).
     mime_priority_overrides: ClassVar = [(builder, DRAWING, 35) for builder in HTML_BUILDERS]
@@ -23,7 +27,11 @@ class PictureOnPage:
             from docutils import nodes
 
             return [nodes.raw(text=data.content, format="html")]
-        alt = data.output_metadata.get(data.mime_type, {}).get("alt") if data.mime_type == "image/png" else None
+        alt = (
+            data.output_metadata.get(data.mime_type, {}).get("alt")
+            if data.mime_type == "image/png"
+            else None
+        )
         if alt is None:
             return None
         images = renderer.render_image(data)

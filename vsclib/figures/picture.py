@@ -1,8 +1,9 @@
 """A figure that knows what it shows: it carries its own description and follows the page's colours.
 
-A page may be light or dark, and an image file cannot know which: no grey has a contrast of 4.5 on both. So a ``Picture``
-stores two forms of itself in a notebook. Jupyter shows the PNG (on a light ground, which it is told to provide). The book's
-pages show a drawing inside the page, whose text, axes and codes take the page's own text colour (``vsclib.figures.page``).
+A page may be light or dark, and an image file cannot know which: no grey has a contrast of 4.5 on
+both. So a ``Picture`` stores two forms of itself in a notebook. Jupyter shows the PNG (on a light
+ground, which it is told to provide). The book's pages show a drawing inside the page, whose text,
+axes and codes take the page's own text colour (``vsclib.figures.page``).
 """
 
 import base64
@@ -31,7 +32,8 @@ R = TypeVar("R")
 
 
 class Picture(Figure):
-    """A matplotlib figure, outside of pyplot's lists, with a description for readers who cannot see it.
+    """A matplotlib figure, outside of pyplot's lists, with a description for readers who cannot see
+    it.
 
     A notebook shows it when it is the last line of a cell, and :func:`show` does so anywhere else.
 
@@ -80,7 +82,8 @@ class Picture(Figure):
         return data, {"image/png": {"width": width, "alt": self.alt}, "needs_background": "light"}
 
     def _ipython_display_(self) -> None:
-        # Not _repr_mimebundle_: matplotlib's own formatter, once pyplot is imported, would put its PNG in place of ours.
+        # Not _repr_mimebundle_: matplotlib's own formatter, once pyplot is imported, would put its
+        # PNG in place of ours.
         from IPython.display import publish_display_data
 
         publish_display_data(*self.bundle())
@@ -123,8 +126,8 @@ def canvas(
         **options: handed to ``matplotlib.figure.Figure.subplots``.
 
     Returns:
-        The picture, and its axes as ``subplots`` gives them. Draw inside ``with figures.style():`` so that text added
-        later has the book's size and colour, too.
+        The picture, and its axes as ``subplots`` gives them. Draw inside ``with figures.style():``
+        so that text added later has the book's size and colour, too.
 
     Raises:
         ConfigurationError: the description is empty, or the width is neither of the two.
@@ -156,19 +159,25 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
 
 def _description(alt: str) -> str:
     if not alt or not alt.strip():
-        raise ConfigurationError("alt = '' is not allowed: say in a sentence what the picture shows")
+        raise ConfigurationError(
+            "alt = '' is not allowed: say in a sentence what the picture shows"
+        )
     return " ".join(alt.split())
 
 
 def _for_page(svg: str, alt: str, width: int, height: int) -> str:
-    """An SVG file as an element: ids of its own, a name, the page's colour for ink, no wider than the text."""
+    """An SVG file as an element: ids of its own, a name, the page's colour for ink, no wider than
+    the text.
+    """
     body = svg[svg.index("<svg") :]
     body = re.sub(r"<metadata>.*?</metadata>\s*", "", body, flags=re.DOTALL)
     body = re.sub(rf"{INK}|#000000", "currentColor", body, flags=re.IGNORECASE)
     inside, view = body[body.index(">") + 1 :], re.search(r'viewBox="([^"]+)"', body)
     assert view is not None
     # Matplotlib's ids hash floats of the layout, whose last digit varies; ours count.
-    numbers = {name: str(number) for number, name in enumerate(re.findall(r'\bid="([^"]+)"', inside))}
+    numbers = {
+        name: str(number) for number, name in enumerate(re.findall(r'\bid="([^"]+)"', inside))
+    }
     inside = _ID.sub(lambda match: match[1] + numbers.get(match[2], match[2]) + match[3], inside)
     # Several drawings stand on one page: their ids must not meet.
     prefix = "v" + hashlib.sha256((alt + inside).encode()).hexdigest()[:8]

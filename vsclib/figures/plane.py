@@ -28,8 +28,9 @@ def embedding(
 ) -> Picture:
     """Positions in the plane, such as those of ``metrics.tsne``, a panel for each set.
 
-    Classes whose names are single characters are written, so that no colour has to be told from another; others are drawn as
-    shapes, with a legend. There are no ticks: the positions have no unit.
+    Classes whose names are single characters are written, so that no colour has to be told from
+    another; others are drawn as shapes, with a legend. There are no ticks: the positions have no
+    unit.
 
     Args:
         positions: (N, 2) each, by the name that stands below the panel.
@@ -41,15 +42,22 @@ def embedding(
         The picture, 7 in wide, up to four panels in a row.
 
     Raises:
-        DataError: no panels, positions that are not (N, 2), too many classes for the shapes, or labels that do not fit.
+        DataError: no panels, positions that are not (N, 2), too many classes for the shapes, or
+            labels that do not fit.
     """
     sets = {name: np.asarray(each, dtype=float) for name, each in positions.items()}
     y = np.asarray(labels)
     for name, each in sets.items():
         if each.shape != (len(y), 2):
-            raise DataError(f"positions {name!r} are shaped {each.shape} with {len(y)} labels: give ({len(y)}, 2)")
+            raise DataError(
+                f"positions {name!r} are shaped {each.shape} with {len(y)} labels: give ({len(y)}, 2)"
+            )
     written = all(len(name) == 1 for name in classes)
-    if not sets or y.max(initial=0) >= len(classes) or not (written or len(classes) <= len(_SHAPES)):
+    if (
+        not sets
+        or y.max(initial=0) >= len(classes)
+        or not (written or len(classes) <= len(_SHAPES))
+    ):
         raise DataError(
             f"{len(sets)} panels, {len(classes)} classes, labels up to {y.max(initial=0)}: give a panel at least, a class "
             f"for every label, and names of one character for more than {len(_SHAPES)} classes"
@@ -57,7 +65,9 @@ def embedding(
     across = min(_ACROSS, len(sets))
     down = -(-len(sets) // across)
     text = f"{len(y)} codes in the plane, each drawn as its class, for {', '.join(sets)}."
-    picture = blank(alt or text, FULL[0], down * min(FULL[0] / across, 3.6) + (0.0 if written else 0.3))
+    picture = blank(
+        alt or text, FULL[0], down * min(FULL[0] / across, 3.6) + (0.0 if written else 0.3)
+    )
     panels = picture.subplots(down, across, squeeze=False).ravel()
     for axis in panels[len(sets) :]:
         axis.set_axis_off()
@@ -79,9 +89,22 @@ def _draw(axis: Axes, points: np.ndarray, k: int, letter: str | None) -> None:
         axis.plot(*points.T, linewidth=0, **_shape(k))
     else:
         colour = _OF_LETTERS[k % len(_OF_LETTERS)]
-        axis.plot(*points.T, linewidth=0, marker=f"${letter}$", markersize=4.5, color=colour, markeredgewidth=0.1)
+        axis.plot(
+            *points.T,
+            linewidth=0,
+            marker=f"${letter}$",
+            markersize=4.5,
+            color=colour,
+            markeredgewidth=0.1,
+        )
 
 
 def _shape(k: int) -> dict[str, Any]:
     colour = _OF_SHAPES[k % len(_OF_SHAPES)]
-    return {"marker": _SHAPES[k], "color": colour, "markersize": 4, "markeredgecolor": INK, "markeredgewidth": 0.4}
+    return {
+        "marker": _SHAPES[k],
+        "color": colour,
+        "markersize": 4,
+        "markeredgecolor": INK,
+        "markeredgewidth": 0.4,
+    }

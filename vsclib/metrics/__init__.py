@@ -1,11 +1,12 @@
 """What the tables print, each number by one stated definition.
 
-Every function names its unit (nats per image, dB, shares between 0 and 1) and the code that it looks at:
+Every function names its unit (nats per image, dB, shares between 0 and 1) and the code that it
+looks at:
 
-* the **mean code** is ``model.encode(x).z``: no randomness, hard gate (for a VSC ``mu`` where the latent is on and
-  exactly zero elsewhere; for a generator the inferred code);
-* a **sampled code** is ``model.sample_code(x, generator).z``: one draw from the posterior, spikes drawn by the hard
-  gate.
+* the **mean code** is ``model.encode(x).z``: no randomness, hard gate (for a VSC ``mu`` where the
+  latent is on and exactly zero elsewhere; for a generator the inferred code);
+* a **sampled code** is ``model.sample_code(x, generator).z``: one draw from the posterior, spikes
+  drawn by the hard gate.
 
 ``DEFINITIONS`` holds one sentence for every number of a run's record, units included.
 

@@ -28,16 +28,22 @@ class ActiveUnits(NamedTuple):
 
     @property
     def told_but_off(self) -> int:
-        """Latents that pay for information while the hard gate keeps them off: they cost and do nothing."""
+        """Latents that pay for information while the hard gate keeps them off: they cost and do
+        nothing.
+        """
         return 0 if self.by_kl is None else int((self.by_kl & ~self.by_use).sum())
 
     @property
     def on_but_silent(self) -> int:
-        """Latents that are on and tell nothing: noise for the decoder, as all idle latents of a VAE are."""
+        """Latents that are on and tell nothing: noise for the decoder, as all idle latents of a VAE
+        are.
+        """
         return 0 if self.by_kl is None else int((~self.by_kl & self.by_use).sum())
 
 
-def active_units(model: Model, code: Code, nats: float = 0.01, threshold: float = 0.5) -> ActiveUnits:
+def active_units(
+    model: Model, code: Code, nats: float = 0.01, threshold: float = 0.5
+) -> ActiveUnits:
     r"""Finds the latents in use.
 
     .. math:: \text{by KL: } \frac1N\sum_i\mathrm{KL}_{ij} > 0.01 \text{ nat}, \qquad
@@ -47,7 +53,8 @@ def active_units(model: Model, code: Code, nats: float = 0.01, threshold: float 
         model: the model that gave the code.
         code: codes (N, J) of a whole set.
         nats: smallest mean KL of an active unit.
-        threshold: t, in [0, 1): what gamma must exceed. Codes without a gamma are judged by ``active``.
+        threshold: t, in [0, 1): what gamma must exceed. Codes without a gamma are judged by
+            ``active``.
 
     Returns:
         Two masks over the latents.

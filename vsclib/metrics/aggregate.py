@@ -23,7 +23,9 @@ class AggregateSparsity(NamedTuple):
     nats: float
 
 
-def aggregate_sparsity(model: Model, code: Code, threshold: float = 0.5) -> AggregateSparsity | None:
+def aggregate_sparsity(
+    model: Model, code: Code, threshold: float = 0.5
+) -> AggregateSparsity | None:
     r"""Sparsity of the aggregate posterior beside the prior's.
 
     .. math:: q(w_j = 1) = \frac1N\sum_i\gamma_{ij}, \qquad \bar\gamma = \frac1J\sum_j q(w_j = 1)

@@ -16,7 +16,8 @@ class Elbo(NamedTuple):
     Attributes:
         elbo: ``likelihood - kl``.
         likelihood: mean log-likelihood of an image under sampled codes.
-        kl: mean KL from posterior to prior, summed over latents; unweighted, whatever beta the training used.
+        kl: mean KL from posterior to prior, summed over latents; unweighted, whatever beta the
+            training used.
         standard_error: of ``elbo``, from its spread over the images.
         paid: the bound with the choice of a prior paid for; None where the prior leaves no choice.
     """
@@ -41,11 +42,12 @@ def elbo(
     .. math:: \mathcal L = \frac1N\sum_i\Bigl[\frac1S\sum_s \log p(x_i\mid z_{is}) -
         \sum_j \mathrm{KL}\bigl(q(z_{ij}\mid x_i)\,\|\,p(z_j)\bigr)\Bigr], \qquad z_{is}\sim q(z\mid x_i)
 
-    Spikes are drawn by the hard gate: the soft gates of some trainings leak and flatter the bound by nats. The KL is
-    the closed form. Terms that a training adds for sparsity are no part of it and are reported beside it.
+    Spikes are drawn by the hard gate: the soft gates of some trainings leak and flatter the bound
+    by nats. The KL is the closed form. Terms that a training adds for sparsity are no part of it
+    and are reported beside it.
 
-    A learned prior that is chosen for each image is no prior that codes could be drawn from. There ``paid`` takes
-    :math:`p(z) = \frac1K\sum_k q(z\mid x_k)` and the KL from the draws:
+    A learned prior that is chosen for each image is no prior that codes could be drawn from. There
+    ``paid`` takes :math:`p(z) = \frac1K\sum_k q(z\mid x_k)` and the KL from the draws:
 
     .. math:: \mathcal L_{\text{paid}} = \frac1{NS}\sum_{is}\bigl[\log p(x_i\mid z_{is}) - \log q(z_{is}\mid x_i) +
         \log p(z_{is})\bigr] \le \frac1N\sum_i\log p(x_i)
@@ -58,7 +60,8 @@ def elbo(
         code: the images' mean codes when they are known already, (N, J).
 
     Returns:
-        The bound and its parts, nats per image; None for models without one (autoencoder, generators).
+        The bound and its parts, nats per image; None for models without one (autoencoder,
+        generators).
 
     Raises:
         ConfigurationError: fewer than one sample.
@@ -75,14 +78,20 @@ def elbo(
     likelihoods, divergences, ratios = [], [], []
     for part in batches(len(images)):
         x = as_floats(images[part], device)
-        divergence = model.kl(model.encode(x) if code is None else to_device(rows(code, part), device))
+        divergence = model.kl(
+            model.encode(x) if code is None else to_device(rows(code, part), device)
+        )
         assert divergence is not None
         divergences.append(divergence.sum(1).double())
         draws = [model.sample_code(x, generator) for _ in range(samples)]
-        likelihoods.append(torch.stack([model.decode(draw.z).log_prob(x).double() for draw in draws]).mean(0))
+        likelihoods.append(
+            torch.stack([model.decode(draw.z).log_prob(x).double() for draw in draws]).mean(0)
+        )
         ratios += [ratio.double() for draw in draws if (ratio := model.log_ratio(draw)) is not None]
     likelihood, divergence = torch.cat(likelihoods), torch.cat(divergences)  # (N,), (N,)
     bound = likelihood - divergence  # (N,)
     error = bound.std(correction=1).item() / math.sqrt(len(bound)) if len(bound) > 1 else math.nan
     paid = likelihood.mean().item() - torch.cat(ratios).mean().item() if ratios else None
-    return Elbo(bound.mean().item(), likelihood.mean().item(), divergence.mean().item(), error, paid)
+    return Elbo(
+        bound.mean().item(), likelihood.mean().item(), divergence.mean().item(), error, paid
+    )

@@ -22,8 +22,9 @@ class Classifier:
 
     .. math:: p(y\mid z) = \operatorname{softmax}\bigl(B\,\mathrm{relu}(A z / s + a) + b\bigr)
 
-    with s the one standard deviation of all entries of the training codes, as for the linear classifier. Fitted by Adam with
-    a step of 0.001 and batches of 200, until the loss stops falling or 200 times through the codes.
+    with s the one standard deviation of all entries of the training codes, as for the linear
+    classifier. Fitted by Adam with a step of 0.001 and batches of 200, until the loss stops falling
+    or 200 times through the codes.
 
     Args:
         codes: (N, J).
@@ -39,7 +40,9 @@ class Classifier:
         Tonolini et al. (2019, ICLR submission), section 4.2; Li & Han (2022), section 4.4.
     """
 
-    def __init__(self, codes: Tensor | ArrayLike, labels: ArrayLike, hidden: int = HIDDEN, seed: int = 0) -> None:
+    def __init__(
+        self, codes: Tensor | ArrayLike, labels: ArrayLike, hidden: int = HIDDEN, seed: int = 0
+    ) -> None:
         x, y = matrix(codes), np.asarray(labels)
         if hidden < 1:
             raise ConfigurationError(f"hidden = {hidden!r} is not allowed: choose hidden >= 1")
@@ -77,8 +80,8 @@ def network_accuracy(
 ) -> float:
     """Accuracy of the papers' one-layer net on codes.
 
-    Unlike :func:`~vsclib.metrics.probe.linear_accuracy` it is fitted on every training code it is given: the papers give
-    5,000 (Tonolini et al.) or 3,000 (Li & Han).
+    Unlike :func:`~vsclib.metrics.probe.linear_accuracy` it is fitted on every training code it is
+    given: the papers give 5,000 (Tonolini et al.) or 3,000 (Li & Han).
 
     Args:
         train_codes: (N, J).
@@ -124,15 +127,16 @@ def accuracy_by_labels(
 ) -> list[FewLabels]:
     """Accuracy as a function of the number of labels.
 
-    The labelled codes are drawn without replacement, from every class in proportion as nearly as whole numbers allow and at
-    least one of each.
+    The labelled codes are drawn without replacement, from every class in proportion as nearly as
+    whole numbers allow and at least one of each.
 
     Args:
         train_codes: (N, J), the codes to choose from.
         train_labels: (N,), whole numbers.
         test_codes: (M, J).
         test_labels: (M,), whole numbers.
-        counts: numbers of labels, each from the number of classes to N; the linear classifier reads at most 5,000.
+        counts: numbers of labels, each from the number of classes to N; the linear classifier reads
+            at most 5,000.
         classifier: the papers' net or the logistic regression.
         choices: how often the labelled codes are drawn anew.
         seed: of the choices and of the nets.
@@ -141,7 +145,8 @@ def accuracy_by_labels(
         One row for each number of labels, in the order given.
 
     Raises:
-        ConfigurationError: a number of labels that cannot be had, no choices, or an unknown classifier.
+        ConfigurationError: a number of labels that cannot be had, no choices, or an unknown
+            classifier.
         DataError: lengths that do not fit, codes that are no numbers, or fewer than two labels.
 
     Source:
@@ -153,7 +158,9 @@ def accuracy_by_labels(
         "network": network_accuracy,
     }
     if classifier not in kinds:
-        raise ConfigurationError(f"there is no classifier {classifier!r}: the choices are linear, network")
+        raise ConfigurationError(
+            f"there is no classifier {classifier!r}: the choices are linear, network"
+        )
     if choices < 1:
         raise ConfigurationError(f"choices = {choices!r} is not allowed: choose choices >= 1")
     if len(x) != len(y):
@@ -163,14 +170,18 @@ def accuracy_by_labels(
         found = []
         for choice in range(choices):
             chosen = labelled(y, count, np.random.default_rng([seed, choice]))
-            found.append(kinds[classifier](x[chosen], y[chosen], test_codes, test_labels, seed=seed + choice))
+            found.append(
+                kinds[classifier](x[chosen], y[chosen], test_codes, test_labels, seed=seed + choice)
+            )
         spread = float(np.std(found, ddof=1)) if choices > 1 else float("nan")
         result.append(FewLabels(count, float(np.mean(found)), spread))
     return result
 
 
 def labelled(labels: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Which of the images (N,) get a label: positions (count,), classes in proportion and at least one of each."""
+    """Which of the images (N,) get a label: positions (count,), classes in proportion and at least
+    one of each.
+    """
     classes = np.unique(labels)
     if not len(classes) <= count <= len(labels):
         raise ConfigurationError(

@@ -31,13 +31,15 @@ def divergences(model: Model, code: Code) -> Tensor | None:
     return torch.cat(parts)  # (N, J)
 
 
-def posterior_collapsed(model: Model, code: Code, threshold: float = 0.01, images: float = NEARLY_ALL) -> float | None:
+def posterior_collapsed(
+    model: Model, code: Code, threshold: float = 0.01, images: float = NEARLY_ALL
+) -> float | None:
     r"""Share of latents whose posterior is the prior, for nearly every image.
 
     .. math:: \frac1J\sum_j\mathbf 1\Bigl[\frac1N\sum_i\mathbf 1[\mathrm{KL}_{ij}\le 0.01] \ge 0.95\Bigr]
 
-    A sparse code *should* have many: a latent that fewer than one image in twenty needs counts here, though it works.
-    Read it beside the number of latents that are ever on.
+    A sparse code *should* have many: a latent that fewer than one image in twenty needs counts
+    here, though it works. Read it beside the number of latents that are ever on.
 
     Args:
         model: the model that gave the code.
@@ -84,6 +86,8 @@ def _share_idle(sizes: Tensor, threshold: float, images: float) -> float:
     if not threshold >= 0.0:
         raise ConfigurationError(f"threshold = {threshold!r} is not allowed: choose threshold >= 0")
     if not 0.0 < images <= 1.0:
-        raise ConfigurationError(f"images = {images!r} is not allowed: choose a share, 0 < images <= 1")
+        raise ConfigurationError(
+            f"images = {images!r} is not allowed: choose a share, 0 < images <= 1"
+        )
     idle = (sizes <= threshold).double().mean(0)  # (J,)
     return (idle >= images).double().mean().item()

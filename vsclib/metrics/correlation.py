@@ -1,4 +1,6 @@
-"""Which latent goes with which factor: absolute correlations, blocks, their contrast, and what a perfect code has."""
+"""Which latent goes with which factor: absolute correlations, blocks, their contrast, and what a
+perfect code has.
+"""
 
 from typing import NamedTuple
 
@@ -42,10 +44,10 @@ class BlockFloor(NamedTuple):
     """What blocks look like without a latent that knows more than it should.
 
     Attributes:
-        between: mean absolute correlation between two factors of one block: what each latent of the perfect code has with
-            the factors that it does not know.
-        presence: mean absolute correlation between a block's presence bit and its factors: what a latent has that knows
-            only whether the block is there.
+        between: mean absolute correlation between two factors of one block: what each latent of the
+            perfect code has with the factors that it does not know.
+        presence: mean absolute correlation between a block's presence bit and its factors: what a
+            latent has that knows only whether the block is there.
         perfect: the contrast of the perfect code, one latent a factor.
     """
 
@@ -54,7 +56,9 @@ class BlockFloor(NamedTuple):
     perfect: float
 
 
-def absolute_correlation(factors: Tensor | ArrayLike, codes: Tensor | ArrayLike, magnitudes: bool = True) -> np.ndarray:
+def absolute_correlation(
+    factors: Tensor | ArrayLike, codes: Tensor | ArrayLike, magnitudes: bool = True
+) -> np.ndarray:
     r"""Absolute correlation between every factor and every latent.
 
     .. math:: R_{fj} = |\operatorname{corr}_i(|v_{if}|, |z_{ij}|)| \quad\text{or}\quad |\operatorname{corr}_i(v_{if}, z_{ij})|
@@ -62,8 +66,9 @@ def absolute_correlation(factors: Tensor | ArrayLike, codes: Tensor | ArrayLike,
     Args:
         factors: v, (N, F), zero where a factor leaves no trace in the image.
         codes: z, (N, J).
-        magnitudes: compare sizes, as the published matrices do, so that a latent which says only *how much* of a factor is
-            there counts, and presence alone correlates; otherwise compare values.
+        magnitudes: compare sizes, as the published matrices do, so that a latent which says only
+            *how much* of a factor is there counts, and presence alone correlates; otherwise compare
+            values.
 
     Returns:
         (F, J), between 0 and 1; zero for a factor or latent that never moves.
@@ -76,7 +81,9 @@ def absolute_correlation(factors: Tensor | ArrayLike, codes: Tensor | ArrayLike,
     """
     v, z = matrix(factors), matrix(codes)
     if len(v) != len(z) or len(v) < 2:
-        raise DataError(f"{len(v)} rows of factors with {len(z)} codes: both need the same images, at least 2")
+        raise DataError(
+            f"{len(v)} rows of factors with {len(z)} codes: both need the same images, at least 2"
+        )
     if magnitudes:
         v, z = np.abs(v), np.abs(z)
     return np.clip(np.abs(_standardised(v).T @ _standardised(z)), 0.0, 1.0)  # (F, J)
@@ -93,7 +100,8 @@ def blocks(correlations: np.ndarray, block_of_factor: ArrayLike) -> Blocks:
 
     Args:
         correlations: R, (F, J).
-        block_of_factor: (F,) whole numbers from 0, such as ``smiley.ATTRIBUTE_OF_FACTOR``; at least two blocks.
+        block_of_factor: (F,) whole numbers from 0, such as ``smiley.ATTRIBUTE_OF_FACTOR``; at least
+            two blocks.
 
     Returns:
         The assignment and both means; zeros where no latent is in use.
@@ -118,17 +126,21 @@ def blocks(correlations: np.ndarray, block_of_factor: ArrayLike) -> Blocks:
     return Blocks(of_latent, float(inside.mean()), float(outside.mean()))
 
 
-def block_floor(factors: Tensor | ArrayLike, block_of_factor: ArrayLike, magnitudes: bool = True) -> BlockFloor:
-    r"""What the factors themselves give when they are taken for a code, and what their presence bits alone give.
+def block_floor(
+    factors: Tensor | ArrayLike, block_of_factor: ArrayLike, magnitudes: bool = True
+) -> BlockFloor:
+    r"""What the factors themselves give when they are taken for a code, and what their presence
+    bits alone give.
 
-    Factors of one block share its presence bit s. By size, and half-normal when present, a factor correlates with the bit
-    by r and with another factor of the block by its square:
+    Factors of one block share its presence bit s. By size, and half-normal when present, a factor
+    correlates with the bit by r and with another factor of the block by its square:
 
     .. math:: r = m\,\sqrt{\frac{1-p}{1-p\,m^2}}, \qquad m^2 = \frac2\pi, \quad p = P(s = 1)
 
-    For Smiley's p = 1/2 that is 0.68 and 0.47. So blocks appear though every latent of the perfect code knows one factor
-    only, and four latents that know the four bits and nothing else have the *higher* contrast. Read a contrast beside these
-    numbers, and with ``magnitudes=False``, where the bits give nothing.
+    For Smiley's p = 1/2 that is 0.68 and 0.47. So blocks appear though every latent of the perfect
+    code knows one factor only, and four latents that know the four bits and nothing else have the
+    *higher* contrast. Read a contrast beside these numbers, and with ``magnitudes=False``, where
+    the bits give nothing.
 
     Args:
         factors: (N, F), zero where a factor leaves no trace.
@@ -148,12 +160,15 @@ def block_floor(factors: Tensor | ArrayLike, block_of_factor: ArrayLike, magnitu
     pairs = same & ~np.eye(len(block), dtype=bool)
     bits = (v != 0.0) @ same > 0  # (N, F), is anything of the factor's block there?
     presence = np.diag(absolute_correlation(v, bits, magnitudes))  # (F,)
-    return BlockFloor(float(own[pairs].mean()) if pairs.any() else 0.0, float(presence.mean()), perfect)
+    return BlockFloor(
+        float(own[pairs].mean()) if pairs.any() else 0.0, float(presence.mean()), perfect
+    )
 
 
 def _standardised(columns: np.ndarray) -> np.ndarray:
     """Columns of mean 0 and length 1; zeros where a column is constant."""
-    # A constant column leaves rounding errors after the mean is taken off; they must not be blown up to length 1.
+    # A constant column leaves rounding errors after the mean is taken off; they must not be blown
+    # up to length 1.
     constant = np.ptp(columns, axis=0) == 0.0
     centred = np.where(constant, 0.0, columns - columns.mean(0))
     length = np.linalg.norm(centred, axis=0)

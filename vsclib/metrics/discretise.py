@@ -11,9 +11,9 @@ BINS = 20
 def discretise(columns: np.ndarray, bins: int = BINS) -> np.ndarray:
     """Classes of every column, its zeros apart.
 
-    A column's range is cut into equal widths; entries that are exactly zero form a class of their own, for a factor that
-    is not there (or a latent that is off) is something else than a small value. Columns with ``bins`` different values or
-    fewer keep each value as a class.
+    A column's range is cut into equal widths; entries that are exactly zero form a class of their
+    own, for a factor that is not there (or a latent that is off) is something else than a small
+    value. Columns with ``bins`` different values or fewer keep each value as a class.
 
     Args:
         columns: (N, J) finite numbers.

@@ -19,10 +19,14 @@ class Embedding(NamedTuple):
     Attributes:
         positions: (N, 2), in arbitrary units; only who is near whom means anything.
         perplexity: what t-SNE was given, about the number of neighbours that each code keeps.
-        divergence: KL from the neighbourhoods of the codes to those of the picture, nats: what t-SNE made small.
-        trustworthiness: between 0 and 1; 1 when all neighbours in the picture are neighbours among the codes.
-        agreement_codes: share of a code's nearest others, among the codes, with its label; None without labels.
-        agreement_picture: the same share in the picture. What it has more than ``agreement_codes``, t-SNE has added.
+        divergence: KL from the neighbourhoods of the codes to those of the picture, nats: what
+            t-SNE made small.
+        trustworthiness: between 0 and 1; 1 when all neighbours in the picture are neighbours among
+            the codes.
+        agreement_codes: share of a code's nearest others, among the codes, with its label; None
+            without labels.
+        agreement_picture: the same share in the picture. What it has more than ``agreement_codes``,
+            t-SNE has added.
     """
 
     positions: np.ndarray
@@ -45,11 +49,12 @@ def tsne(
     .. math:: \min_y\ \mathrm{KL}(P\,\|\,Q) = \sum_{i\ne j} p_{ij}\log\frac{p_{ij}}{q_{ij}}, \qquad
         q_{ij} \propto \frac1{1 + \|y_i - y_j\|^2}
 
-    with :math:`p_{ij}` Gaussian in the distance of the codes, each code's width set so that it has as many neighbours as the
-    perplexity says. scikit-learn's Barnes-Hut form, 1,000 iterations, started from the first two principal components.
+    with :math:`p_{ij}` Gaussian in the distance of the codes, each code's width set so that it has
+    as many neighbours as the perplexity says. scikit-learn's Barnes-Hut form, 1,000 iterations,
+    started from the first two principal components.
 
-    The picture flatters: it draws clusters together that touch in the code, and their sizes and distances mean nothing. So
-    read the two shares beside it, and judge a code by the first.
+    The picture flatters: it draws clusters together that touch in the code, and their sizes and
+    distances mean nothing. So read the two shares beside it, and judge a code by the first.
 
     Args:
         codes: z, (N, J); at most a few thousand, since time grows faster than N.
@@ -66,7 +71,8 @@ def tsne(
         DataError: codes that are no numbers or all the same, or lengths that do not fit.
 
     Source:
-        van der Maaten & Hinton (2008), Eq. 4 and 5; the picture of codes after Li & Han (2022), figure 7.
+        van der Maaten & Hinton (2008), Eq. 4 and 5; the picture of codes after Li & Han (2022),
+        figure 7.
     """
     z = matrix(codes)  # (N, J)
     if not 1.0 <= perplexity <= (len(z) - 1) / 3:
@@ -75,26 +81,36 @@ def tsne(
             "a third of the other codes"
         )
     if np.ptp(z, axis=0).max() == 0.0:
-        raise DataError(f"all {len(z)} codes are the same: there is nothing to lay out, look at the model for collapse")
+        raise DataError(
+            f"all {len(z)} codes are the same: there is nothing to lay out, look at the model for collapse"
+        )
     # Imported here: it takes seconds, and few who import this library want it.
     from sklearn.manifold import TSNE
 
     # The start needs two components, and a column of zeros moves no distance.
     wide = np.pad(z, ((0, 0), (0, max(0, 2 - z.shape[1]))))
-    layout = TSNE(2, perplexity=perplexity, init="pca", learning_rate="auto", random_state=seed, n_jobs=1)
+    layout = TSNE(
+        2, perplexity=perplexity, init="pca", learning_rate="auto", random_state=seed, n_jobs=1
+    )
     positions = layout.fit_transform(wide)  # (N, 2)
-    shares = [None if labels is None else neighbour_agreement(each, labels, neighbours) for each in (z, positions)]
+    shares = [
+        None if labels is None else neighbour_agreement(each, labels, neighbours)
+        for each in (z, positions)
+    ]
     trusted = trustworthiness(z, positions, neighbours)
     return Embedding(positions, float(perplexity), float(layout.kl_divergence_), trusted, *shares)
 
 
-def neighbour_agreement(codes: Tensor | ArrayLike, labels: ArrayLike, neighbours: int = NEIGHBOURS) -> float:
+def neighbour_agreement(
+    codes: Tensor | ArrayLike, labels: ArrayLike, neighbours: int = NEIGHBOURS
+) -> float:
     r"""Share of a code's nearest others that have its label.
 
     .. math:: \frac1{Nk}\sum_i \sum_{j\in U_k(i)} \mathbf 1[y_j = y_i]
 
-    with :math:`U_k(i)` the k codes nearest to code i by Euclidean distance, itself left out. Labels that have nothing to do
-    with the codes give the chance that two codes share one, 0.1 for ten equal classes.
+    with :math:`U_k(i)` the k codes nearest to code i by Euclidean distance, itself left out. Labels
+    that have nothing to do with the codes give the chance that two codes share one, 0.1 for ten
+    equal classes.
 
     Args:
         codes: z, (N, J).
@@ -116,18 +132,23 @@ def neighbour_agreement(codes: Tensor | ArrayLike, labels: ArrayLike, neighbours
 
     # Without a query, a code is not its own neighbour, even where two codes are the same.
     near = (
-        NearestNeighbors(n_neighbors=neighbours, algorithm="brute").fit(z).kneighbors(return_distance=False)
+        NearestNeighbors(n_neighbors=neighbours, algorithm="brute")
+        .fit(z)
+        .kneighbors(return_distance=False)
     )  # (N, k)
     return float((y[near] == y[:, None]).mean())
 
 
-def trustworthiness(codes: Tensor | ArrayLike, positions: ArrayLike, neighbours: int = NEIGHBOURS) -> float:
+def trustworthiness(
+    codes: Tensor | ArrayLike, positions: ArrayLike, neighbours: int = NEIGHBOURS
+) -> float:
     r"""How far neighbours in a picture are neighbours among the codes.
 
     .. math:: 1 - \frac{2}{Nk(2N - 3k - 1)}\sum_i \sum_{j\in U_k(i)} \max(0, r(i, j) - k)
 
-    with :math:`U_k(i)` the k nearest of i in the picture and r(i, j) the rank of j among the codes by distance from i. It
-    charges neighbours that the picture invents, not those that it tears apart.
+    with :math:`U_k(i)` the k nearest of i in the picture and r(i, j) the rank of j among the codes
+    by distance from i. It charges neighbours that the picture invents, not those that it tears
+    apart.
 
     Args:
         codes: z, (N, J).

@@ -43,7 +43,9 @@ def rows(code: Code, part: slice) -> Code:
 
 
 @torch.no_grad()
-def codes(model: Model, images: Images, sampled: bool = False, generator: torch.Generator | None = None) -> Code:
+def codes(
+    model: Model, images: Images, sampled: bool = False, generator: torch.Generator | None = None
+) -> Code:
     """The codes of a whole set of images.
 
     Args:
@@ -60,13 +62,21 @@ def codes(model: Model, images: Images, sampled: bool = False, generator: torch.
         DataError: the images do not fit the model.
     """
     if sampled and generator is None:
-        raise ConfigurationError("sampled = True needs a generator: pass torch.Generator(device).manual_seed(seed)")
+        raise ConfigurationError(
+            "sampled = True needs a generator: pass torch.Generator(device).manual_seed(seed)"
+        )
     parts = []
     for part in batches(len(images)):
         x = as_floats(images[part], device_of(model))
-        code = model.sample_code(x, generator) if sampled and generator is not None else model.encode(x)
+        code = (
+            model.sample_code(x, generator)
+            if sampled and generator is not None
+            else model.encode(x)
+        )
         parts.append(to_device(code, "cpu"))
-    return Code._make(None if fields[0] is None else torch.cat(fields) for fields in zip(*parts, strict=True))  # (N, J)
+    return Code._make(
+        None if fields[0] is None else torch.cat(fields) for fields in zip(*parts, strict=True)
+    )  # (N, J)
 
 
 @torch.no_grad()
@@ -80,7 +90,8 @@ def reconstruct(
 
     Args:
         model: any model.
-        images: (N, C, H, W), which are encoded first; or a ``Code`` (N, J), which is decoded as it is.
+        images: (N, C, H, W), which are encoded first; or a ``Code`` (N, J), which is decoded as it
+            is.
         sampled: decode one draw from the posterior instead of the mean code.
         generator: source of the draws, on the model's device.
 
@@ -99,24 +110,28 @@ def reconstruct(
 def read_out(code: Code, threshold: float) -> Code:
     r"""A code read at another threshold: latent j is on where :math:`\gamma_j > t`.
 
-    The models' own choice is t = 0.5. With a fixed prior, :math:`t = 2\alpha` (a gate's odds rose clearly above the
-    prior's) reads more out of the same model; at :math:`t \le \alpha` idle latents flicker, for they rest at
-    :math:`\gamma = \alpha`.
+    The models' own choice is t = 0.5. With a fixed prior, :math:`t = 2\alpha` (a gate's odds rose
+    clearly above the prior's) reads more out of the same model; at :math:`t \le \alpha` idle
+    latents flicker, for they rest at :math:`\gamma = \alpha`.
 
     Args:
         code: mean codes (N, J) with ``gamma``.
         threshold: t, in [0, 1).
 
     Returns:
-        The code with ``active`` anew, and ``z = mu * active`` where the code has a ``mu``; a generator's ``z`` stays as
-        inferred.
+        The code with ``active`` anew, and ``z = mu * active`` where the code has a ``mu``; a
+        generator's ``z`` stays as inferred.
 
     Raises:
         ConfigurationError: the code has no ``gamma``, or t lies outside [0, 1).
     """
     if code.gamma is None:
-        raise ConfigurationError("this code has no gamma, so it has no threshold: use code.active as it is")
+        raise ConfigurationError(
+            "this code has no gamma, so it has no threshold: use code.active as it is"
+        )
     if not 0.0 <= threshold < 1.0:
-        raise ConfigurationError(f"threshold = {threshold!r} is not allowed: choose 0 <= threshold < 1")
+        raise ConfigurationError(
+            f"threshold = {threshold!r} is not allowed: choose 0 <= threshold < 1"
+        )
     active = code.gamma > threshold  # (N, J)
     return code._replace(active=active, z=code.z if code.mu is None else code.mu * active)

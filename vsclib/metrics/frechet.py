@@ -1,4 +1,6 @@
-"""How far a cloud of images lies from another: the Frechet distance between Gaussians fitted to both."""
+"""How far a cloud of images lies from another: the Frechet distance between Gaussians fitted to
+both.
+"""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -9,13 +11,14 @@ from vsclib.metrics.probe import matrix
 
 
 def frechet_distance(first: Tensor | ArrayLike, second: Tensor | ArrayLike) -> float:
-    r"""Squared Frechet distance between the Gaussians with the means and covariances of two sets of features.
+    r"""Squared Frechet distance between the Gaussians with the means and covariances of two sets of
+    features.
 
     .. math:: d^2 = \|m_1 - m_2\|^2 + \operatorname{tr}\bigl(S_1 + S_2 - 2\,(S_1^{1/2} S_2\, S_1^{1/2})^{1/2}\bigr)
 
-    Two samples of one distribution do not give zero, and fewer of them give more: print what two halves of the real images
-    give beside every such number, from sets of the same size. With features of another network than the field's Inception
-    net it is not the number known as FID.
+    Two samples of one distribution do not give zero, and fewer of them give more: print what two
+    halves of the real images give beside every such number, from sets of the same size. With
+    features of another network than the field's Inception net it is not the number known as FID.
 
     Args:
         first: features (N, F), N > F for a covariance of full rank.

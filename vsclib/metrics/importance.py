@@ -35,14 +35,15 @@ def importance_bound(
     .. math:: \mathcal L_K = \frac1N\sum_i\log\frac1K\sum_{k=1}^K w_{ik}, \qquad
         w_{ik} = \frac{p(x_i\mid z_{ik})\,p(z_{ik})}{q(z_{ik}\mid x_i)}, \qquad z_{ik}\sim q(z\mid x_i)
 
-    In expectation :math:`\mathcal L_1` is the evidence lower bound, and more draws only raise it, towards
-    :math:`\log p(x)`. A spike-and-slab code is drawn by the hard gate, and its density is taken for the measure that has a
-    unit mass at zero beside the line: an open latent pays :math:`\log\gamma - \log\alpha` and its slab, a closed one
-    :math:`\log(1-\gamma) - \log(1-\alpha)`. With a learned prior, p is the plain average of the pseudo-inputs' codes, so
+    In expectation :math:`\mathcal L_1` is the evidence lower bound, and more draws only raise it,
+    towards :math:`\log p(x)`. A spike-and-slab code is drawn by the hard gate, and its density is
+    taken for the measure that has a unit mass at zero beside the line: an open latent pays
+    :math:`\log\gamma - \log\alpha` and its slab, a closed one :math:`\log(1-\gamma) -
+    \log(1-\alpha)`. With a learned prior, p is the plain average of the pseudo-inputs' codes, so
     that the choice of one is paid for and K = 1 gives ``elbo(...).paid``.
 
-    Few effective draws, :math:`(\sum_k w)^2 / \sum_k w^2`, say that one draw decides and that a larger K would still move
-    the bound.
+    Few effective draws, :math:`(\sum_k w)^2 / \sum_k w^2`, say that one draw decides and that a
+    larger K would still move the bound.
 
     Args:
         model: any model.
@@ -58,7 +59,8 @@ def importance_bound(
         DataError: the images do not fit the model.
 
     Source:
-        Burda, Grosse & Salakhutdinov (2016), Eq. 8; for the hard gate, Tonolini et al. (2019, ICLR submission), Eq. 4-5.
+        Burda, Grosse & Salakhutdinov (2016), Eq. 8; for the hard gate, Tonolini et al. (2019, ICLR
+        submission), Eq. 4-5.
     """
     if draws < 1:
         raise ConfigurationError(f"draws = {draws!r} is not allowed: choose draws >= 1")
@@ -78,7 +80,9 @@ def importance_bound(
 
 
 def log_weight(model: Model, x: Tensor, generator: torch.Generator) -> Tensor:
-    """Log-weight log p(x|z) + log p(z) - log q(z|x) of one draw for each image (B, C, H, W): (B,), nats."""
+    """Log-weight log p(x|z) + log p(z) - log q(z|x) of one draw for each image (B, C, H, W): (B,),
+    nats.
+    """
     draw = model.sample_code(x, generator)
     return model.decode(draw.z).log_prob(x).double() - log_ratio(model, draw)
 

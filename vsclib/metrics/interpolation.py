@@ -1,4 +1,6 @@
-"""From one code to another by their largest differences: few steps, each of which shows what one latent does."""
+"""From one code to another by their largest differences: few steps, each of which shows what one
+latent does.
+"""
 
 import torch
 from torch import Tensor
@@ -22,9 +24,13 @@ def largest_components(start: Tensor, end: Tensor, components: int = 2) -> Tenso
         DataError: codes that are no two vectors of the same length.
     """
     if start.ndim != 1 or start.shape != end.shape:
-        raise DataError(f"codes are shaped {tuple(start.shape)} and {tuple(end.shape)}: give two of the same (J,)")
+        raise DataError(
+            f"codes are shaped {tuple(start.shape)} and {tuple(end.shape)}: give two of the same (J,)"
+        )
     if not 1 <= components <= len(start):
-        raise ConfigurationError(f"components = {components!r} is not allowed: choose from 1 to {len(start)}")
+        raise ConfigurationError(
+            f"components = {components!r} is not allowed: choose from 1 to {len(start)}"
+        )
     return (end - start).abs().argsort(descending=True, stable=True)[:components]
 
 
@@ -51,7 +57,9 @@ def one_at_a_time(start: Tensor, end: Tensor, components: int = 2, steps: int = 
     """
     latents = largest_components(start, end, components)
     if steps < 2:
-        raise ConfigurationError(f"steps = {steps!r} is not allowed: choose steps >= 2, start and end among them")
+        raise ConfigurationError(
+            f"steps = {steps!r} is not allowed: choose steps >= 2, start and end among them"
+        )
     way = torch.linspace(0.0, 1.0, steps, dtype=start.dtype, device=start.device)  # (S,)
     path = start.repeat(components, steps, 1)  # (components, S, J)
     for row, latent in enumerate(latents.tolist()):
@@ -65,7 +73,8 @@ def one_after_another(start: Tensor, end: Tensor, components: int | None = None)
     Args:
         start: z, (J,).
         end: z', (J,).
-        components: how many steps; None takes as many as the codes differ in, so that the walk ends at ``end``.
+        components: how many steps; None takes as many as the codes differ in, so that the walk ends
+            at ``end``.
 
     Returns:
         (components + 1, J), from ``start`` on; each row differs from the one before in one latent.
@@ -81,7 +90,9 @@ def one_after_another(start: Tensor, end: Tensor, components: int | None = None)
     different = int((start != end).sum())
     components = different if components is None else components
     if not 0 <= components <= different:
-        raise ConfigurationError(f"components = {components!r} is not allowed: these codes differ in {different}")
+        raise ConfigurationError(
+            f"components = {components!r} is not allowed: these codes differ in {different}"
+        )
     path = start.repeat(components + 1, 1)  # (components + 1, J)
     for step, latent in enumerate(order[:components].tolist(), start=1):
         path[step:, latent] = end[latent]

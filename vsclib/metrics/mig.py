@@ -25,7 +25,9 @@ class Gap(NamedTuple):
     latent: np.ndarray
 
 
-def mutual_information(codes: Tensor | ArrayLike, factors: Tensor | ArrayLike, bins: int = BINS) -> np.ndarray:
+def mutual_information(
+    codes: Tensor | ArrayLike, factors: Tensor | ArrayLike, bins: int = BINS
+) -> np.ndarray:
     r"""Mutual information of every latent and factor, both cut into classes.
 
     .. math:: I_{jf} = \sum_{a,b}\hat p(a, b)\log\frac{\hat p(a, b)}{\hat p(a)\,\hat p(b)}
@@ -48,7 +50,9 @@ def mutual_information(codes: Tensor | ArrayLike, factors: Tensor | ArrayLike, b
     z, v = discretise(matrix(codes), bins), discretise(matrix(factors), bins)
     if len(z) != len(v):
         raise DataError(f"{len(z)} codes with {len(v)} rows of factors: both need the same images")
-    return np.array([[_information(latent, factor, bins + 1) for factor in v.T] for latent in z.T])  # (J, F)
+    return np.array(
+        [[_information(latent, factor, bins + 1) for factor in v.T] for latent in z.T]
+    )  # (J, F)
 
 
 def mig(codes: Tensor | ArrayLike, factors: Tensor | ArrayLike, bins: int = BINS) -> Gap:
@@ -56,11 +60,12 @@ def mig(codes: Tensor | ArrayLike, factors: Tensor | ArrayLike, bins: int = BINS
 
     .. math:: \mathrm{MIG} = \frac1F\sum_f\frac{I_{(1)f} - I_{(2)f}}{H_f}
 
-    where (1) and (2) are the two latents that know factor f best and H its entropy, all from classes.
+    where (1) and (2) are the two latents that know factor f best and H its entropy, all from
+    classes.
 
-    A code with one latent for each of several *independent* factors has a gap of 1. Factors that share a presence bit, as
-    Smiley's do, know of each other, so their perfect code stays below: ``mig(factors, factors)`` is the most that a code can
-    have, and belongs beside the number.
+    A code with one latent for each of several *independent* factors has a gap of 1. Factors that
+    share a presence bit, as Smiley's do, know of each other, so their perfect code stays below:
+    ``mig(factors, factors)`` is the most that a code can have, and belongs beside the number.
 
     Args:
         codes: (N, J), at least two latents.
@@ -72,10 +77,12 @@ def mig(codes: Tensor | ArrayLike, factors: Tensor | ArrayLike, bins: int = BINS
 
     Raises:
         ConfigurationError: fewer than two bins.
-        DataError: fewer than two latents, different numbers of rows, or entries that are no numbers.
+        DataError: fewer than two latents, different numbers of rows, or entries that are no
+            numbers.
 
     Source:
-        Chen, Li, Grosse & Duvenaud (2018), section 4; classes as Locatello et al. (2019), zeros apart.
+        Chen, Li, Grosse & Duvenaud (2018), section 4; classes as Locatello et al. (2019), zeros
+        apart.
     """
     information = mutual_information(codes, factors, bins)  # (J, F)
     if len(information) < 2:
@@ -83,7 +90,9 @@ def mig(codes: Tensor | ArrayLike, factors: Tensor | ArrayLike, bins: int = BINS
     classes = discretise(matrix(factors), bins)
     entropy = np.array([_information(factor, factor, bins + 1) for factor in classes.T])  # (F,)
     second, first = np.sort(information, axis=0)[-2:]
-    own = np.where(entropy > 0.0, (first - second) / np.where(entropy > 0.0, entropy, 1.0), 0.0)  # (F,)
+    own = np.where(
+        entropy > 0.0, (first - second) / np.where(entropy > 0.0, entropy, 1.0), 0.0
+    )  # (F,)
     return Gap(float(own.mean()), own, information.argmax(0))
 
 

@@ -39,9 +39,9 @@ def psnr(images: Images, reconstructions: Images) -> float:
 
     .. math:: \mathrm{PSNR} = \frac1N\sum_i 10\log_{10}\frac{1}{\mathrm{MSE}_i}
 
-    Pooling the error first, :math:`10\log_{10}(1/\overline{\mathrm{MSE}})`, is what torchmetrics does by default; it
-    can only be smaller, by a dB or more where images differ in how well they are met. Twice this number,
-    :math:`20\log_{10}(1/\mathrm{MSE})`, is in print as well.
+    Pooling the error first, :math:`10\log_{10}(1/\overline{\mathrm{MSE}})`, is what torchmetrics
+    does by default; it can only be smaller, by a dB or more where images differ in how well they
+    are met. Twice this number, :math:`20\log_{10}(1/\mathrm{MSE})`, is in print as well.
 
     Args:
         images: (N, C, H, W), uint8 array or float tensor in [0, 1].
@@ -57,14 +57,15 @@ def psnr(images: Images, reconstructions: Images) -> float:
 
 
 def fvu(images: Images, reconstructions: Images) -> float:
-    r"""Fraction of variance unexplained: the squared error of a set, in units of what its average image would make.
+    r"""Fraction of variance unexplained: the squared error of a set, in units of what its average
+    image would make.
 
     .. math:: \mathrm{FVU} = \frac{\sum_i\lVert x_i - \hat x_i\rVert^2}{\sum_i\lVert x_i - \bar x\rVert^2}, \qquad
         \bar x = \frac1N\sum_i x_i
 
-    Zero for reconstructions that are exact and 1 for the average image every time; above 1, that image would have been better.
-    Unlike PSNR it pools the error over all images, so that hard images count for more, and it does not depend on how bright
-    or varied a data set is.
+    Zero for reconstructions that are exact and 1 for the average image every time; above 1, that
+    image would have been better. Unlike PSNR it pools the error over all images, so that hard
+    images count for more, and it does not depend on how bright or varied a data set is.
 
     Args:
         images: (N, C, H, W), uint8 array or float tensor in [0, 1], not all equal.
@@ -77,16 +78,21 @@ def fvu(images: Images, reconstructions: Images) -> float:
         DataError: the shapes differ, or the images are all the same one.
 
     Source:
-        The reconstruction error that sparse autoencoders report; one minus the explained variance of others.
+        The reconstruction error that sparse autoencoders report; one minus the explained variance
+        of others.
     """
     x, y = (each.double() for each in _pair(images, reconstructions))
     total = (x - x.mean(0)).square().sum().item()
     if total == 0.0:
-        raise DataError(f"{len(x)} images without a difference have no variance to explain: give different images")
+        raise DataError(
+            f"{len(x)} images without a difference have no variance to explain: give different images"
+        )
     return (x - y).square().sum().item() / total
 
 
-def psnr_thresholded(model: Model, images: Images, threshold: float, code: Code | None = None) -> float:
+def psnr_thresholded(
+    model: Model, images: Images, threshold: float, code: Code | None = None
+) -> float:
     r"""PSNR when every small value of the mean code is set to zero: does the decoder need them?
 
     .. math:: z_j \leftarrow z_j\,\mathbf 1[\,|z_j| \ge t\,]
@@ -95,7 +101,8 @@ def psnr_thresholded(model: Model, images: Images, threshold: float, code: Code 
         model: any model; the question is put to generators, whose codes have no exact zeros.
         images: (N, C, H, W), uint8 array or float tensor in [0, 1].
         threshold: t, not negative; 0 leaves the code as it is.
-        code: the images' mean codes when they are known already, (N, J); generators take a while to infer them.
+        code: the images' mean codes when they are known already, (N, J); generators take a while to
+            infer them.
 
     Returns:
         dB, per image and then the mean.
@@ -111,7 +118,8 @@ def psnr_thresholded(model: Model, images: Images, threshold: float, code: Code 
 
 
 def ssim_window(image_shape: tuple[int, ...]) -> int:
-    """Side of the SSIM window for images of a shape: 11 pixels, or the largest odd number that fits into the image.
+    """Side of the SSIM window for images of a shape: 11 pixels, or the largest odd number that fits
+    into the image.
 
     Args:
         image_shape: (..., H, W).
@@ -129,12 +137,14 @@ def ssim(images: Images, reconstructions: Images, window: int | None = None) -> 
     .. math:: \mathrm{SSIM}(x, y) = \frac{(2\mu_x\mu_y + c_1)(2\sigma_{xy} + c_2)}
         {(\mu_x^2 + \mu_y^2 + c_1)(\sigma_x^2 + \sigma_y^2 + c_2)}, \qquad c_1 = 0.01^2,\ c_2 = 0.03^2
 
-    for pixels in [0, 1], with means and (co)variances under a Gaussian window of 11 x 11 pixels and a standard
-    deviation of 1.5, centred on every pixel, the image mirrored at its border. Images smaller than the window take a
-    smaller one, whose standard deviation shrinks with it (7 x 7 and 0.95 for the 8 x 8 digits).
+    for pixels in [0, 1], with means and (co)variances under a Gaussian window of 11 x 11 pixels and
+    a standard deviation of 1.5, centred on every pixel, the image mirrored at its border. Images
+    smaller than the window take a smaller one, whose standard deviation shrinks with it (7 x 7 and
+    0.95 for the 8 x 8 digits).
 
-    Numbers compare only at equal windows and equal borders: versions of torchmetrics before 1.5, scikit-image and the
-    published code leave out the windows that cross the border, which lowers the number where borders are plain black.
+    Numbers compare only at equal windows and equal borders: versions of torchmetrics before 1.5,
+    scikit-image and the published code leave out the windows that cross the border, which lowers
+    the number where borders are plain black.
 
     Args:
         images: (N, C, H, W), uint8 array or float tensor in [0, 1].
@@ -161,11 +171,13 @@ def ssim(images: Images, reconstructions: Images, window: int | None = None) -> 
     # Imported here: it takes seconds, and few who import this library want it.
     from torchmetrics.functional.image import structural_similarity_index_measure
 
-    # torchmetrics derives the window's side from sigma; this sigma gives exactly the side asked for, and 1.5 for 11.
+    # torchmetrics derives the window's side from sigma; this sigma gives exactly the side asked
+    # for, and 1.5 for 11.
     sigma = WINDOW_SIGMA * window / WINDOW
     total = 0.0
     for part in batches(len(x)):
-        # Its own mean leaves out the border or not, depending on torchmetrics' version; the map is always the whole.
+        # Its own mean leaves out the border or not, depending on torchmetrics' version; the map is
+        # always the whole.
         _, similarity = structural_similarity_index_measure(
             y[part], x[part], sigma=sigma, data_range=1.0, return_full_image=True
         )

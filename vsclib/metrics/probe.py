@@ -20,12 +20,14 @@ def linear_accuracy(
 ) -> float:
     r"""Accuracy of a logistic regression on codes.
 
-    Fitted on the first 5,000 training codes (or all, when there are fewer), with an L2 penalty of C = 1, on
-    :math:`z / s`, where s is the one standard deviation of all entries of those codes; tested on every test code. One
-    number for all latents keeps their relative sizes, so that a latent that hardly moves cannot shout.
+    Fitted on the first 5,000 training codes (or all, when there are fewer), with an L2 penalty of C
+    = 1, on :math:`z / s`, where s is the one standard deviation of all entries of those codes;
+    tested on every test code. One number for all latents keeps their relative sizes, so that a
+    latent that hardly moves cannot shout.
 
-    Say which code you pass: ``mu * active`` is what a VSC's decoder gets, ``mu * gamma`` weighs the same means by their
-    probability of being on, and ``mu`` alone is dense and never reaches the decoder.
+    Say which code you pass: ``mu * active`` is what a VSC's decoder gets, ``mu * gamma`` weighs the
+    same means by their probability of being on, and ``mu`` alone is dense and never reaches the
+    decoder.
 
     Args:
         train_codes: (N, J).
@@ -47,10 +49,15 @@ def linear_accuracy(
             f"{x.shape[1]} and {x_test.shape[1]} latents: every code needs a label, and the latents must agree"
         )
     if len(np.unique(y)) < 2:
-        raise DataError(f"the first {len(y)} training labels are all the same: a classifier needs at least 2 classes")
-    scale = x.std() or 1.0  # a collapsed code is all zeros; the classifier then answers with the commonest label
-    # The default of 100 iterations stops short on 200 latents; on codes of a hardly trained model 1,000 do, without harm.
-    # Imported here: it takes seconds, and few who import this library want it.
+        raise DataError(
+            f"the first {len(y)} training labels are all the same: a classifier needs at least 2 classes"
+        )
+    scale = (
+        x.std() or 1.0
+    )  # a collapsed code is all zeros; the classifier then answers with the commonest label
+    # The default of 100 iterations stops short on 200 latents; on codes of a hardly trained model
+    # 1,000 do, without harm. Imported here: it takes seconds, and few who import this library want
+    # it.
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
@@ -65,5 +72,7 @@ def matrix(codes: Tensor | ArrayLike) -> np.ndarray:
     """Codes as float64 (N, J); DataError when they are no finite numbers or no matrix."""
     array = codes.detach().cpu().numpy() if isinstance(codes, Tensor) else np.asarray(codes)
     if array.ndim != 2 or not np.isfinite(array).all():
-        raise DataError(f"codes shaped {array.shape} must be finite numbers (N, J): check the model for NaN")
+        raise DataError(
+            f"codes shaped {array.shape} must be finite numbers (N, J): check the model for NaN"
+        )
     return array.astype(np.float64)

@@ -81,22 +81,25 @@ def evaluate(
 
     Args:
         model: any model.
-        data: a data set; codes of its first 5,000 training images serve the classifier, all else is about the test
-            images.
+        data: a data set; codes of its first 5,000 training images serve the classifier, all else is
+            about the test images.
         generator: source of the draws, on the model's device.
-        test_images: use only the first so many test images; None takes all. Subsets differ by half a dB, so say so.
+        test_images: use only the first so many test images; None takes all. Subsets differ by half
+            a dB, so say so.
         samples: draws for each image in the evidence lower bound.
 
     Returns:
-        A flat dictionary, ready for JSON, with the keys of :data:`DEFINITIONS` in that order. None stands where a model
-        has no such number, and where a PSNR is infinite.
+        A flat dictionary, ready for JSON, with the keys of :data:`DEFINITIONS` in that order. None
+        stands where a model has no such number, and where a PSNR is infinite.
 
     Raises:
         ConfigurationError: fewer than one test image.
         DataError: the images do not fit the model, or its codes are no numbers.
     """
     if test_images is not None and test_images < 1:
-        raise ConfigurationError(f"test_images = {test_images!r} is not allowed: choose at least 1, or None for all")
+        raise ConfigurationError(
+            f"test_images = {test_images!r} is not allowed: choose at least 1, or None for all"
+        )
     x = data.test.images[:test_images]
     code = codes(model, x)
     record: Record = dict.fromkeys(DEFINITIONS)
@@ -105,10 +108,15 @@ def evaluate(
     record |= _pixels(model, x, code)
     record |= _sparsity(model, code)
     record |= _probe(model, data, x, code)
-    return {key: value if value is None or math.isfinite(value) else None for key, value in record.items()}
+    return {
+        key: value if value is None or math.isfinite(value) else None
+        for key, value in record.items()
+    }
 
 
-def _bound(model: Model, x: np.ndarray, code: Code, generator: torch.Generator, samples: int) -> Record:
+def _bound(
+    model: Model, x: np.ndarray, code: Code, generator: torch.Generator, samples: int
+) -> Record:
     bound = elbo(model, x, generator, samples, code)
     if bound is None:
         return {}
@@ -154,7 +162,9 @@ def _sparsity(model: Model, code: Code) -> Record:
 
 
 def _probe(model: Model, data: DataSet, x: np.ndarray, code: Code) -> Record:
-    """What the classifier reads from each form of the code, and the other numbers of the lower threshold."""
+    """What the classifier reads from each form of the code, and the other numbers of the lower
+    threshold.
+    """
     low = _low_threshold(model, code)
     record: Record = {"low_threshold": low}
     if low is not None:
@@ -166,12 +176,19 @@ def _probe(model: Model, data: DataSet, x: np.ndarray, code: Code) -> Record:
     train = codes(model, data.train.images[:PROBE_CODES])
     labels = data.train.labels[:PROBE_CODES], data.test.labels[: len(x)]
     record["accuracy"] = linear_accuracy(train.z, labels[0], code.z, labels[1])
-    if train.mu is not None and train.gamma is not None and code.mu is not None and code.gamma is not None:
+    if (
+        train.mu is not None
+        and train.gamma is not None
+        and code.mu is not None
+        and code.gamma is not None
+    ):
         record["accuracy_mu_gamma"] = linear_accuracy(
             train.mu * train.gamma, labels[0], code.mu * code.gamma, labels[1]
         )
     if low is not None:
-        record["low_accuracy"] = linear_accuracy(read_out(train, low).z, labels[0], lower.z, labels[1])
+        record["low_accuracy"] = linear_accuracy(
+            read_out(train, low).z, labels[0], lower.z, labels[1]
+        )
     return record
 
 

@@ -23,12 +23,15 @@ class Robustness(NamedTuple):
     Attributes:
         sigma: standard deviation of the noise, in units of a pixel's range.
         clipped: whether noisy pixels were cut off at 0 and 1.
-        accuracy: share of denoised images that a classifier of clean images labels right, the papers' question.
-        code_accuracy: share of noisy images whose code a classifier of clean images' codes labels right.
+        accuracy: share of denoised images that a classifier of clean images labels right, the
+            papers' question.
+        code_accuracy: share of noisy images whose code a classifier of clean images' codes labels
+            right.
         ssim: between the clean and the denoised image.
         ssim_noisy: between the clean and the noisy image: what a model has to beat.
-        ssim_printed: between the noisy and the denoised image, as the paper's words have it; a perfect denoiser scores only
-            ``ssim_noisy`` there, and a model that does nothing scores 1.
+        ssim_printed: between the noisy and the denoised image, as the paper's words have it; a
+            perfect denoiser scores only ``ssim_noisy`` there, and a model that does nothing scores
+            1.
     """
 
     sigma: float
@@ -40,8 +43,11 @@ class Robustness(NamedTuple):
     ssim_printed: float
 
 
-def add_noise(images: Images, sigma: float, generator: torch.Generator, clipped: bool = True) -> Tensor:
-    r"""Gaussian noise on every pixel: :math:`\tilde x = x + \sigma\epsilon`, cut off at 0 and 1 when clipped.
+def add_noise(
+    images: Images, sigma: float, generator: torch.Generator, clipped: bool = True
+) -> Tensor:
+    r"""Gaussian noise on every pixel: :math:`\tilde x = x + \sigma\epsilon`, cut off at 0 and 1
+    when clipped.
 
     Args:
         images: (N, C, H, W), uint8 array or float tensor in [0, 1].
@@ -56,7 +62,9 @@ def add_noise(images: Images, sigma: float, generator: torch.Generator, clipped:
         ConfigurationError: a negative sigma.
     """
     if not sigma >= 0.0:
-        raise ConfigurationError(f"sigma = {sigma!r} is not allowed: choose sigma >= 0, the noise's standard deviation")
+        raise ConfigurationError(
+            f"sigma = {sigma!r} is not allowed: choose sigma >= 0, the noise's standard deviation"
+        )
     x = as_floats(images, "cpu")
     noisy = x + sigma * torch.randn(x.shape, generator=generator)
     return noisy.clamp(0.0, 1.0) if clipped else noisy
@@ -74,9 +82,10 @@ def robustness(
 ) -> list[Robustness]:
     """Accuracy and SSIM under noise.
 
-    Two nets of one layer are fitted on the first 5,000 clean training images, one on pixels and one on mean codes; the
-    noisy test images are encoded, decoded and classified. The noise of a sigma is the same, clipped or not. Models refuse
-    pixels outside [0, 1]; here they are let through, for unclipped noise is what the paper describes.
+    Two nets of one layer are fitted on the first 5,000 clean training images, one on pixels and one
+    on mean codes; the noisy test images are encoded, decoded and classified. The noise of a sigma
+    is the same, clipped or not. Models refuse pixels outside [0, 1]; here they are let through, for
+    unclipped noise is what the paper describes.
 
     Args:
         model: any model.
@@ -85,9 +94,10 @@ def robustness(
         clipped: which of the two forms to measure.
         test_images: use only the first so many test images; None takes all.
         seed: of the noise and of the nets.
-        of_images: a classifier of clean, flat images that is fitted already, when several models are to face the same one;
-            None fits it here.
-        ssim_images: take SSIM, the slow part, on the first so many of the test images only; None takes it on all.
+        of_images: a classifier of clean, flat images that is fitted already, when several models
+            are to face the same one; None fits it here.
+        ssim_images: take SSIM, the slow part, on the first so many of the test images only; None
+            takes it on all.
 
     Returns:
         A row for every sigma and form.
@@ -100,9 +110,13 @@ def robustness(
         Li & Han (2022), section 4.5, tables 2 and 3.
     """
     if test_images is not None and test_images < 1:
-        raise ConfigurationError(f"test_images = {test_images!r} is not allowed: choose at least 1, or None for all")
+        raise ConfigurationError(
+            f"test_images = {test_images!r} is not allowed: choose at least 1, or None for all"
+        )
     if ssim_images is not None and ssim_images < 1:
-        raise ConfigurationError(f"ssim_images = {ssim_images!r} is not allowed: choose at least 1, or None for all")
+        raise ConfigurationError(
+            f"ssim_images = {ssim_images!r} is not allowed: choose at least 1, or None for all"
+        )
     if data.train.labels is None or data.test.labels is None:
         raise DataError(f"{data.name} has no labels: robustness of a classifier needs them")
     train, labels = data.train.images[:PROBE_CODES], data.train.labels[:PROBE_CODES]
@@ -136,7 +150,9 @@ def any_pixels(model: Model) -> Iterator[None]:
 
     def check(x: Tensor) -> Tensor:
         if x.shape[1:] != model.image_shape or not bool(x.isfinite().all()):
-            raise DataError(f"noisy images {tuple(x.shape)} must be finite and shaped (B, {model.image_shape})")
+            raise DataError(
+                f"noisy images {tuple(x.shape)} must be finite and shaped (B, {model.image_shape})"
+            )
         return x
 
     # An attribute of the instance hides the method of the class, and goes again.

@@ -30,9 +30,13 @@ class Usage(NamedTuple):
 
 
 def on(code: Code, threshold: float = 0.5) -> Tensor:
-    """Which latents are on: ``gamma > threshold`` where the code has a gamma, ``active`` otherwise; (N, J) bool."""
+    """Which latents are on: ``gamma > threshold`` where the code has a gamma, ``active`` otherwise;
+    (N, J) bool.
+    """
     if not 0.0 <= threshold < 1.0:
-        raise ConfigurationError(f"threshold = {threshold!r} is not allowed: choose 0 <= threshold < 1")
+        raise ConfigurationError(
+            f"threshold = {threshold!r} is not allowed: choose 0 <= threshold < 1"
+        )
     return code.active if code.gamma is None else code.gamma > threshold
 
 
@@ -44,9 +48,11 @@ def usage(code: Code, threshold: float = 0.5) -> Usage:
     .. math:: \text{on} = \frac1N\sum_{ij} a_{ij}, \qquad \text{sparsity} = 1 - \frac1{NJ}\sum_{ij} a_{ij}
 
     Args:
-        code: codes (N, J) of a whole set. Gates of a dense model are all open; a sparse generator's ``gamma`` is the
-            probability of the wide component, and its closed latents are small, not zero.
-        threshold: t, in [0, 1): what gamma must exceed. Codes without a gamma are counted by ``active``.
+        code: codes (N, J) of a whole set. Gates of a dense model are all open; a sparse generator's
+            ``gamma`` is the probability of the wide component, and its closed latents are small,
+            not zero.
+        threshold: t, in [0, 1): what gamma must exceed. Codes without a gamma are counted by
+            ``active``.
 
     Returns:
         The counts, which depend on t and on the images: state both.
@@ -65,7 +71,8 @@ def usage(code: Code, threshold: float = 0.5) -> Usage:
 
 
 def near_zero(code: Code, threshold: float = 0.05) -> float:
-    r"""Share of code entries with :math:`|z| < t`: the sparsity of codes that are small rather than zero.
+    r"""Share of code entries with :math:`|z| < t`: the sparsity of codes that are small rather than
+    zero.
 
     Args:
         code: codes (N, J) of a whole set; ``z`` is what counts.
@@ -87,7 +94,8 @@ def dead_latents(code: Code, threshold: float = 0.5) -> int:
 
     Args:
         code: codes (N, J) of a whole set; more images find fewer dead latents, so state N.
-        threshold: what gamma must exceed, in [0, 1). Codes without a gamma are counted by ``active``.
+        threshold: what gamma must exceed, in [0, 1). Codes without a gamma are counted by
+            ``active``.
 
     Returns:
         A number of latents; 0 for dense models.
@@ -99,9 +107,11 @@ def dead_latents(code: Code, threshold: float = 0.5) -> int:
 
 
 def l0(code: Code) -> float:
-    r"""Mean number of entries of an image's code that are not exactly zero: :math:`\frac1N\sum_{ij}\mathbf 1[z_{ij}\ne 0]`.
+    r"""Mean number of entries of an image's code that are not exactly zero:
+    :math:`\frac1N\sum_{ij}\mathbf 1[z_{ij}\ne 0]`.
 
-    For a VSC's mean code it is the number of latents that are on; small values that are no zeros count in full.
+    For a VSC's mean code it is the number of latents that are on; small values that are no zeros
+    count in full.
 
     Args:
         code: codes (N, J) of a whole set; ``z`` is what counts.
@@ -113,7 +123,8 @@ def l0(code: Code) -> float:
 
 
 def moving_latents(code: Code, threshold: float = 0.01) -> int:
-    r"""Number of latents whose mean moves with the image: :math:`\operatorname{Var}_i[\mu_{ij}] > 0.01`.
+    r"""Number of latents whose mean moves with the image: :math:`\operatorname{Var}_i[\mu_{ij}] >
+    0.01`.
 
     A VAE's unused latents have a mean near zero for every image.
 
@@ -154,7 +165,8 @@ def informative_latents(model: Model, code: Code, threshold: float = 0.01) -> in
 
 @torch.no_grad()
 def penalty(model: Model, code: Code) -> float | None:
-    """What the training adds to the bound to hold codes sparse: mean over the images, nats per image.
+    """What the training adds to the bound to hold codes sparse: mean over the images, nats per
+    image.
 
     Args:
         model: the model that gave the code.

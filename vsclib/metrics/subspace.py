@@ -15,9 +15,9 @@ def conditional_codes(model: Model, code: Code, n: int, generator: torch.Generat
 
     .. math:: z_j \sim \begin{cases}p(z_j\mid w_j = 1) & \text{the image has latent j on}\\ 0 & \text{otherwise}\end{cases}
 
-    The slab p is the standard normal of a fixed prior, the wide Gaussian of a sparse generator, and for a learned prior the
-    slab that the image's weighted pseudo-inputs amount to. For a dense model every latent is on, and this is sampling from
-    the prior.
+    The slab p is the standard normal of a fixed prior, the wide Gaussian of a sparse generator, and
+    for a learned prior the slab that the image's weighted pseudo-inputs amount to. For a dense
+    model every latent is on, and this is sampling from the prior.
 
     Args:
         model: the model that gave the code.
@@ -38,7 +38,9 @@ def conditional_codes(model: Model, code: Code, n: int, generator: torch.Generat
         raise ConfigurationError(f"n = {n!r} is not allowed: choose n >= 1 draws for each image")
     code = to_device(code, device_of(model))
     images, latents = code.z.shape
-    noise = torch.randn(images, n, latents, generator=generator, device=generator.device)  # (B, n, J)
+    noise = torch.randn(
+        images, n, latents, generator=generator, device=generator.device
+    )  # (B, n, J)
     mean, sigma = slab(model, code)
     return (mean.unsqueeze(1) + sigma.unsqueeze(1) * noise) * code.active.unsqueeze(1)
 
@@ -64,10 +66,14 @@ def conditional_samples(model: Model, code: Code, n: int, generator: torch.Gener
 
 
 def slab(model: Model, code: Code) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation, each (B, J), of what a latent of these images takes when it is on."""
+    """Mean and standard deviation, each (B, J), of what a latent of these images takes when it is
+    on.
+    """
     if code.weights is not None:
         prior = model.prior()  # type: ignore[operator]
-        pooled = learned_prior.pool(learned_prior.unit_sum(code.weights), prior.gamma, prior.mu, prior.logvar)
+        pooled = learned_prior.pool(
+            learned_prior.unit_sum(code.weights), prior.gamma, prior.mu, prior.logvar
+        )
         return pooled.mu, (0.5 * pooled.logvar).exp()
     sigma = getattr(model.config, "sigma1", 1.0)
     return torch.zeros_like(code.z), torch.full_like(code.z, sigma)

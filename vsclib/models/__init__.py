@@ -76,7 +76,8 @@ def create(name: str, *, seed: int = 0, **options: Any) -> Model:
         The model, on the CPU.
 
     Raises:
-        ConfigurationError: an unknown name or option (with the nearest valid one), or a value out of range.
+        ConfigurationError: an unknown name or option (with the nearest valid one), or a value out
+            of range.
 
     Example:
         >>> model = create("vsc", image_shape=(1, 8, 8), latents=16, hidden=32, alpha=0.1)

@@ -1,4 +1,6 @@
-"""Alternating back-propagation: a generator whose chains go on from one visit of an image to the next."""
+"""Alternating back-propagation: a generator whose chains go on from one visit of an image to the
+next.
+"""
 
 import torch
 from torch import Tensor
@@ -9,10 +11,14 @@ from vsclib.models.generator import Generator, GeneratorConfig
 
 @configuration
 class ABPConfig(GeneratorConfig):
-    """Options of alternating back-propagation. ``inference_steps`` is what a chain moves at each visit of its image."""
+    """Options of alternating back-propagation. ``inference_steps`` is what a chain moves at each
+    visit of its image.
+    """
 
     langevin_noise: bool = True
-    """Add Langevin noise while training and to sampled codes; ``encode`` takes the same steps without it."""
+    """Add Langevin noise while training and to sampled codes; ``encode`` takes the same steps
+    without it.
+    """
     cold_steps: Steps = 300
     """Steps from zero for an image that has no chain, such as a test image."""
 
@@ -20,9 +26,9 @@ class ABPConfig(GeneratorConfig):
 class ABP(Generator):
     """The dense generator with one persistent chain for each training image.
 
-    A chain starts at a draw from the prior when a training starts, and every visit of its image moves it on from where the
-    last one left it. The chains belong to the training, not to the model: its checkpoint carries them, N x J numbers, and
-    the model's own file does not.
+    A chain starts at a draw from the prior when a training starts, and every visit of its image
+    moves it on from where the last one left it. The chains belong to the training, not to the
+    model: its checkpoint carries them, N x J numbers, and the model's own file does not.
 
     Source:
         Han et al. (2017), Algorithm 1.
@@ -58,5 +64,7 @@ class ABP(Generator):
         rows, self.rows = self.rows, None
         if rows is None:
             return self.infer(x, generator)
-        self.chains[rows] = z = self.run(x, self.chains[rows], self.config.inference_steps, generator)
+        self.chains[rows] = z = self.run(
+            x, self.chains[rows], self.config.inference_steps, generator
+        )
         return z

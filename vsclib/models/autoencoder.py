@@ -7,7 +7,9 @@ from vsclib.models.contract import Code, Loss, Model
 
 
 class AutoEncoder(Model):
-    """A dense code and the image rebuilt from it. It has no prior: ``sample`` decodes normal noise, to show just that."""
+    """A dense code and the image rebuilt from it. It has no prior: ``sample`` decodes normal noise,
+    to show just that.
+    """
 
     def encode(self, x: Tensor) -> Code:
         """The code of images (B, C, H, W)."""

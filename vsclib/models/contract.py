@@ -94,10 +94,16 @@ class Model(nn.Module):
         self.config, self.name = config, name
         self.image_shape: tuple[int, int, int] = tuple(config.image_shape)  # type: ignore[assignment]
         self.latents: int = config.latents
-        network = {"network": config.network, "hidden": config.hidden, "hidden_layers": config.hidden_layers}
+        network = {
+            "network": config.network,
+            "hidden": config.hidden,
+            "hidden_layers": config.hidden_layers,
+        }
         if self.heads:
             self.encoder = Encoder(self.image_shape, self.latents, self.heads, **network)
-        self.decoder = Decoder(self.image_shape, self.latents, config.likelihood, config.sigma, **network)
+        self.decoder = Decoder(
+            self.image_shape, self.latents, config.likelihood, config.sigma, **network
+        )
         self.plan(steps=0, steps_per_epoch=1)
 
     @classmethod
@@ -116,7 +122,9 @@ class Model(nn.Module):
         return self.encode(x)
 
     def kl(self, code: Code) -> Tensor | None:
-        """KL from posterior to prior, (B, J) in nats; None for a model without an evidence lower bound."""
+        """KL from posterior to prior, (B, J) in nats; None for a model without an evidence lower
+        bound.
+        """
         return None
 
     def penalties(self, code: Code) -> dict[str, Tensor]:
@@ -124,7 +132,9 @@ class Model(nn.Module):
         return {}
 
     def log_ratio(self, code: Code) -> Tensor | None:
-        """log q(z|x) - log p(z) of drawn codes, (B,) in nats, where ``kl`` leaves a choice of prior unpaid; else None."""
+        """log q(z|x) - log p(z) of drawn codes, (B,) in nats, where ``kl`` leaves a choice of prior
+        unpaid; else None.
+        """
         return None
 
     def loss(self, x: Tensor, step: int, generator: torch.Generator) -> Loss:
@@ -136,17 +146,25 @@ class Model(nn.Module):
         return torch.randn(n, self.latents, generator=generator, device=generator.device)
 
     def prepare(self, images: Tensor, generator: torch.Generator) -> None:
-        """Take from the training images, uint8 (N, C, H, W), what the weights start from. ``fit`` calls it before it trains."""
+        """Take from the training images, uint8 (N, C, H, W), what the weights start from. ``fit``
+        calls it before it trains.
+        """
 
     def locate(self, indices: Tensor) -> None:
-        """Learn which training images (B,) the next loss is about. ``fit`` calls it before every loss."""
+        """Learn which training images (B,) the next loss is about. ``fit`` calls it before every
+        loss.
+        """
 
     def memory(self) -> dict[str, Tensor]:
-        """What a resumed training needs beside the weights, by name: kept in its checkpoint, not in the model's file."""
+        """What a resumed training needs beside the weights, by name: kept in its checkpoint, not in
+        the model's file.
+        """
         return {}
 
     def plan(self, steps: int, steps_per_epoch: int) -> None:
-        """Lay out the schedules over a training of ``steps`` steps. ``fit`` calls it; untrained, no step is planned."""
+        """Lay out the schedules over a training of ``steps`` steps. ``fit`` calls it; untrained, no
+        step is planned.
+        """
 
     # ------------------------------------------------------------------------------ what is shared
 

@@ -1,4 +1,6 @@
-"""How an encoder's output becomes gamma, and how a gradient gets back to it: what VSC's options of the gate stand for."""
+"""How an encoder's output becomes gamma, and how a gradient gets back to it: what VSC's options of
+the gate stand for.
+"""
 
 from typing import Literal
 
@@ -21,7 +23,8 @@ SUITED: dict[GammaForm, GateName] = {"sigmoid": "straight_through", "relu": "rel
 def probability(v: Tensor, form: GammaForm) -> Tensor:
     """Gamma, inside (0, 1), of the encoder's output v, both (B, J)."""
     gamma = torch.sigmoid(v) if form == "sigmoid" else (-torch.relu(-v)).exp()
-    # At 0 and 1 exactly a gate has no way back: the clamp keeps both ends open, as the released code does.
+    # At 0 and 1 exactly a gate has no way back: the clamp keeps both ends open, as the released
+    # code does.
     return gamma.clamp(SMALLEST_GAMMA, 1.0 - SMALLEST_GAMMA)
 
 
@@ -31,7 +34,9 @@ def slopes(gate: GateName, start: float | None, end: float | None, steps: int) -
     return Linear(start or first, end or last, until=max(steps - 1, 0))
 
 
-def training_gate(gate: GateName, noise: Tensor, gamma: Tensor, slope: float, temperature: float) -> Tensor:
+def training_gate(
+    gate: GateName, noise: Tensor, gamma: Tensor, slope: float, temperature: float
+) -> Tensor:
     """The gate (B, J) of a training, with a gradient in gamma; noise is uniform in [0, 1)."""
     if gate == "concrete":
         return spike_slab.concrete_gate(noise, torch.logit(gamma), temperature)

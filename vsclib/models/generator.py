@@ -1,4 +1,6 @@
-"""What all generators share: no encoder, codes found by gradient on the decoder, under a standard normal prior."""
+"""What all generators share: no encoder, codes found by gradient on the decoder, under a standard
+normal prior.
+"""
 
 from typing import ClassVar, Literal
 
@@ -22,16 +24,21 @@ class GeneratorConfig(ModelConfig):
     step_size: Positive = 0.1
     """s: a step moves the code by s^2 / 2 times the gradient."""
     inference_precision: Literal["float32", "bfloat16"] = "float32"
-    """Precision of the decoder's products inside the inference; bfloat16 is faster and moves codes by about 0.2 %."""
+    """Precision of the decoder's products inside the inference; bfloat16 is faster and moves codes
+    by about 0.2 %.
+    """
     langevin_noise: bool = False
-    """Add Langevin noise while training and to sampled codes; ``encode`` takes the same steps without it."""
+    """Add Langevin noise while training and to sampled codes; ``encode`` takes the same steps
+    without it.
+    """
 
 
 class Generator(Model):
-    """Base of the models without an encoder: a code starts somewhere and follows the gradient of the log-joint.
+    """Base of the models without an encoder: a code starts somewhere and follows the gradient of
+    the log-joint.
 
-    A family says with ``infer`` where codes start; one with another prior overrides ``prior_score``, ``prior_log_prob``,
-    ``describe`` and ``sample_prior``.
+    A family says with ``infer`` where codes start; one with another prior overrides
+    ``prior_score``, ``prior_log_prob``, ``describe`` and ``sample_prior``.
     """
 
     Config: ClassVar[type] = GeneratorConfig
@@ -39,7 +46,9 @@ class Generator(Model):
     learning_rate = 1e-4
 
     def infer(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Codes (B, J) of images (B, C, H, W), from a cold start; without a generator there is no noise."""
+        """Codes (B, J) of images (B, C, H, W), from a cold start; without a generator there is no
+        noise.
+        """
         raise TypeError(f"{type(self).__name__} defines no infer")
 
     def prior_score(self, z: Tensor) -> Tensor:
@@ -58,11 +67,13 @@ class Generator(Model):
         """Codes (B, J) that the decoder learns from."""
         return self.infer(x, generator)
 
-    # ------------------------------------------------------------------------------------ shared by all generators
+    # --------------------------------------------------------------------- shared by all generators
 
     def run(self, x: Tensor, z: Tensor, steps: int, generator: torch.Generator | None) -> Tensor:
         """Codes (B, J) a few steps on, with Langevin noise if that is on and has a source."""
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.config.inference_precision == "bfloat16"):
+        with torch.autocast(
+            x.device.type, torch.bfloat16, enabled=self.config.inference_precision == "bfloat16"
+        ):
             return inference.follow_gradient(
                 lambda z: self.decode(z).log_prob(x),
                 self.prior_score,

@@ -12,7 +12,8 @@ class Preset(NamedTuple):
         model: one of ``vsclib.models.names()``.
         options: of that model.
         source: where it comes from, and where it departs from that.
-        training: parameters of a run, such as ``steps`` and ``batch_size``; what is left out keeps its default.
+        training: parameters of a run, such as ``steps`` and ``batch_size``; what is left out keeps
+            its default.
     """
 
     model: str
@@ -21,20 +22,24 @@ class Preset(NamedTuple):
     training: dict[str, Any] = {}
 
 
-# ------------------------------------------------------------------------------------------------ the course report
+# -------------------------------------------------------------------------------- the course report
 
 _REPORT = {"network": "conv3", "hidden_layers": 0, "latents": 2}
 _REPORT_TRAINING = {"epochs": 25, "batch_size": 256, "learning_rate": 1e-3}
-_SECTION = (
-    "The course report, section 5: three convolutions and the same network for all models, 2 latents as in its code"
-)
+_SECTION = "The course report, section 5: three convolutions and the same network for all models, 2 latents as in its code"
 _MNIST_EPOCH = 234
 """Batches of 256 in the 60,000 training images of MNIST."""
 
-# ----------------------------------------------------------------------------- Variational Sparse Coding, UAI 2019
+# -------------------------------------------------------------- Variational Sparse Coding, UAI 2019
 
 _UAI = {
-    **{"hidden": 3000, "likelihood": "gaussian_learned", "latents": 60, "alpha": 0.01, "pseudo_inputs": 20},
+    **{
+        "hidden": 3000,
+        "likelihood": "gaussian_learned",
+        "latents": 60,
+        "alpha": 0.01,
+        "pseudo_inputs": 20,
+    },
     **{"gamma_form": "relu", "gate": "relaxed", "slope_start": 50.0, "slope_end": 200.0},
 }
 _UAI_DEPARTURES = (
@@ -42,7 +47,7 @@ _UAI_DEPARTURES = (
     "switch the KL off (E39); pixels in [0, 1], not divided by the image's norm"
 )
 
-# --------------------------------------------------------------------------------------------- Li & Han, 2022
+# ----------------------------------------------------------------------------------- Li & Han, 2022
 
 _LI_HAN = {
     **{"likelihood": "gaussian", "sigma": 0.3, "inference_steps": 30, "step_size": 0.1},
@@ -67,7 +72,10 @@ PRESETS: dict[str, Preset] = {
         {"steps": 20_000, "batch_size": 100, "learning_rate": 1e-3},
     ),
     "li_han_celeba": Preset(
-        "sparse_generator", {**_LI_HAN, **_COLOUR, "latents": 800}, f"{_LI_HAN_SOURCE}. For 64 x 64.", _LI_HAN_TRAINING
+        "sparse_generator",
+        {**_LI_HAN, **_COLOUR, "latents": 800},
+        f"{_LI_HAN_SOURCE}. For 64 x 64.",
+        _LI_HAN_TRAINING,
     ),
     "li_han_mnist": Preset(
         "sparse_generator",
@@ -76,9 +84,14 @@ PRESETS: dict[str, Preset] = {
         _LI_HAN_TRAINING,
     ),
     "li_han_svhn": Preset(
-        "sparse_generator", {**_LI_HAN, **_COLOUR, "latents": 400}, f"{_LI_HAN_SOURCE}.", _LI_HAN_TRAINING
+        "sparse_generator",
+        {**_LI_HAN, **_COLOUR, "latents": 400},
+        f"{_LI_HAN_SOURCE}.",
+        _LI_HAN_TRAINING,
     ),
-    "report_ae": Preset("ae", _REPORT, f"{_SECTION}; cross-entropy for its squared error.", _REPORT_TRAINING),
+    "report_ae": Preset(
+        "ae", _REPORT, f"{_SECTION}; cross-entropy for its squared error.", _REPORT_TRAINING
+    ),
     "report_vae": Preset("vae", _REPORT, f"{_SECTION}.", _REPORT_TRAINING),
     "report_vsc": Preset(
         "vsc",

@@ -25,10 +25,12 @@ class PseudoInputsConfig(VSCConfig):
 
 
 class PseudoInputs(VSC):
-    """Base of the models with a learned prior; a family says how the pseudo-inputs weigh in the prior of an image.
+    """Base of the models with a learned prior; a family says how the pseudo-inputs weigh in the
+    prior of an image.
 
-    ``kl`` takes the prior as it is weighed for each image, which no code could be drawn from. ``log_ratio`` takes the plain
-    average of the pseudo-inputs' codes, so that the choice of one is paid for.
+    ``kl`` takes the prior as it is weighed for each image, which no code could be drawn from.
+    ``log_ratio`` takes the plain average of the pseudo-inputs' codes, so that the choice of one is
+    paid for.
     """
 
     Config = PseudoInputsConfig
@@ -45,7 +47,9 @@ class PseudoInputs(VSC):
         if self.prepared:
             return
         order = torch.randperm(len(images), generator=generator, device=generator.device)
-        chosen = order[torch.arange(self.config.pseudo_inputs, device=order.device) % len(order)]  # (K,)
+        chosen = order[
+            torch.arange(self.config.pseudo_inputs, device=order.device) % len(order)
+        ]  # (K,)
         self.pseudo_inputs.copy_(images[chosen].float() / 255.0)
         self.prepared.fill_(1.0)
 
@@ -60,15 +64,21 @@ class PseudoInputs(VSC):
         return self.charges(code, prior), self.penalties(code, prior)
 
     def weigh(self, code: Code, prior: Code) -> Code:
-        """The code with the weights of the pseudo-inputs, which a family gives here or in its ``posterior``."""
+        """The code with the weights of the pseudo-inputs, which a family gives here or in its
+        ``posterior``.
+        """
         return code
 
     def charges(self, code: Code, prior: Code | None = None) -> dict[str, Tensor]:
-        """The KL to the prior as it is weighed, each part (B,) in nats; the prior is encoded now unless given."""
+        """The KL to the prior as it is weighed, each part (B,) in nats; the prior is encoded now
+        unless given.
+        """
         return {name: part.sum(1) for name, part in self.divergences(code, prior).items()}
 
     def divergences(self, code: Code, prior: Code | None = None) -> dict[str, Tensor]:
-        """The average of the KLs to the pseudo-inputs' codes, encoded now unless given; each part (B, J) in nats."""
+        """The average of the KLs to the pseudo-inputs' codes, encoded now unless given; each part
+        (B, J) in nats.
+        """
         prior = prior or self.prior()
         slab, spike = learned_prior.averaged_kl(
             code.weights, (code.gamma, code.mu, code.logvar), (prior.gamma, prior.mu, prior.logvar)
@@ -76,22 +86,32 @@ class PseudoInputs(VSC):
         return {"kl_slab": slab, "kl_spike": spike}
 
     def penalties(self, code: Code, prior: Code | None = None) -> dict[str, Tensor]:
-        """What the prior's mean gamma pays for differing from alpha, (B,) in nats; the prior is encoded now unless given."""
+        """What the prior's mean gamma pays for differing from alpha, (B,) in nats; the prior is
+        encoded now unless given.
+        """
         prior = prior or self.prior()
         gamma = learned_prior.unit_sum(code.weights) @ prior.gamma.mean(1)  # (B,)
         return {"sparsity": self.latents * spike_slab.bernoulli_kl(gamma, self.config.alpha)}
 
     def log_ratio(self, code: Code) -> Tensor:
-        """log q(z|x) - log p(z) of drawn codes under the prior that chooses no pseudo-input: their plain average; (B,)."""
+        """log q(z|x) - log p(z) of drawn codes under the prior that chooses no pseudo-input: their
+        plain average; (B,).
+        """
         prior = self.prior()
         drawn, density = code.z.unsqueeze(1), learned_prior.log_density  # (B, 1, J)
         posterior = density(code.z, code.active, code.gamma, code.mu, code.logvar).sum(1)  # (B,)
-        each = density(drawn, code.active.unsqueeze(1), prior.gamma, prior.mu, prior.logvar).sum(2)  # (B, K)
+        each = density(drawn, code.active.unsqueeze(1), prior.gamma, prior.mu, prior.logvar).sum(
+            2
+        )  # (B, K)
         return posterior - each.logsumexp(1) + math.log(self.config.pseudo_inputs)
 
     @torch.no_grad()
     def sample_prior(self, n: int, generator: torch.Generator) -> Tensor:
         """Codes (n, J): each draws one of the pseudo-inputs, then a code of it."""
-        chosen = torch.randint(self.config.pseudo_inputs, (n,), generator=generator, device=generator.device)
+        chosen = torch.randint(
+            self.config.pseudo_inputs, (n,), generator=generator, device=generator.device
+        )
         prior = self.prior()
-        return self.draw(Code._make(None if field is None else field[chosen] for field in prior), generator).z
+        return self.draw(
+            Code._make(None if field is None else field[chosen] for field in prior), generator
+        ).z

@@ -1,4 +1,6 @@
-"""The short-run generator: from zero, thirty steps; and the choice among several chains or several states of one."""
+"""The short-run generator: from zero, thirty steps; and the choice among several chains or several
+states of one.
+"""
 
 from typing import Literal
 
@@ -14,9 +16,13 @@ class ShortRunConfig(GeneratorConfig):
     """Options of the short-run generator."""
 
     chains: Count = 1
-    """C, independent chains for each image: the first starts at zero, the others at draws from the prior."""
+    """C, independent chains for each image: the first starts at zero, the others at draws from the
+    prior.
+    """
     kept: Count = 1
-    """States kept of each chain: the one after ``inference_steps``, and one after every further ``skip`` steps."""
+    """States kept of each chain: the one after ``inference_steps``, and one after every further
+    ``skip`` steps.
+    """
     skip: Count = 10
     """Steps between two kept states."""
     pick: Literal["best", "mean"] = "best"
@@ -24,15 +30,19 @@ class ShortRunConfig(GeneratorConfig):
 
 
 class ShortRun(Generator):
-    """Codes by a short run of gradient steps from zero under a standard normal prior: the dense generator.
+    """Codes by a short run of gradient steps from zero under a standard normal prior: the dense
+    generator.
 
-    More chains, or more states of one chain, give more candidates for a code. The supplement of Li & Han calls this
-    "maximum sampling" and compares K chains with "a single chain with K skip steps", without a formula. Read here as: the
-    candidate of highest log-joint is the code; K chains are ``chains = K``, the single chain is ``kept = K``. One chain
-    always starts at zero, for thirty steps do not forget where they came from: a start drawn from the prior stays in the code.
+    More chains, or more states of one chain, give more candidates for a code. The supplement of Li
+    & Han calls this "maximum sampling" and compares K chains with "a single chain with K skip
+    steps", without a formula. Read here as: the candidate of highest log-joint is the code; K
+    chains are ``chains = K``, the single chain is ``kept = K``. One chain always starts at zero,
+    for thirty steps do not forget where they came from: a start drawn from the prior stays in the
+    code.
 
     Source:
-        Nijkamp et al. (2020); Li & Han (2022), Algorithm 1 with alpha = 1, and the supplement, section B.2.
+        Nijkamp et al. (2020); Li & Han (2022), Algorithm 1 with alpha = 1, and the supplement,
+        section B.2.
     """
 
     Config = ShortRunConfig
@@ -40,12 +50,16 @@ class ShortRun(Generator):
     def infer(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Codes (B, J) of images (B, C, H, W), from a cold start.
 
-        Without a generator there is no noise, and several chains start from the same few draws for every image.
+        Without a generator there is no noise, and several chains start from the same few draws for
+        every image.
         """
         z = self.starts(len(x), generator, x.device)  # (C B, J)
         images = x.repeat(self.config.chains, 1, 1, 1)
         kept = [z := self.run(images, z, self.config.inference_steps, generator)]
-        kept += [z := self.run(images, z, self.config.skip, generator) for _ in range(self.config.kept - 1)]
+        kept += [
+            z := self.run(images, z, self.config.skip, generator)
+            for _ in range(self.config.kept - 1)
+        ]
         return self.choose(x, torch.cat(kept).view(-1, len(x), self.latents))
 
     def starts(self, n: int, generator: torch.Generator | None, device: torch.device) -> Tensor:
@@ -65,5 +79,7 @@ class ShortRun(Generator):
             return z[0]
         if self.config.pick == "mean":
             return z.mean(0)
-        joint = torch.stack([self.decode(one).log_prob(x) + self.prior_log_prob(one).sum(1) for one in z])  # (M, B)
+        joint = torch.stack(
+            [self.decode(one).log_prob(x) + self.prior_log_prob(one).sum(1) for one in z]
+        )  # (M, B)
         return z[joint.argmax(0), torch.arange(len(x), device=z.device)]

@@ -1,4 +1,6 @@
-"""Sparse autoencoders as interpretability uses them: a dictionary and a gate, here with a price on the code."""
+"""Sparse autoencoders as interpretability uses them: a dictionary and a gate, here with a price on
+the code.
+"""
 
 from typing import Annotated
 
@@ -15,7 +17,9 @@ from vsclib.models.contract import Code, Loss, ModelConfig
 SAMPLE = 2000
 """Training images that the starting point is centred on."""
 SMALLEST = 0.001
-"""Least grey level of the average image, and least spread of a latent, that the starting point tells from zero."""
+"""Least grey level of the average image, and least spread of a latent, that the starting point
+tells from zero.
+"""
 
 
 @configuration
@@ -23,7 +27,9 @@ class SparseAutoEncoderConfig(ModelConfig):
     """Options that all sparse autoencoders share."""
 
     hidden_layers: Annotated[int, Field(ge=0, le=8)] = 0
-    """Hidden layers of the encoder and of the decoder; 0, the custom of the field, makes both linear."""
+    """Hidden layers of the encoder and of the decoder; 0, the custom of the field, makes both
+    linear.
+    """
 
 
 @configuration
@@ -31,11 +37,15 @@ class ReluSAEConfig(SparseAutoEncoderConfig):
     """Options of the ReLU autoencoder."""
 
     l1: NonNegative = 1.0
-    """Price of a code, in nats for each unit of a latent's value; what it takes depends on the likelihood."""
+    """Price of a code, in nats for each unit of a latent's value; what it takes depends on the
+    likelihood.
+    """
 
 
 class UnitColumns(nn.Module):
-    """Weights whose columns all have length one, whatever the optimiser does to what lies behind them."""
+    """Weights whose columns all have length one, whatever the optimiser does to what lies behind
+    them.
+    """
 
     def forward(self, weight: Tensor) -> Tensor:
         """The columns (outputs, J), each divided by its length."""
@@ -43,10 +53,12 @@ class UnitColumns(nn.Module):
 
 
 class SparseAutoEncoder(AutoEncoder):
-    """An autoencoder whose code passes a gate, and whose decoder starts with a dictionary of J columns of length one.
+    """An autoencoder whose code passes a gate, and whose decoder starts with a dictionary of J
+    columns of length one.
 
-    Of unit length, a column cannot grow to let its value shrink, so values compare across latents and a price on them means
-    something; hidden layers behind the dictionary are not so bound. It has no prior: ``sample`` decodes noise that passed the gate.
+    Of unit length, a column cannot grow to let its value shrink, so values compare across latents
+    and a price on them means something; hidden layers behind the dictionary are not so bound. It
+    has no prior: ``sample`` decodes noise that passed the gate.
     """
 
     prepared: Tensor
@@ -58,9 +70,11 @@ class SparseAutoEncoder(AutoEncoder):
 
     @torch.no_grad()
     def prepare(self, images: Tensor, generator: torch.Generator) -> None:
-        """Standardise the encoder's values, the first time only, and let a code of zero decode to the average image.
+        """Standardise the encoder's values, the first time only, and let a code of zero decode to
+        the average image.
 
-        Otherwise the few latents that point at the average image win for every image, and the others die.
+        Otherwise the few latents that point at the average image win for every image, and the
+        others die.
         """
         if self.prepared:
             return
@@ -96,8 +110,8 @@ class ReluSAE(SparseAutoEncoder):
 
     .. math:: \mathcal L = -\log p(x\mid z) + \ell_1\sum_j z_j, \qquad z = \max(0, e(x))
 
-    The price shrinks the values that stay on, too. A latent that is off for every image gets no gradient and stays dead;
-    ``metrics.dead_latents`` counts them.
+    The price shrinks the values that stay on, too. A latent that is off for every image gets no
+    gradient and stays dead; ``metrics.dead_latents`` counts them.
 
     Source:
         Bricken et al. (2023).

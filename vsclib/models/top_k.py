@@ -14,7 +14,9 @@ class TopKConfig(SparseAutoEncoderConfig):
     """Options of the top-k autoencoder."""
 
     k: Count | None = None
-    """Latents that are on for every image, at most ``latents``; None takes a twentieth of them, at least one."""
+    """Latents that are on for every image, at most ``latents``; None takes a twentieth of them, at
+    least one.
+    """
     dead_after: Count = 1000
     """Steps without an image after which a latent counts as dead."""
     revival: NonNegative = 1 / 32
@@ -22,7 +24,9 @@ class TopKConfig(SparseAutoEncoderConfig):
 
     def __post_init__(self) -> None:
         if self.k is not None and self.k > self.latents:
-            raise ConfigurationError(f"k = {self.k} of {self.latents} latents: choose 1 <= k <= {self.latents}")
+            raise ConfigurationError(
+                f"k = {self.k} of {self.latents} latents: choose 1 <= k <= {self.latents}"
+            )
 
 
 class TopK(SparseAutoEncoder):
@@ -30,10 +34,10 @@ class TopK(SparseAutoEncoder):
 
     .. math:: \mathcal L = -\log p(x\mid z) - r\,\log p(x\mid \bar z + d), \qquad z = \mathrm{top}_k\,e(x)
 
-    A value may be negative where fewer than k are positive. A latent that no image has used for ``dead_after`` steps is
-    dead: the second term lets the largest dead ones, d, at most half as many as pixels, add to the fixed code
-    :math:`\bar z`; under a Gaussian likelihood it is the squared error of what the code left over. Nobody is dead at
-    first, and the term is zero.
+    A value may be negative where fewer than k are positive. A latent that no image has used for
+    ``dead_after`` steps is dead: the second term lets the largest dead ones, d, at most half as
+    many as pixels, add to the fixed code :math:`\bar z`; under a Gaussian likelihood it is the
+    squared error of what the code left over. Nobody is dead at first, and the term is zero.
 
     Source:
         Gao et al. (2025), sections 2.3 and A.2; Makhzani & Frey (2014).
@@ -49,7 +53,9 @@ class TopK(SparseAutoEncoder):
 
     def gate(self, values: Tensor) -> Code:
         """The k largest."""
-        active = torch.zeros_like(values, dtype=torch.bool).scatter(1, values.topk(self.k).indices, True)
+        active = torch.zeros_like(values, dtype=torch.bool).scatter(
+            1, values.topk(self.k).indices, True
+        )
         return Code(values * active, active)
 
     def loss(self, x: Tensor, step: int, generator: torch.Generator) -> Loss:
@@ -58,13 +64,21 @@ class TopK(SparseAutoEncoder):
         code = self.gate(values)
         self.idle = torch.where(code.active.any(0), 0.0, self.idle + 1.0)
         reconstruction = -self.decode(code.z).log_prob(x).mean()
-        return Loss.of(reconstruction=reconstruction, revival=self.revive(x, values, code.z.detach()))
+        return Loss.of(
+            reconstruction=reconstruction, revival=self.revive(x, values, code.z.detach())
+        )
 
     def revive(self, x: Tensor, values: Tensor, fixed: Tensor) -> Tensor:
-        """Minus the weighted log-likelihood of images whose fixed codes the largest dead latents may add to; () in nats."""
+        """Minus the weighted log-likelihood of images whose fixed codes the largest dead latents
+        may add to; () in nats.
+        """
         dead = self.idle > self.config.dead_after
         if not self.config.revival or not dead.any():
             return torch.zeros((), device=x.device)
-        largest = values.masked_fill(~dead, -torch.inf).topk(min(x[0].numel() // 2, int(dead.sum()))).indices
+        largest = (
+            values.masked_fill(~dead, -torch.inf)
+            .topk(min(x[0].numel() // 2, int(dead.sum())))
+            .indices
+        )
         added = torch.zeros_like(values).scatter(1, largest, values.gather(1, largest))  # (B, J)
         return -self.config.revival * self.decode(fixed + added).log_prob(x).mean()

@@ -14,7 +14,8 @@ class VAEConfig(ModelConfig):
     """Options of the VAE."""
 
     beta: NonNegative = 1.0
-    """Weight of the KL: 1 gives the evidence lower bound, 0 an autoencoder with noise in its code."""
+    """Weight of the KL: 1 gives the evidence lower bound, 0 an autoencoder with noise in its code.
+    """
     kl_warm_up: Steps = 0
     """Steps over which the KL's weight rises from 0 to beta."""
 
@@ -32,7 +33,8 @@ class VAE(Model):
 
     .. math:: \mathcal L = -\mathbb E_{q(z|x)}\log p(x\mid z) + \beta\,\mathrm{KL}\bigl(q(z\mid x)\,\|\,\mathcal N(0, I)\bigr)
 
-    Families with another posterior override what differs: ``recognise``, ``draw``, ``draw_for_training``, ``divergences``.
+    Families with another posterior override what differs: ``recognise``, ``draw``,
+    ``draw_for_training``, ``divergences``.
 
     Source:
         Kingma & Welling (2014), Eq. 10; Higgins et al. (2017), Eq. 4.
@@ -47,7 +49,9 @@ class VAE(Model):
         self.kl_weight = Linear(0.0, self.config.beta, until=self.config.kl_warm_up)
 
     def recognise(self, x: Tensor) -> Code:
-        """Parameters of q(z|x) of anything shaped like images, whatever its range, and the mean as the code."""
+        """Parameters of q(z|x) of anything shaped like images, whatever its range, and the mean as
+        the code.
+        """
         mu, logvar = self.encoder(x)
         return Code(mu, self.all_active(mu), mu, logvar)
 
@@ -64,14 +68,18 @@ class VAE(Model):
         return {"kl": spike_slab.gaussian_kl(code.mu, code.logvar)}
 
     def charges(self, code: Code) -> dict[str, Tensor]:
-        """What training charges for drawn codes, each (B,) in nats: the KL, unless a family weighs its parts otherwise."""
+        """What training charges for drawn codes, each (B,) in nats: the KL, unless a family weighs
+        its parts otherwise.
+        """
         return {name: part.sum(1) for name, part in self.divergences(code).items()}
 
     def costs(self, code: Code) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """Charges, which the KL's weight multiplies, and penalties. A family overrides it to compute once what both need."""
+        """Charges, which the KL's weight multiplies, and penalties. A family overrides it to
+        compute once what both need.
+        """
         return self.charges(code), self.penalties(code)
 
-    # ------------------------------------------------------------------------------ shared by all variational families
+    # ----------------------------------------------------------- shared by all variational families
 
     def draw_slab(self, code: Code, generator: torch.Generator) -> Tensor:
         """A draw (B, J) from N(mu, sigma^2)."""
@@ -102,5 +110,7 @@ class VAE(Model):
         weight, (charges, penalties) = self.kl_weight(step), self.costs(code)
         terms = {name: weight * part.mean() for name, part in charges.items()}
         return Loss.of(
-            reconstruction=reconstruction, **terms, **{name: part.mean() for name, part in penalties.items()}
+            reconstruction=reconstruction,
+            **terms,
+            **{name: part.mean() for name, part in penalties.items()},
         )

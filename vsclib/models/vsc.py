@@ -19,9 +19,12 @@ class VSCConfig(VAEConfig):
     alpha: OpenUnit = 0.01
     """Prior probability that a latent is on."""
     gamma_form: gates.GammaForm = "sigmoid"
-    """How gamma comes from the encoder: a sigmoid, or log gamma = -relu(-v) as in the ICLR 2019 submission."""
+    """How gamma comes from the encoder: a sigmoid, or log gamma = -relu(-v) as in the ICLR 2019
+    submission.
+    """
     gamma_bias: Finite | None = None
-    """Initial bias of gamma's head: -2 for the sigmoid, so that few latents start on; 0 for relu."""
+    """Initial bias of gamma's head: -2 for the sigmoid, so that few latents start on; 0 for relu.
+    """
     gate: gates.GateName | None = None
     """How a gradient reaches gamma: straight-through for the sigmoid, relaxed for relu."""
     slope_start: Positive | None = None
@@ -35,9 +38,12 @@ class VSCConfig(VAEConfig):
     lam_until: Steps = 0
     """First step at which the slab is the encoder's (lam = 1); 0 leaves the warm-up out."""
     lam_form: spike_slab.WarmUp = "variance_linear"
-    """What lam interpolates between noise and the encoder's slab: the paper's variance, or what released code does."""
+    """What lam interpolates between noise and the encoder's slab: the paper's variance, or what
+    released code does.
+    """
     threshold: OpenUnit = 0.5
-    """A latent is on in the code when gamma exceeds this; 2 alpha reads more out of a fixed prior."""
+    """A latent is on in the code when gamma exceeds this; 2 alpha reads more out of a fixed prior.
+    """
 
     def __post_init__(self) -> None:
         if self.lam_until < self.lam_begin:
@@ -52,10 +58,12 @@ class VSC(VAE):
     .. math:: q(z_j\mid x) = \gamma_j\,\mathcal N(\mu_j,\sigma_j^2) + (1-\gamma_j)\,\delta(z_j), \qquad
         p(z_j) = \alpha\,\mathcal N(0,1) + (1-\alpha)\,\delta(z_j)
 
-    The code is ``mu`` where the latent is on and zero elsewhere; ``mu`` alone is dense and never reaches the decoder.
+    The code is ``mu`` where the latent is on and zero elsewhere; ``mu`` alone is dense and never
+    reaches the decoder.
 
     Source:
-        Tonolini, Jensen & Murray-Smith (2019, ICLR submission), Eq. 4, 5 and 11; lambda warm-up from the 2019 supplement.
+        Tonolini, Jensen & Murray-Smith (2019, ICLR submission), Eq. 4, 5 and 11; lambda warm-up
+        from the 2019 supplement.
     """
 
     Config = VSCConfig
@@ -77,7 +85,9 @@ class VSC(VAE):
         self.warm_up = Linear(0.0, 1.0, begin=self.config.lam_begin, until=self.config.lam_until)
 
     def recognise(self, x: Tensor) -> Code:
-        """Parameters of q(z|x) at the present lambda, and mu where gamma exceeds the threshold as the code."""
+        """Parameters of q(z|x) at the present lambda, and mu where gamma exceeds the threshold as
+        the code.
+        """
         mu, logvar, v = self.encoder(x)
         mu, logvar = spike_slab.warm_up(mu, logvar, self.lam, self.config.lam_form)
         gamma = gates.probability(v, self.config.gamma_form)
@@ -93,7 +103,9 @@ class VSC(VAE):
     def draw_for_training(self, code: Code, generator: torch.Generator) -> Tensor:
         """A draw (B, J) whose gate has a gradient in gamma."""
         slab, noise = self.draw_slab(code, generator), self.draw_noise(code, generator)
-        return slab * gates.training_gate(self.gate, noise, code.gamma, self.present_slope, self.config.temperature)
+        return slab * gates.training_gate(
+            self.gate, noise, code.gamma, self.present_slope, self.config.temperature
+        )
 
     def draw_noise(self, code: Code, generator: torch.Generator) -> Tensor:
         """Uniform noise (B, J) in [0, 1) for the gates."""
@@ -107,8 +119,11 @@ class VSC(VAE):
         }
 
     def loss(self, x: Tensor, step: int, generator: torch.Generator) -> Loss:
-        """The VAE's loss at the step's lambda and slope; lambda stays with the weights for evaluation."""
-        # A new tensor, not a new value: the loss of another step may still wait for its backward pass.
+        """The VAE's loss at the step's lambda and slope; lambda stays with the weights for
+        evaluation.
+        """
+        # A new tensor, not a new value: the loss of another step may still wait for its backward
+        # pass.
         self.lam = torch.full_like(self.lam, self.warm_up(step))
         self.present_slope = self.slope(step)
         return super().loss(x, step, generator)

@@ -21,13 +21,19 @@ class VSCThresholdsConfig(VAEConfig):
     """Options of VSC with learned thresholds."""
 
     alpha: OpenUnit = 0.05
-    """Prior probability that a latent is on. The prior's own threshold follows from it, -log(alpha) / sqrt(2)."""
+    """Prior probability that a latent is on. The prior's own threshold follows from it, -log(alpha)
+    / sqrt(2).
+    """
     gamma_bias: Finite = -2.0
     """Initial bias of the thresholds' head: -2 lets 12 % of the latents start on."""
     gradient: Literal["jump", "identity"] = "jump"
-    """What the backward pass takes: the thresholded draw's derivative and its jump, or the paper's straight-through."""
+    """What the backward pass takes: the thresholded draw's derivative and its jump, or the paper's
+    straight-through.
+    """
     charge: Literal["code", "base"] = "code"
-    """What training charges: the codes' KL, or the noise's KL and the thresholds' Gamma prior, as the paper does."""
+    """What training charges: the codes' KL, or the noise's KL and the thresholds' Gamma prior, as
+    the paper does.
+    """
     threshold: OpenUnit = 0.5
     """A latent is on in the code when gamma exceeds this; no threshold of the noise."""
 
@@ -39,14 +45,17 @@ class VSCThresholds(VAE):
         \mu_j + \operatorname{sign}(\varepsilon_j)\,(|\varepsilon_j| - \tau_j) & \text{otherwise}\end{cases}, \qquad
         \varepsilon_j \sim \mathrm{Laplace}(0, b_j)
 
-    Laplace noise forgets its threshold, so this is a spike-and-slab with :math:`\gamma_j = e^{-\tau_j/b_j}` and a Laplace
-    slab, and ``kl`` is that of the codes, between it and the prior's: a true bound, whatever the training charges. The
-    encoder gives the threshold in units of b, :math:`\tau_j/b_j = \log(1 + e^{-v_j})`, which makes gamma the VSC's sigmoid
-    of v; the paper's own units tie an open gate to large noise. Thresholds are numbers here, not draws of a Gamma.
+    Laplace noise forgets its threshold, so this is a spike-and-slab with :math:`\gamma_j =
+    e^{-\tau_j/b_j}` and a Laplace slab, and ``kl`` is that of the codes, between it and the
+    prior's: a true bound, whatever the training charges. The encoder gives the threshold in units
+    of b, :math:`\tau_j/b_j = \log(1 + e^{-v_j})`, which makes gamma the VSC's sigmoid of v; the
+    paper's own units tie an open gate to large noise. Thresholds are numbers here, not draws of a
+    Gamma.
 
     Source:
-        Fallah & Rozell (2022): the shifted soft-threshold, its Laplace noise and the thresholds' Gamma prior, in the form of
-        their released code. Gate and bound as derived in the chapter on modern neighbours.
+        Fallah & Rozell (2022): the shifted soft-threshold, its Laplace noise and the thresholds'
+        Gamma prior, in the form of their released code. Gate and bound as derived in the chapter on
+        modern neighbours.
     """
 
     Config = VSCThresholdsConfig
@@ -59,7 +68,9 @@ class VSCThresholds(VAE):
             self.encoder.head.bias[2 * self.latents :] = config.gamma_bias
 
     def recognise(self, x: Tensor) -> Code:
-        """Parameters of q(z|x), logvar that of the Laplace noise, and mu where gamma exceeds the threshold as the code."""
+        """Parameters of q(z|x), logvar that of the Laplace noise, and mu where gamma exceeds the
+        threshold as the code.
+        """
         mu, logvar, v = self.encoder(x)
         gamma = gates.probability(v, "sigmoid")
         active = gamma > self.config.threshold
@@ -67,22 +78,28 @@ class VSCThresholds(VAE):
 
     def draw(self, code: Code, generator: torch.Generator) -> Code:
         """One thresholded draw from q(z|x)."""
-        deviation = (0.5 * code.logvar).exp() * spike_slab.laplace_noise(self.draw_noise(code, generator))
+        deviation = (0.5 * code.logvar).exp() * spike_slab.laplace_noise(
+            self.draw_noise(code, generator)
+        )
         threshold = spike_slab.gamma_threshold(code.gamma, code.logvar)
         z = spike_slab.shifted_soft_threshold(deviation, code.mu, threshold)
         return code._replace(z=z, active=deviation.abs() > threshold)
 
     def draw_for_training(self, code: Code, generator: torch.Generator) -> Tensor:
-        """A thresholded draw (B, J) whose gradient reaches the thresholds, or with ``identity`` passes them by."""
+        """A thresholded draw (B, J) whose gradient reaches the thresholds, or with ``identity``
+        passes them by.
+        """
         noise = self.draw_noise(code, generator)
         deviation = (0.5 * code.logvar).exp() * spike_slab.laplace_noise(noise)
-        # What survives has forgotten the threshold: its derivative there is pure noise, of mean zero, and is left out.
+        # What survives has forgotten the threshold: its derivative there is pure noise, of mean
+        # zero, and is left out.
         threshold = spike_slab.gamma_threshold(code.gamma.detach(), code.logvar)
         z = spike_slab.shifted_soft_threshold(deviation, code.mu, threshold)
         if self.config.gradient == "identity":
             base = code.mu + deviation
             return z.detach() + (base - base.detach())
-        # Where noise crosses its threshold z jumps from 0 to mu, which the derivative of the formula cannot see.
+        # Where noise crosses its threshold z jumps from 0 to mu, which the derivative of the
+        # formula cannot see.
         gate = spike_slab.relaxed_gate(2.0 * (noise - 0.5).abs(), code.gamma, SLOPE)
         return z + code.mu.detach() * (gate - gate.detach())
 
@@ -98,7 +115,9 @@ class VSCThresholds(VAE):
         }
 
     def charges(self, code: Code) -> dict[str, Tensor]:
-        """What training charges, each (B,) in nats: the codes' KL, or the noise's and the thresholds' prior."""
+        """What training charges, each (B,) in nats: the codes' KL, or the noise's and the
+        thresholds' prior.
+        """
         if self.config.charge == "code":
             return super().charges(code)
         thresholds = spike_slab.gamma_threshold(code.gamma, code.logvar)
@@ -109,6 +128,10 @@ class VSCThresholds(VAE):
         }
 
     def sample_prior(self, n: int, generator: torch.Generator) -> Tensor:
-        """Codes (n, J): Laplace noise of variance 1, thresholded so that a latent is on with probability alpha."""
+        """Codes (n, J): Laplace noise of variance 1, thresholded so that a latent is on with
+        probability alpha.
+        """
         zero = torch.zeros(n, self.latents, device=generator.device)
-        return self.draw(Code(zero, self.all_active(zero), zero, zero, zero + self.config.alpha), generator).z
+        return self.draw(
+            Code(zero, self.all_active(zero), zero, zero, zero + self.config.alpha), generator
+        ).z

@@ -17,9 +17,13 @@ class VSCUAIConfig(PseudoInputsConfig):
     """Options of Variational Sparse Coding with a learned prior."""
 
     selector: Selector = "soft"
-    """Weights of the pseudo-inputs: soft as in the authors' code, as printed, or printed but normalised."""
+    """Weights of the pseudo-inputs: soft as in the authors' code, as printed, or printed but
+    normalised.
+    """
     sharpness: Positive | None = None
-    """Sharpen the pseudo-inputs' gamma to S(sharpness (gamma - 1/2)): 10 in the authors' code, None leaves it."""
+    """Sharpen the pseudo-inputs' gamma to S(sharpness (gamma - 1/2)): 10 in the authors' code, None
+    leaves it.
+    """
 
 
 class VSCUAI(PseudoInputs):
@@ -28,8 +32,9 @@ class VSCUAI(PseudoInputs):
     .. math:: \mathcal L = -\mathbb E_q\log p(x\mid z) + \sum_k u^*_k(x)\,\mathrm{KL}\bigl(q(z\mid x)\,\|\,q(z\mid x_k)\bigr)
         + J\,\mathrm{KL}(\bar\gamma\,\|\,\alpha), \qquad \bar\gamma = \frac1J\sum_{jk} u^*_k\gamma_{kj}
 
-    The last term holds the prior sparse: it is no part of the evidence lower bound and is reported apart, once an image as
-    in the authors' code. ``kl`` always takes weights that sum to one, whatever the training does.
+    The last term holds the prior sparse: it is no part of the evidence lower bound and is reported
+    apart, once an image as in the authors' code. ``kl`` always takes weights that sum to one,
+    whatever the training does.
 
     Source:
         Tonolini, Jensen & Murray-Smith (2019, UAI) and its supplement, sections A.3, C and D.1.
@@ -44,7 +49,9 @@ class VSCUAI(PseudoInputs):
     def posterior(self, x: Tensor) -> Code:
         """Parameters of q(z|x), and how much each pseudo-input weighs in the image's prior."""
         code = super().posterior(x)
-        return code._replace(weights=learned_prior.selection(self.selector(x.flatten(1)), self.config.selector))
+        return code._replace(
+            weights=learned_prior.selection(self.selector(x.flatten(1)), self.config.selector)
+        )
 
     def prior(self) -> Code:
         """The codes of the pseudo-inputs, (K, J), their gamma sharpened if asked for."""
@@ -54,5 +61,7 @@ class VSCUAI(PseudoInputs):
         return code._replace(gamma=torch.sigmoid(self.config.sharpness * (code.gamma - 0.5)))
 
     def kl(self, code: Code) -> Tensor:
-        """KL from posterior to the selected prior, (B, J) in nats: weights that switch it off are no prior."""
+        """KL from posterior to the selected prior, (B, J) in nats: weights that switch it off are
+        no prior.
+        """
         return super().kl(code._replace(weights=learned_prior.unit_sum(code.weights)))

@@ -1,10 +1,13 @@
-"""A second stage that makes a model's images sharp: a diffusion model that is told the reconstruction.
+"""A second stage that makes a model's images sharp: a diffusion model that is told the
+reconstruction.
 
-A decoder's mean image is an average over all images that share a code, so it is blurred where they differ. A refiner draws one
-of them: it starts from noise and removes it in a few steps, with the reconstruction as a second image beside the noisy one.
-The code stays what it was, sparse and readable; what the refiner adds is invented, in the manner of the training images.
+A decoder's mean image is an average over all images that share a code, so it is blurred where they
+differ. A refiner draws one of them: it starts from noise and removes it in a few steps, with the
+reconstruction as a second image beside the noisy one. The code stays what it was, sparse and
+readable; what the refiner adds is invented, in the manner of the training images.
 
-Networks and noise schedules come from ``diffusers``, which only this room needs: ``pip install "vsclib[refiner]"``.
+Networks and noise schedules come from ``diffusers``, which only this room needs: ``pip install
+"vsclib[refiner]"``.
 
 Example:
     >>> import torch
@@ -18,7 +21,8 @@ Example:
     torch.Size([3, 1, 8, 8])
 
 Source:
-    Pandey, Mukherjee, Rai & Kumar (2022), first formulation; Li & Han (2022), supplement, section B.3.
+    Pandey, Mukherjee, Rai & Kumar (2022), first formulation; Li & Han (2022), supplement, section
+    B.3.
 """
 
 from vsclib.refiner.files import load, save
@@ -26,4 +30,14 @@ from vsclib.refiner.measure import DEFINITIONS, evaluate
 from vsclib.refiner.model import STEPS, Refiner, RefinerConfig, create
 from vsclib.refiner.run import Refinement
 
-__all__ = ["DEFINITIONS", "STEPS", "Refinement", "Refiner", "RefinerConfig", "create", "evaluate", "load", "save"]
+__all__ = [
+    "DEFINITIONS",
+    "STEPS",
+    "Refinement",
+    "Refiner",
+    "RefinerConfig",
+    "create",
+    "evaluate",
+    "load",
+    "save",
+]

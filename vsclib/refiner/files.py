@@ -18,7 +18,9 @@ def save(refiner: Refiner, path: str | Path) -> None:
         path: the file, by custom ``*.safetensors``.
     """
     base = refiner.base
-    tensors = {f"base.{name}": value for name, value in base.state_dict().items()} | refiner.state_dict()
+    tensors = {
+        f"base.{name}": value for name, value in base.state_dict().items()
+    } | refiner.state_dict()
     metadata = {
         "format": checkpoints.FORMAT,
         "refiner": json.dumps(dataclasses.asdict(refiner.config)),
@@ -39,21 +41,28 @@ def load(path: str | Path) -> Refiner:
         The refiner on the CPU.
 
     Raises:
-        CheckpointError: the file is missing or damaged, holds no refiner, or does not fit its own options.
+        CheckpointError: the file is missing or damaged, holds no refiner, or does not fit its own
+            options.
         ConfigurationError: ``diffusers`` is not installed.
     """
     tensors, metadata = checkpoints.read_tensors(path)
     if "refiner" not in metadata:
-        raise CheckpointError(f"{path} holds no refiner: give the file that vsclib.refiner.save wrote")
+        raise CheckpointError(
+            f"{path} holds no refiner: give the file that vsclib.refiner.save wrote"
+        )
     parts = {"base": {}, "network": {}}  # type: dict[str, dict]
     for name, value in tensors.items():
         kind, _, rest = name.partition(".")
         parts.setdefault(kind, {})[rest] = value
-    base: Model = checkpoints.restore(path, metadata["base"], metadata["base_config"], parts["base"])
+    base: Model = checkpoints.restore(
+        path, metadata["base"], metadata["base_config"], parts["base"]
+    )
     options = json.loads(metadata["refiner"])
     unknown = set(options) - {field.name for field in dataclasses.fields(RefinerConfig)}
     if unknown:
-        raise CheckpointError(f"{path} does not fit this version of the library (option {unknown}): train it again")
+        raise CheckpointError(
+            f"{path} does not fit this version of the library (option {unknown}): train it again"
+        )
     refiner = create(base, **options)
     try:
         refiner.network.load_state_dict(parts["network"])

@@ -43,13 +43,16 @@ DEFINITIONS: dict[str, str] = {
 
 
 def edges(images: Images) -> float:
-    """Mean absolute difference of neighbouring pixels, across and down; images (N, C, H, W), pixels from 0 to 1."""
+    """Mean absolute difference of neighbouring pixels, across and down; images (N, C, H, W), pixels
+    from 0 to 1.
+    """
     x = as_floats(images)
     return 0.5 * (x.diff(dim=2).abs().mean() + x.diff(dim=3).abs().mean()).item()
 
 
 class Judge:
-    """A net that knows real images: it names what it sees, and its hidden layer says how like two sets of images are.
+    """A net that knows real images: it names what it sees, and its hidden layer says how like two
+    sets of images are.
 
     Args:
         data: a data set with labels; its first training images are learned.
@@ -89,7 +92,8 @@ def evaluate(
         data: a data set with labels.
         steps: numbers of steps to compare; the record's own numbers are those of the last.
         test_images: use only the first so many test images; None takes all.
-        seed: of the noise, of the samples and of the judge. Every number of steps starts from the same noise.
+        seed: of the noise, of the samples and of the judge. Every number of steps starts from the
+            same noise.
 
     Returns:
         The numbers by the names of :data:`DEFINITIONS`, and a row for each number of steps.
@@ -100,7 +104,9 @@ def evaluate(
     """
     x = data.test.images[:test_images]
     if not len(steps) or len(x) < 4:
-        raise ConfigurationError(f"{len(steps)} numbers of steps and {len(x)} test images: choose 1 and 4 or more")
+        raise ConfigurationError(
+            f"{len(steps)} numbers of steps and {len(x)} test images: choose 1 and 4 or more"
+        )
     judge, half = Judge(data, seed), len(x) // 2
     labels = np.asarray(data.test.labels)[: len(x)]
     real, device = judge.features(x[half:]), device_of(refiner)

@@ -41,11 +41,13 @@ class Refiner(Model):
     .. math:: q(x_t\mid x_0) = \mathcal N\bigl(\sqrt{\bar\alpha_t}\,x_0,\ (1-\bar\alpha_t)I\bigr), \qquad
         \mathcal L = \mathbb E_{t,x_0,\epsilon}\,\tfrac1D\bigl\|\epsilon - \epsilon_\theta(x_t, t, \hat x)\bigr\|^2
 
-    with :math:`\hat x` the base model's mean reconstruction of :math:`x_0`, :math:`\bar\alpha_t = \prod_{s\le t}(1-\beta_s)`
-    and :math:`\beta` from 0.1/T to 20/T. Pixels lie in [-1, 1] here, in [0, 1] outside. ``encode`` and ``decode`` are the base's.
+    with :math:`\hat x` the base model's mean reconstruction of :math:`x_0`, :math:`\bar\alpha_t =
+    \prod_{s\le t}(1-\beta_s)` and :math:`\beta` from 0.1/T to 20/T. Pixels lie in [-1, 1] here, in
+    [0, 1] outside. ``encode`` and ``decode`` are the base's.
 
     Args:
-        base: the model whose reconstructions are refined; it is not trained, and its weights are no part of the refiner's.
+        base: the model whose reconstructions are refined; it is not trained, and its weights are no
+            part of the refiner's.
         config: the options.
 
     Raises:
@@ -65,7 +67,8 @@ class Refiner(Model):
         channels, height, width = base.image_shape
         _refuse_odd_sides(height, width, config.levels)
         self.config, self.image_shape, self.latents = config, base.image_shape, base.latents
-        # In a tuple, the base is no submodule: neither Adam nor a checkpoint sees its weights, and it stays in eval.
+        # In a tuple, the base is no submodule: neither Adam nor a checkpoint sees its weights, and
+        # it stays in eval.
         self._held = (base.eval(),)
         weights = b"".join(value.cpu().numpy().tobytes() for value in base.state_dict().values())
         self.name = f"refiner of {base.name} {zlib.crc32(weights):08x}"
@@ -81,7 +84,9 @@ class Refiner(Model):
         )
         beta = {"beta_start": 0.1 / config.timesteps, "beta_end": 20.0 / config.timesteps}
         self.forward_process = library.DDPMScheduler(config.timesteps, **beta)
-        self.reverse_process = library.DDIMScheduler(config.timesteps, **beta, timestep_spacing="trailing")
+        self.reverse_process = library.DDIMScheduler(
+            config.timesteps, **beta, timestep_spacing="trailing"
+        )
 
     @property
     def base(self) -> Model:
@@ -111,25 +116,36 @@ class Refiner(Model):
         return self.base.decode(self.base.encode(x).z).mean
 
     def loss(self, x: Tensor, step: int, generator: torch.Generator) -> Loss:
-        """Mean squared error of the predicted noise at timesteps drawn uniformly; 1 for a network that knows nothing."""
+        """Mean squared error of the predicted noise at timesteps drawn uniformly; 1 for a network
+        that knows nothing.
+        """
         x_0, x_hat = _centred(self.check(x)), _centred(self.reconstruct(x))
-        t = torch.randint(self.config.timesteps, (len(x),), generator=generator, device=x.device)  # (B,)
+        t = torch.randint(
+            self.config.timesteps, (len(x),), generator=generator, device=x.device
+        )  # (B,)
         epsilon = torch.randn(x.shape, generator=generator, device=x.device)  # (B, C, H, W)
         x_t = self.forward_process.add_noise(x_0, epsilon, t)
         return Loss.of(noise=(self.predict_noise(x_t, t, x_hat) - epsilon).square().mean())
 
     def predict_noise(self, x_t: Tensor, t: Tensor, x_hat: Tensor) -> Tensor:
-        """What the network takes for noise in x_t (B, C, H, W) at timesteps t (B,) or (); all pixels in [-1, 1]."""
+        """What the network takes for noise in x_t (B, C, H, W) at timesteps t (B,) or (); all
+        pixels in [-1, 1].
+        """
         return self.network(torch.cat([x_t, x_hat], 1), t).sample
 
     @torch.no_grad()
-    def refine(self, reconstruction: Tensor, generator: torch.Generator, steps: int = STEPS) -> Tensor:
-        """Draw sharp images that blurred ones may stand for; all randomness lies in the noise that it starts from.
+    def refine(
+        self, reconstruction: Tensor, generator: torch.Generator, steps: int = STEPS
+    ) -> Tensor:
+        """Draw sharp images that blurred ones may stand for; all randomness lies in the noise that
+        it starts from.
 
         Args:
-            reconstruction: mean images of the base (B, C, H, W) in [0, 1], whatever code they came from.
+            reconstruction: mean images of the base (B, C, H, W) in [0, 1], whatever code they came
+                from.
             generator: source of that noise, on the images' device.
-            steps: how often the network is asked, evenly over the timesteps; a divisor of ``timesteps``.
+            steps: how often the network is asked, evenly over the timesteps; a divisor of
+                ``timesteps``.
 
         Returns:
             (B, C, H, W) in [0, 1].
@@ -142,7 +158,9 @@ class Refiner(Model):
             Song, Meng & Ermon (2021), Eq. 12 with sigma = 0.
         """
         if steps not in range(1, self.config.timesteps + 1) or self.config.timesteps % steps:
-            raise ConfigurationError(f"steps = {steps!r} is not allowed: choose a divisor of {self.config.timesteps}")
+            raise ConfigurationError(
+                f"steps = {steps!r} is not allowed: choose a divisor of {self.config.timesteps}"
+            )
         x_hat = _centred(self.check(reconstruction))
         x_t = torch.randn(x_hat.shape, generator=generator, device=x_hat.device)  # (B, C, H, W)
         self.reverse_process.set_timesteps(steps)
@@ -150,7 +168,9 @@ class Refiner(Model):
             for t in self.reverse_process.timesteps:
                 epsilon = self.predict_noise(x_t[part], t.to(x_t.device), x_hat[part])
                 # Where the image that it aims at is clipped to [-1, 1], the noise has to follow.
-                moved = self.reverse_process.step(epsilon, t, x_t[part], use_clipped_model_output=True)
+                moved = self.reverse_process.step(
+                    epsilon, t, x_t[part], use_clipped_model_output=True
+                )
                 x_t[part] = moved.prev_sample
         return (0.5 * (x_t + 1.0)).clamp(0.0, 1.0)
 
@@ -160,7 +180,8 @@ class Refiner(Model):
 
 
 def create(base: Model, *, seed: int = 0, **options: Any) -> Refiner:
-    """Make an untrained refiner for a trained model; :func:`vsclib.fit` trains it, the base stays as it is.
+    """Make an untrained refiner for a trained model; :func:`vsclib.fit` trains it, the base stays
+    as it is.
 
     Args:
         base: any model.
@@ -171,8 +192,8 @@ def create(base: Model, *, seed: int = 0, **options: Any) -> Refiner:
         The refiner, where the base is.
 
     Raises:
-        ConfigurationError: an unknown option, a value out of range, an image that cannot be halved so often, or
-            ``diffusers`` is not installed.
+        ConfigurationError: an unknown option, a value out of range, an image that cannot be halved
+            so often, or ``diffusers`` is not installed.
     """
     config = configure(RefinerConfig, "a refiner", options)
     with torch.random.fork_rng(devices=[]):

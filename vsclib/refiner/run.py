@@ -27,7 +27,9 @@ class Refinement(Experiment):
     batch_size: Count = 50
     """Images in one update."""
     base: str | None = None
-    """Name of the finished run whose model is refined; it lies beside this run. None trains a small VSC first."""
+    """Name of the finished run whose model is refined; it lies beside this run. None trains a small
+    VSC first.
+    """
     base_steps: Count = 1000
     """Updates of that small VSC."""
     refiner_steps: list[Count] = dataclasses.field(default_factory=lambda: [2, STEPS])
@@ -37,7 +39,8 @@ class Refinement(Experiment):
 
     @classmethod
     def of(cls, **parameters: Any) -> "Refinement":
-        """Check flat parameters: those of the run, and those of the refiner. An option of None keeps its default.
+        """Check flat parameters: those of the run, and those of the refiner. An option of None
+        keeps its default.
 
         Raises:
             ConfigurationError: an unknown name, or a value out of range.
@@ -51,8 +54,12 @@ class Refinement(Experiment):
         own = {field.name for field in dataclasses.fields(RefinerConfig)}
         for name in parameters:
             if name not in run | own:
-                raise ConfigurationError(f"a refinement has no parameter {name!r}: {nearest(name, run | own)}")
-        options = {name: value for name, value in parameters.items() if name in own and value is not None}
+                raise ConfigurationError(
+                    f"a refinement has no parameter {name!r}: {nearest(name, run | own)}"
+                )
+        options = {
+            name: value for name, value in parameters.items() if name in own and value is not None
+        }
         given = {name: value for name, value in parameters.items() if name in run}
         made = configure(cls, "refinement", given | {"options": options})
         made.check()
@@ -61,7 +68,9 @@ class Refinement(Experiment):
     def check(self) -> None:
         """Refuse what could only fail later, after work is done."""
         if self.model != "refiner":
-            raise ConfigurationError(f"model = {self.model!r} is not allowed: a refinement trains a 'refiner'")
+            raise ConfigurationError(
+                f"model = {self.model!r} is not allowed: a refinement trains a 'refiner'"
+            )
         data.about(self.dataset)
         config: Any = configure(RefinerConfig, "a refiner", self.options)
         for steps in self.refiner_steps or [0]:
@@ -88,7 +97,13 @@ class Refinement(Experiment):
             ConfigurationError: its model is for other images.
         """
         if self.base is None:
-            small = {"steps": self.base_steps, "learning_rate": 5e-3, "alpha": 0.3, "latents": 16, "hidden": 64}
+            small = {
+                "steps": self.base_steps,
+                "learning_rate": 5e-3,
+                "alpha": 0.3,
+                "latents": 16,
+                "hidden": 64,
+            }
             experiment = Experiment.of(model="vsc", dataset=self.dataset, seed=self.seed, **small)
             base = experiment.make_model()
             training = dataclasses.replace(

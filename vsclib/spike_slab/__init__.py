@@ -2,16 +2,25 @@ r"""The mathematics of spike-and-slab codes, as pure functions on tensors.
 
 Two distributions live here, and the papers use their names in opposite senses:
 
-* the **exact** spike-and-slab of Variational Sparse Coding: a point mass at zero (the spike) mixed with a Gaussian (the
-  slab), :math:`\gamma\,\mathcal N(z;\mu,\sigma^2) + (1-\gamma)\,\delta(z)`. ``gamma`` is the probability that the latent is
-  *on*; ``alpha`` is the same probability in the prior;
+* the **exact** spike-and-slab of Variational Sparse Coding: a point mass at zero (the spike) mixed
+  with a Gaussian (the slab), :math:`\gamma\,\mathcal N(z;\mu,\sigma^2) + (1-\gamma)\,\delta(z)`.
+  ``gamma`` is the probability that the latent is *on*; ``alpha`` is the same probability in the
+  prior;
 * the **two-Gaussian mixture** of the sparse generator, :math:`\alpha\,\mathcal N(z;0,\sigma_1^2) +
-  (1-\alpha)\,\mathcal N(z;0,\sigma_2^2)` with :math:`\sigma_2 \ll \sigma_1`. ``alpha`` weighs the wide component.
+  (1-\alpha)\,\mathcal N(z;0,\sigma_2^2)` with :math:`\sigma_2 \ll \sigma_1`. ``alpha`` weighs the
+  wide component.
 
 ``sigma`` is always a standard deviation. Shapes: batch B, latents J.
 """
 
-from vsclib.spike_slab.divergence import WarmUp, bernoulli_kl, gaussian_kl, gaussian_log_prob, kl, warm_up
+from vsclib.spike_slab.divergence import (
+    WarmUp,
+    bernoulli_kl,
+    gaussian_kl,
+    gaussian_log_prob,
+    kl,
+    warm_up,
+)
 from vsclib.spike_slab.gates import concrete_gate, hard_gate, relaxed_gate, straight_through_gate
 from vsclib.spike_slab.thresholds import (
     ROOT_TWO,

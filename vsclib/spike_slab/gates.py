@@ -31,7 +31,8 @@ def relaxed_gate(noise: Tensor, gamma: Tensor, slope: float) -> Tensor:
 
     .. math:: w = S\bigl(c\,(\eta - 1 + \gamma)\bigr)
 
-    It leaks: at ``gamma = 0`` its mean is about :math:`\ln 2/c` and not 0, and where it is small it is still no exact zero.
+    It leaks: at ``gamma = 0`` its mean is about :math:`\ln 2/c` and not 0, and where it is small it
+    is still no exact zero.
 
     Args:
         noise: uniform in [0, 1), shaped (B, J).
@@ -78,8 +79,8 @@ def concrete_gate(noise: Tensor, logit: Tensor, temperature: float) -> Tensor:
 
     .. math:: w = S\Bigl(\frac{\log\eta - \log(1-\eta) + \ell}{T}\Bigr), \qquad \ell = \log\frac{\gamma}{1-\gamma}
 
-    Rounding w at 1/2 gives 1 with probability :math:`S(\ell) = \gamma`. Passing :math:`\log\gamma` for the logit gives
-    :math:`\gamma/(1+\gamma)` instead, a slip in released code.
+    Rounding w at 1/2 gives 1 with probability :math:`S(\ell) = \gamma`. Passing :math:`\log\gamma`
+    for the logit gives :math:`\gamma/(1+\gamma)` instead, a slip in released code.
 
     Args:
         noise: uniform in [0, 1), shaped (B, J).

@@ -11,7 +11,9 @@ def require_probability(name: str, value: Tensor) -> None:
     if torch.compiler.is_compiling() or bool(((value >= 0) & (value <= 1)).all()):
         return
     worst = value.detach().flatten()[~((value >= 0) & (value <= 1)).flatten()][0].item()
-    raise ConfigurationError(f"{name} = {worst:g} is no probability: every {name} must lie in [0, 1]")
+    raise ConfigurationError(
+        f"{name} = {worst:g} is no probability: every {name} must lie in [0, 1]"
+    )
 
 
 def require_positive(name: str, value: float) -> None:

@@ -1,7 +1,8 @@
-"""Codes by thresholding: a draw that stays near its mean becomes an exact zero, and what that costs.
+"""Codes by thresholding: a draw that stays near its mean becomes an exact zero, and what that
+costs.
 
-All of it is about Laplace noise, given by the logarithm of its *variance*, as everywhere in this library. Its scale is
-:math:`b = \\sigma/\\sqrt2`.
+All of it is about Laplace noise, given by the logarithm of its *variance*, as everywhere in this
+library. Its scale is :math:`b = \\sigma/\\sqrt2`.
 """
 
 import math
@@ -50,7 +51,9 @@ def laplace_log_prob(z: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
     return -ROOT_TWO * (z - mu).abs() * (-0.5 * logvar).exp() - 0.5 * (logvar + math.log(2.0))
 
 
-def laplace_kl(mu: Tensor, logvar: Tensor, mu_p: Tensor | float = 0.0, logvar_p: Tensor | float = 0.0) -> Tensor:
+def laplace_kl(
+    mu: Tensor, logvar: Tensor, mu_p: Tensor | float = 0.0, logvar_p: Tensor | float = 0.0
+) -> Tensor:
     r"""Kullback-Leibler divergence between two Laplace distributions, for each latent.
 
     .. math:: \mathrm{KL} = \log\frac{b_p}{b} + \frac{b\,e^{-|\mu - \mu_p|/b} + |\mu - \mu_p|}{b_p} - 1, \qquad
@@ -66,8 +69,8 @@ def laplace_kl(mu: Tensor, logvar: Tensor, mu_p: Tensor | float = 0.0, logvar_p:
         (B, J), in nats, never negative beyond rounding.
 
     Source:
-        Fallah & Rozell (2022) use it between their base distributions. One branch of their released code takes half the
-        log-scale in the density, and the KL from draws then differs from this.
+        Fallah & Rozell (2022) use it between their base distributions. One branch of their released
+        code takes half the log-scale in the density, and the KL from draws then differs from this.
 
     Example:
         >>> laplace_kl(torch.tensor([0.0, 1.0]), torch.tensor([0.0, 0.0]))
@@ -76,7 +79,10 @@ def laplace_kl(mu: Tensor, logvar: Tensor, mu_p: Tensor | float = 0.0, logvar_p:
     logvar_p = torch.as_tensor(logvar_p, dtype=mu.dtype, device=mu.device)
     half = 0.5 * (logvar - logvar_p)  # log of the ratio of scales
     distance = ROOT_TWO * (mu - mu_p).abs()
-    own, other = distance * (-0.5 * logvar).exp(), distance * (-0.5 * logvar_p).exp()  # in units of b and of b_p
+    own, other = (
+        distance * (-0.5 * logvar).exp(),
+        distance * (-0.5 * logvar_p).exp(),
+    )  # in units of b and of b_p
     return -half + (half - own).exp() + other - 1.0  # (B, J)
 
 
@@ -100,7 +106,8 @@ def threshold_gamma(threshold: Tensor, logvar: Tensor) -> Tensor:
 
 
 def gamma_threshold(gamma: Tensor, logvar: Tensor) -> Tensor:
-    r"""The threshold that Laplace noise exceeds with a given probability: :math:`\tau = -b\log\gamma`.
+    r"""The threshold that Laplace noise exceeds with a given probability: :math:`\tau =
+    -b\log\gamma`.
 
     Args:
         gamma: probability of *on*, in (0, 1], shaped (B, J).
@@ -118,10 +125,11 @@ def shifted_soft_threshold(deviation: Tensor, mu: Tensor, threshold: Tensor) -> 
     .. math:: z = \begin{cases}0 & |\varepsilon| \le \tau\\
         \mu + \operatorname{sign}(\varepsilon)\,(|\varepsilon| - \tau) & \text{otherwise}\end{cases}
 
-    The noise is what is thresholded, so that a draw which survives keeps its mean: a soft threshold around zero would shrink
-    it by tau. With Laplace noise the result is *exactly* a spike-and-slab: on with probability :math:`e^{-\tau/b}`, and given
-    that, :math:`\mu` plus the same Laplace noise, since what an exponential variable exceeds a threshold by is distributed
-    as the variable itself. Where it is on, the derivatives are those of the formula; a change of tau moves no zero.
+    The noise is what is thresholded, so that a draw which survives keeps its mean: a soft threshold
+    around zero would shrink it by tau. With Laplace noise the result is *exactly* a spike-and-slab:
+    on with probability :math:`e^{-\tau/b}`, and given that, :math:`\mu` plus the same Laplace
+    noise, since what an exponential variable exceeds a threshold by is distributed as the variable
+    itself. Where it is on, the derivatives are those of the formula; a change of tau moves no zero.
 
     Args:
         deviation: epsilon, the noise in units of z, shaped (B, J).
@@ -143,7 +151,8 @@ def shifted_soft_threshold(deviation: Tensor, mu: Tensor, threshold: Tensor) -> 
 
 
 def threshold_price(threshold: Tensor, scale: float) -> Tensor:
-    r"""What a threshold pays under a Gamma prior of shape 2 and a given mean, above what the likeliest one pays.
+    r"""What a threshold pays under a Gamma prior of shape 2 and a given mean, above what the
+    likeliest one pays.
 
     .. math:: -\log\frac{p(\tau)}{\max p} = \frac{2\tau}{s} - 1 - \log\frac{2\tau}{s}, \qquad
         p = \mathrm{Gamma}(2,\ \text{rate } 2/s)
@@ -159,8 +168,9 @@ def threshold_price(threshold: Tensor, scale: float) -> Tensor:
         ConfigurationError: the scale is not positive.
 
     Source:
-        The Gamma prior is that of the released code of Fallah & Rozell (2022), whose encoder gives a Gamma posterior for
-        every threshold; this is the same prior for a threshold that is one number.
+        The Gamma prior is that of the released code of Fallah & Rozell (2022), whose encoder gives
+        a Gamma posterior for every threshold; this is the same prior for a threshold that is one
+        number.
     """
     if not scale > 0:
         raise ConfigurationError(f"scale = {scale:g} is not allowed: choose scale > 0")

@@ -1,4 +1,6 @@
-"""The two-Gaussian mixture of the sparse generator: its log-density, score, responsibility and draws."""
+"""The two-Gaussian mixture of the sparse generator: its log-density, score, responsibility and
+draws.
+"""
 
 import math
 
@@ -11,12 +13,15 @@ from vsclib.spike_slab.ranges import require_positive, require_probability
 HALF_LOG_TWO_PI = 0.5 * math.log(2.0 * math.pi)
 
 
-def mixture_log_prob(z: Tensor, alpha: Tensor | float, sigma1: float = 1.0, sigma2: float = 0.1) -> Tensor:
+def mixture_log_prob(
+    z: Tensor, alpha: Tensor | float, sigma1: float = 1.0, sigma2: float = 0.1
+) -> Tensor:
     r"""Log-density of the two-Gaussian mixture, for each latent.
 
     .. math:: \log p(z) = \log\bigl[\alpha\,\mathcal N(z;0,\sigma_1^2) + (1-\alpha)\,\mathcal N(z;0,\sigma_2^2)\bigr]
 
-    computed as the logarithm of a sum of exponentials, which stays finite where both densities underflow.
+    computed as the logarithm of a sum of exponentials, which stays finite where both densities
+    underflow.
 
     Args:
         z: codes, any shape.
@@ -31,7 +36,8 @@ def mixture_log_prob(z: Tensor, alpha: Tensor | float, sigma1: float = 1.0, sigm
         ConfigurationError: ``alpha``, ``sigma1`` or ``sigma2`` is out of range.
 
     Source:
-        Li & Han (2022), Eq. 1; their Eq. 12 and 13 print a normaliser that integrates to sigma (E13).
+        Li & Han (2022), Eq. 1; their Eq. 12 and 13 print a normaliser that integrates to sigma
+        (E13).
     """
     alpha = _mixture_weights(z, alpha, sigma1, sigma2)
     wide = alpha.log() + _gaussian_log_prob(z, sigma1)
@@ -39,14 +45,16 @@ def mixture_log_prob(z: Tensor, alpha: Tensor | float, sigma1: float = 1.0, sigm
     return torch.logaddexp(wide, narrow)
 
 
-def mixture_score(z: Tensor, alpha: Tensor | float, sigma1: float = 1.0, sigma2: float = 0.1) -> Tensor:
+def mixture_score(
+    z: Tensor, alpha: Tensor | float, sigma1: float = 1.0, sigma2: float = 0.1
+) -> Tensor:
     r"""Score of the two-Gaussian mixture in the papers' closed form.
 
     .. math:: \frac{d\log p}{dz} = -\frac{z}{\sigma_1^2} + \frac{R_1 R_2\,z\,e^{R_2 z^2/2}}{1 + R_1 e^{R_2 z^2/2}},
         \quad R_1 = \frac{(1-\alpha)\sigma_1}{\alpha\sigma_2},\ R_2 = \frac{\sigma_2^2-\sigma_1^2}{\sigma_1^2\sigma_2^2} \le 0
 
-    Both exponents are at most zero, so nothing overflows. Dividing through by the exponential gives the form that the
-    papers print last, whose exponential overflows without harm (E03).
+    Both exponents are at most zero, so nothing overflows. Dividing through by the exponential gives
+    the form that the papers print last, whose exponential overflows without harm (E03).
 
     Args:
         z: codes, any shape.
@@ -70,7 +78,9 @@ def mixture_score(z: Tensor, alpha: Tensor | float, sigma1: float = 1.0, sigma2:
     return -z / sigma1**2 + r1 * r2 * z * decay / (1.0 + r1 * decay)
 
 
-def mixture_responsibility(z: Tensor, alpha: Tensor | float, sigma1: float = 1.0, sigma2: float = 0.1) -> Tensor:
+def mixture_responsibility(
+    z: Tensor, alpha: Tensor | float, sigma1: float = 1.0, sigma2: float = 0.1
+) -> Tensor:
     r"""Posterior probability that a code came from the wide component.
 
     .. math:: p(C_1\mid z) = S\Bigl(\log\frac{\alpha\,\sigma_2}{(1-\alpha)\,\sigma_1}
@@ -94,12 +104,15 @@ def mixture_responsibility(z: Tensor, alpha: Tensor | float, sigma1: float = 1.0
     return torch.sigmoid(_mixture_log_odds(z, alpha, sigma1, sigma2))
 
 
-def mixture_score_posterior(z: Tensor, alpha: Tensor | float, sigma1: float = 1.0, sigma2: float = 0.1) -> Tensor:
+def mixture_score_posterior(
+    z: Tensor, alpha: Tensor | float, sigma1: float = 1.0, sigma2: float = 0.1
+) -> Tensor:
     r"""Score of the two-Gaussian mixture as two pulls weighed by the component posterior.
 
     .. math:: \frac{d\log p}{dz} = -p(C_1\mid z)\frac{z}{\sigma_1^2} - p(C_2\mid z)\frac{z}{\sigma_2^2}
 
-    A small code feels the narrow component's strong pull to zero, a large one only the weak pull of the wide component.
+    A small code feels the narrow component's strong pull to zero, a large one only the weak pull of
+    the wide component.
 
     Args:
         z: codes, any shape.
@@ -130,7 +143,8 @@ def mixture_sample(
 ) -> Tensor:
     """Draws from the two-Gaussian mixture: first the component, then the value.
 
-    A weighted sum of two Gaussians, which released code draws, is another distribution: one Gaussian with light tails.
+    A weighted sum of two Gaussians, which released code draws, is another distribution: one
+    Gaussian with light tails.
 
     Args:
         shape: shape of the draw.
@@ -168,8 +182,12 @@ def _mixture_weights(z: Tensor, alpha: Tensor | float, sigma1: float, sigma2: fl
     alpha = torch.as_tensor(alpha, dtype=z.dtype, device=z.device)
     require_probability("alpha", alpha)
     if not torch.compiler.is_compiling() and bool((alpha <= 0).any()):
-        raise ConfigurationError(f"alpha = {float(alpha.min()):g} leaves no wide component: choose 0 < alpha <= 1")
+        raise ConfigurationError(
+            f"alpha = {float(alpha.min()):g} leaves no wide component: choose 0 < alpha <= 1"
+        )
     require_positive("sigma2", sigma2)
     if not sigma2 <= sigma1:
-        raise ConfigurationError(f"sigma2 = {sigma2:g} exceeds sigma1 = {sigma1:g}: choose 0 < sigma2 <= sigma1")
+        raise ConfigurationError(
+            f"sigma2 = {sigma2:g} exceeds sigma1 = {sigma1:g}: choose 0 < sigma2 <= sigma1"
+        )
     return alpha

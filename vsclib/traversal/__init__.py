@@ -1,4 +1,6 @@
-"""The live traversal: a reader moves a latent and the decoder answers in the page, with or without a kernel."""
+"""The live traversal: a reader moves a latent and the decoder answers in the page, with or without
+a kernel.
+"""
 
 import base64
 import math
@@ -20,7 +22,8 @@ __all__ = ["Traversal"]
 
 FOLDER = Path(__file__).parent
 MOST_IMAGES = 64
-# A decoder whose mean is the sigmoid of its first channels differs from its half-precision copy by far less than this.
+# A decoder whose mean is the sigmoid of its first channels differs from its half-precision copy by
+# far less than this.
 LARGEST_DIFFERENCE = 0.05
 
 
@@ -38,26 +41,32 @@ class _Start(NamedTuple):
 
 
 class Traversal(anywidget.AnyWidget):
-    r"""Sliders over an image's code, and the image that the decoder makes of it, decoded in the browser.
+    r"""Sliders over an image's code, and the image that the decoder makes of it, decoded in the
+    browser.
 
     .. math:: \hat x = \operatorname{sigmoid}(f_\theta(z)), \qquad z_j = s_j \, \nu_j
 
-    with the spike (gate) :math:`s_j \in \{0, 1\}` and the slab (slider) :math:`\nu_j`. A dense code has sliders only.
-    The decoder travels inside the widget as float16, so the picture moves in JupyterLab and on a published page alike;
-    what the page draws stays within 2 grey levels of `model.decode`.
+    with the spike (gate) :math:`s_j \in \{0, 1\}` and the slab (slider) :math:`\nu_j`. A dense code
+    has sliders only. The decoder travels inside the widget as float16, so the picture moves in
+    JupyterLab and on a published page alike; what the page draws stays within 2 grey levels of
+    `model.decode`.
 
     Args:
-        model: a model of `vsclib.models`, or anything that keeps their contract: `encode(x)`, `decode(z).mean` and
-            `decoder.layers` made of `Linear`, `ReLU`, `Unflatten` and `ConvTranspose2d`.
-        images: what the reader may choose from: uint8 (N, C, H, W), or float in [0, 1]; C is 1 or 3, N at most 64.
-        latents: which latents get a slider. Without it: those that are on in the chosen image, largest first; for a
-            dense code those that vary most over the images. The reader can add any other.
+        model: a model of `vsclib.models`, or anything that keeps their contract: `encode(x)`,
+            `decode(z).mean` and `decoder.layers` made of `Linear`, `ReLU`, `Unflatten` and
+            `ConvTranspose2d`.
+        images: what the reader may choose from: uint8 (N, C, H, W), or float in [0, 1]; C is 1 or
+            3, N at most 64.
+        latents: which latents get a slider. Without it: those that are on in the chosen image,
+            largest first; for a dense code those that vary most over the images. The reader can add
+            any other.
         sliders: how many sliders to start with at most, when `latents` is not given.
-        limit: the sliders' range is -limit to limit; without it, a round number above the largest code value.
+        limit: the sliders' range is -limit to limit; without it, a round number above the largest
+            code value.
 
     Attributes:
-        z: the current code, a list of J floats; it follows the reader's last finished move, and setting it moves the
-            widget.
+        z: the current code, a list of J floats; it follows the reader's last finished move, and
+            setting it moves the widget.
         image: index of the chosen image; setting it shows that image's code.
 
     Raises:
@@ -76,10 +85,14 @@ class Traversal(anywidget.AnyWidget):
     dimensions = traitlets.Int().tag(sync=True)  # J
     pixels = traitlets.Unicode().tag(sync=True)  # base64 of uint8 (N, C, H, W)
     codes = traitlets.Unicode().tag(sync=True)  # base64 of float32 (N, J)
-    slabs = traitlets.Unicode().tag(sync=True)  # base64 of float32 (N, J); empty when they equal the codes
+    slabs = traitlets.Unicode().tag(
+        sync=True
+    )  # base64 of float32 (N, J); empty when they equal the codes
     active = traitlets.Unicode().tag(sync=True)  # base64 of uint8 (N, J)
     gated = traitlets.Bool().tag(sync=True)
-    shown: traitlets.List = traitlets.List().tag(sync=True)  # for each image the latents that start with a slider
+    shown: traitlets.List = traitlets.List().tag(
+        sync=True
+    )  # for each image the latents that start with a slider
     limit = traitlets.Float().tag(sync=True)
     image = traitlets.Int(0).tag(sync=True)
     z = traitlets.List(traitlets.Float()).tag(sync=True)
@@ -98,7 +111,8 @@ class Traversal(anywidget.AnyWidget):
         exported = export_decoder(model.decoder.layers, model.latents, shape)  # type: ignore[arg-type]
         start = _encode(model, pixels)
         limit = _limit(limit, start.z)
-        # The slab of a latent that is off was never asked for anything: it may lie far outside the range.
+        # The slab of a latent that is off was never asked for anything: it may lie far outside the
+        # range.
         slab = start.slab.clip(-limit, limit)
         reconstruction = _decode_as_the_browser_does(model, start.z)
 
@@ -122,14 +136,20 @@ class Traversal(anywidget.AnyWidget):
 
     @traitlets.observe("image")
     def _start_from_the_chosen_image(self, change: dict) -> None:
-        codes = np.frombuffer(base64.b64decode(self.codes), dtype="<f4").reshape(self.count, self.dimensions)
+        codes = np.frombuffer(base64.b64decode(self.codes), dtype="<f4").reshape(
+            self.count, self.dimensions
+        )
         self.z = codes[change["new"]].tolist()
 
     @property
     def alt(self) -> str:
         """What the still picture shows, in words."""
         _, start, _ = self._first_picture
-        on = f"{int(start.active[0].sum())} of {self.dimensions} latents on" if start.gated else "a dense code"
+        on = (
+            f"{int(start.active[0].sum())} of {self.dimensions} latents on"
+            if start.gated
+            else "a dense code"
+        )
         return (
             f"An image, its code ({on}) and its reconstruction by the model {self._name}; "
             "on a page that runs scripts, sliders change the code and the reconstruction follows."
@@ -145,7 +165,9 @@ class Traversal(anywidget.AnyWidget):
             return None
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
         image, start, reconstruction = self._first_picture
-        png = still_picture(image, start.z[0], start.active[0] if start.gated else None, reconstruction)
+        png = still_picture(
+            image, start.z[0], start.active[0] if start.gated else None, reconstruction
+        )
         return {**data, "image/png": png}, {**metadata, "image/png": {"alt": self.alt}}
 
     @traitlets.validate("image")
@@ -160,7 +182,9 @@ class Traversal(anywidget.AnyWidget):
     def _z_fits(self, proposal: dict) -> list[float]:
         z = np.asarray(proposal["value"], dtype=np.float32)
         if z.shape != (self.dimensions,) or not np.isfinite(z).all():
-            raise ConfigurationError(f"z has shape {z.shape}; give {self.dimensions} finite numbers, one a latent")
+            raise ConfigurationError(
+                f"z has shape {z.shape}; give {self.dimensions} finite numbers, one a latent"
+            )
         return z.tolist()
 
 
@@ -168,14 +192,22 @@ def _to_pixels(images: np.ndarray | Tensor, shape: tuple[int, ...]) -> np.ndarra
     """The images as uint8 (N, C, H, W), or a clear refusal."""
     array = images.detach().cpu().numpy() if isinstance(images, Tensor) else np.asarray(images)
     if array.ndim != 4 or array.shape[1:] != shape:
-        raise DataError(f"images have shape {array.shape}; the model takes (N, {', '.join(map(str, shape))})")
+        raise DataError(
+            f"images have shape {array.shape}; the model takes (N, {', '.join(map(str, shape))})"
+        )
     if not 1 <= len(array) <= MOST_IMAGES:
-        raise DataError(f"{len(array)} images were given; give 1 to {MOST_IMAGES}, for example images[:12]")
+        raise DataError(
+            f"{len(array)} images were given; give 1 to {MOST_IMAGES}, for example images[:12]"
+        )
     if shape[0] not in (1, 3):
-        raise DataError(f"the images have {shape[0]} channels; the widget draws 1 (grey) or 3 (red, green, blue)")
+        raise DataError(
+            f"the images have {shape[0]} channels; the widget draws 1 (grey) or 3 (red, green, blue)"
+        )
     if array.dtype == np.uint8:
         return array
-    if array.dtype.kind != "f" or not (np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1):
+    if array.dtype.kind != "f" or not (
+        np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1
+    ):
         raise DataError(
             f"images are {array.dtype} between {array.min()} and {array.max()}; give uint8, or floats in [0, 1]"
         )
@@ -193,7 +225,9 @@ def _encode(model: Any, pixels: np.ndarray) -> _Start:
     z = code.z.detach().cpu().float().numpy()  # (N, J)
     active = code.active.detach().cpu().bool().numpy()  # (N, J)
     if not np.isfinite(z).all():
-        raise DataError("the model's code holds a value that is not finite; load a checkpoint whose training went well")
+        raise DataError(
+            "the model's code holds a value that is not finite; load a checkpoint whose training went well"
+        )
     mu = getattr(code, "mu", None)
     slab = z if mu is None else np.where(active, z, mu.detach().cpu().float().numpy())
     gated = getattr(code, "gamma", None) is not None or not active.all()
@@ -205,7 +239,9 @@ def _decode_as_the_browser_does(model: Any, z: np.ndarray) -> np.ndarray:
     channels, height, width = model.image_shape
     code = torch.from_numpy(z)
     with torch.no_grad():
-        output = round_to_half(model.decoder.layers)(code).reshape(len(z), -1, height, width)  # (N, P * C, H, W)
+        output = round_to_half(model.decoder.layers)(code).reshape(
+            len(z), -1, height, width
+        )  # (N, P * C, H, W)
         rounded = torch.sigmoid(output[:, :channels])  # (N, C, H, W)
         mean = model.decode(code.to(_device(model))).mean.cpu().reshape(rounded.shape)
     difference = (rounded - mean).abs().max().item()
@@ -217,7 +253,9 @@ def _decode_as_the_browser_does(model: Any, z: np.ndarray) -> np.ndarray:
     return rounded.numpy()
 
 
-def _shown(start: _Start, dimensions: int, latents: Sequence[int] | None, sliders: int) -> list[list[int]]:
+def _shown(
+    start: _Start, dimensions: int, latents: Sequence[int] | None, sliders: int
+) -> list[list[int]]:
     """For each image the latents that start with a slider, in order."""
     if sliders < 1:
         raise ConfigurationError(f"sliders={sliders} is out of range; give 1 or more")
@@ -244,14 +282,18 @@ def _limit(limit: float | None, z: np.ndarray) -> float:
     if limit is None:
         return _round_up(1.1 * largest) if largest > 0 else 3.0
     if not (math.isfinite(limit) and limit > 0 and limit >= largest):
-        raise ConfigurationError(f"limit={limit} is out of range; the largest |z| is {largest:.3g}, give that or more")
+        raise ConfigurationError(
+            f"limit={limit} is out of range; the largest |z| is {largest:.3g}, give that or more"
+        )
     return float(limit)
 
 
 def _round_up(value: float) -> float:
     """The next number of the form 1, 1.5, 2, 2.5, 3, 4, 5, 6, 8 times a power of ten."""
     power = 10.0 ** math.floor(math.log10(value))
-    return next(step * power for step in (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10) if step * power >= value)
+    return next(
+        step * power for step in (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10) if step * power >= value
+    )
 
 
 def _base64(array: np.ndarray) -> str:

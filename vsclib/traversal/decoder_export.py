@@ -17,14 +17,19 @@ class ExportedDecoder(NamedTuple):
     """What the browser needs to decode."""
 
     layers: list[Layer]  # one entry for each layer that computes something, in order
-    weights: str  # base64 of little-endian float16: for each layer its weight, then its bias, row-major
+    weights: (
+        str  # base64 of little-endian float16: for each layer its weight, then its bias, row-major
+    )
 
 
-def export_decoder(layers: nn.Sequential, latents: int, image_shape: tuple[int, int, int]) -> ExportedDecoder:
+def export_decoder(
+    layers: nn.Sequential, latents: int, image_shape: tuple[int, int, int]
+) -> ExportedDecoder:
     """Writes a decoder's layers and weights down for the browser.
 
     Args:
-        layers: `Linear`, `ReLU`, `Unflatten` and `ConvTranspose2d` (one group, no dilation), in any order that fits.
+        layers: `Linear`, `ReLU`, `Unflatten` and `ConvTranspose2d` (one group, no dilation), in any
+            order that fits.
         latents: J, the length of a code.
         image_shape: (C, H, W); the layers must give P * C * H * W numbers for some whole P.
 
@@ -32,8 +37,8 @@ def export_decoder(layers: nn.Sequential, latents: int, image_shape: tuple[int, 
         Layers and weights; 4 base64 characters hold 1.5 weights, so 400,000 weights take 1.07 MB.
 
     Raises:
-        ConfigurationError: if a layer is of another kind, the shapes do not fit, or a weight is not a number that
-            half precision can hold.
+        ConfigurationError: if a layer is of another kind, the shapes do not fit, or a weight is not
+            a number that half precision can hold.
     """
     entries: list[Layer] = []
     arrays: list[Tensor] = []
@@ -50,7 +55,9 @@ def export_decoder(layers: nn.Sequential, latents: int, image_shape: tuple[int, 
 
 
 def round_to_half(layers: nn.Sequential) -> nn.Sequential:
-    """A copy of the layers on the CPU in float32 whose weights are rounded as the browser gets them."""
+    """A copy of the layers on the CPU in float32 whose weights are rounded as the browser gets
+    them.
+    """
     rounded = copy.deepcopy(layers).cpu().float()
     with torch.no_grad():
         for parameter in rounded.parameters():
@@ -58,7 +65,9 @@ def round_to_half(layers: nn.Sequential) -> nn.Sequential:
     return rounded
 
 
-def _describe(position: int, layer: nn.Module, shape: tuple[int, ...]) -> tuple[Layer | None, tuple[int, ...]]:
+def _describe(
+    position: int, layer: nn.Module, shape: tuple[int, ...]
+) -> tuple[Layer | None, tuple[int, ...]]:
     """One layer in plain words, and the shape of what leaves it."""
     if isinstance(layer, nn.ReLU):
         return {"kind": "relu"}, shape
@@ -66,7 +75,9 @@ def _describe(position: int, layer: nn.Module, shape: tuple[int, ...]) -> tuple[
         return None, tuple(int(size) for size in layer.unflattened_size)
     if isinstance(layer, nn.Linear):
         _check_input(position, layer, layer.in_features, shape[-1] if len(shape) == 1 else None)
-        return {"kind": "linear", "inputs": layer.in_features, "outputs": layer.out_features}, (layer.out_features,)
+        return {"kind": "linear", "inputs": layer.in_features, "outputs": layer.out_features}, (
+            layer.out_features,
+        )
     if isinstance(layer, nn.ConvTranspose2d) and layer.groups == 1 and layer.dilation == (1, 1):
         _check_input(position, layer, layer.in_channels, shape[0] if len(shape) == 3 else None)
         return _describe_convolution(layer, shape)
@@ -76,7 +87,9 @@ def _describe(position: int, layer: nn.Module, shape: tuple[int, ...]) -> tuple[
     )
 
 
-def _describe_convolution(layer: nn.ConvTranspose2d, shape: tuple[int, ...]) -> tuple[Layer, tuple[int, ...]]:
+def _describe_convolution(
+    layer: nn.ConvTranspose2d, shape: tuple[int, ...]
+) -> tuple[Layer, tuple[int, ...]]:
     kernel, stride, extra = layer.kernel_size, layer.stride, layer.output_padding
     padding = layer.padding
     assert not isinstance(padding, str)  # torch knows no named padding for transposed convolutions
@@ -125,7 +138,11 @@ def _bias(layer: nn.Linear | nn.ConvTranspose2d) -> Tensor:
 
 
 def _half_floats(arrays: list[Tensor]) -> str:
-    weights = torch.cat([array.detach().cpu().float().flatten() for array in arrays]) if arrays else torch.zeros(0)
+    weights = (
+        torch.cat([array.detach().cpu().float().flatten() for array in arrays])
+        if arrays
+        else torch.zeros(0)
+    )
     half = weights.half()
     if not torch.isfinite(half).all():
         raise ConfigurationError(

@@ -1,4 +1,6 @@
-"""The widget's still picture, for places where nothing can move: print, repository pages, untrusted notebooks."""
+"""The widget's still picture, for places where nothing can move: print, repository pages, untrusted
+notebooks.
+"""
 
 import base64
 import io
@@ -12,7 +14,9 @@ INK = "#767676"
 SPIKE, DATA, RECONSTRUCTION = "#E69F00", "#808080", "#009E73"
 
 
-def still_picture(image: np.ndarray, code: np.ndarray, active: np.ndarray | None, reconstruction: np.ndarray) -> str:
+def still_picture(
+    image: np.ndarray, code: np.ndarray, active: np.ndarray | None, reconstruction: np.ndarray
+) -> str:
     """Data, code and reconstruction side by side.
 
     Args:
@@ -36,7 +40,9 @@ def still_picture(image: np.ndarray, code: np.ndarray, active: np.ndarray | None
 
 
 def _image(axis, image: np.ndarray, name: str, frame: str) -> None:
-    axis.imshow(image.transpose(1, 2, 0).squeeze(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    axis.imshow(
+        image.transpose(1, 2, 0).squeeze(), cmap="gray", vmin=0, vmax=1, interpolation="nearest"
+    )
     axis.set(xticks=[], yticks=[])
     axis.set_xlabel(name, color=INK, fontsize=9)
     for spine in axis.spines.values():
