@@ -35,12 +35,12 @@ def aggregate_sparsity(
     :math:`\gamma_{ij} = \alpha` everywhere. There ``hard`` is zero, for no gate passes one half.
 
     Args:
-        model: a model whose options hold alpha.
+        model: a model with a prior rate.
         code: codes (N, J) of a whole set.
         threshold: t, in [0, 1), of the hard gate.
 
     Returns:
-        The probabilities; None for codes without a gamma or a model without alpha.
+        The probabilities; None for codes without a gamma or a model without a prior rate.
 
     Raises:
         ConfigurationError: t lies outside [0, 1).
@@ -48,7 +48,7 @@ def aggregate_sparsity(
     Source:
         Tonolini et al. (2019, ICLR submission), appendix E.2 and figure 8.
     """
-    alpha = getattr(model.config, "alpha", None)
+    alpha = model.prior_rate
     hard = on(code, threshold)
     if code.gamma is None or alpha is None:
         return None

@@ -73,7 +73,7 @@ def elbo(
     if samples < 1:
         raise ConfigurationError(f"samples = {samples!r} is not allowed: choose samples >= 1")
     device = device_of(model)
-    if model.kl(model.encode(as_floats(images[:1], device))) is None:
+    if not model.has_bound:
         return None
     likelihoods, divergences, ratios = [], [], []
     for part in batches(len(images)):
@@ -81,13 +81,13 @@ def elbo(
         divergence = model.kl(
             model.encode(x) if code is None else to_device(rows(code, part), device)
         )
-        assert divergence is not None
         divergences.append(divergence.sum(1).double())
         draws = [model.sample_code(x, generator) for _ in range(samples)]
         likelihoods.append(
             torch.stack([model.decode(draw.z).log_prob(x).double() for draw in draws]).mean(0)
         )
-        ratios += [ratio.double() for draw in draws if (ratio := model.log_ratio(draw)) is not None]
+        if model.chooses_prior:
+            ratios += [model.log_ratio(draw).double() for draw in draws]
     likelihood, divergence = torch.cat(likelihoods), torch.cat(divergences)  # (N,), (N,)
     bound = likelihood - divergence  # (N,)
     error = bound.std(correction=1).item() / math.sqrt(len(bound)) if len(bound) > 1 else math.nan

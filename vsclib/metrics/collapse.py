@@ -22,13 +22,11 @@ def divergences(model: Model, code: Code) -> Tensor | None:
     Returns:
         (N, J), float64, nats, on the CPU; None for models without an evidence lower bound.
     """
-    parts = []
-    for part in batches(len(code.z)):
-        divergence = model.kl(to_device(rows(code, part), device_of(model)))
-        if divergence is None:
-            return None
-        parts.append(divergence.cpu().double())
-    return torch.cat(parts)  # (N, J)
+    if not model.has_bound:
+        return None
+    device, parts = device_of(model), batches(len(code.z))
+    each = [model.kl(to_device(rows(code, part), device)).cpu().double() for part in parts]
+    return torch.cat(each)  # (N, J)
 
 
 def posterior_collapsed(

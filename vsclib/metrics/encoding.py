@@ -1,10 +1,10 @@
 """From a set of images to its codes and back, in batches."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from vsclib.data import to_tensor
 from vsclib.errors import ConfigurationError
@@ -27,7 +27,7 @@ def batches(count: int, size: int = BATCH) -> Iterator[slice]:
     return (slice(start, start + size) for start in range(0, count, size))
 
 
-def device_of(model: Model) -> torch.device:
+def device_of(model: nn.Module) -> torch.device:
     """Where the model's weights are."""
     return next(model.parameters()).device
 
@@ -65,18 +65,19 @@ def codes(
         raise ConfigurationError(
             "sampled = True needs a generator: pass torch.Generator(device).manual_seed(seed)"
         )
-    parts = []
-    for part in batches(len(images)):
-        x = as_floats(images[part], device_of(model))
-        code = (
-            model.sample_code(x, generator)
-            if sampled and generator is not None
-            else model.encode(x)
-        )
-        parts.append(to_device(code, "cpu"))
-    return Code._make(
-        None if fields[0] is None else torch.cat(fields) for fields in zip(*parts, strict=True)
-    )  # (N, J)
+    if sampled and generator is not None:
+        return gather(lambda x: model.sample_code(x, generator), images, device_of(model))
+    return gather(model.encode, images, device_of(model))
+
+
+@torch.no_grad()
+def gather(encode: Callable[[Tensor], Code], images: Images, device: torch.device) -> Code:
+    """The codes (N, J), on the CPU, that a function gives for a set of images, in batches."""
+    parts = [
+        to_device(encode(as_floats(images[part], device)), "cpu") for part in batches(len(images))
+    ]
+    columns = zip(*parts, strict=True)
+    return Code._make(None if fields[0] is None else torch.cat(fields) for fields in columns)
 
 
 @torch.no_grad()

@@ -6,10 +6,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from vsclib import learned_prior
 from vsclib.errors import ConfigurationError
 from vsclib.metrics.encoding import Images, as_floats, batches, device_of
-from vsclib.models import Code, Model
+from vsclib.models import Model
 
 
 class ImportanceBound(NamedTuple):
@@ -65,7 +64,7 @@ def importance_bound(
     if draws < 1:
         raise ConfigurationError(f"draws = {draws!r} is not allowed: choose draws >= 1")
     device = device_of(model)
-    if model.kl(model.encode(as_floats(images[:1], device))) is None:
+    if not model.has_bound:
         return None
     bounds, effective = [], []
     for part in batches(len(images)):
@@ -84,28 +83,4 @@ def log_weight(model: Model, x: Tensor, generator: torch.Generator) -> Tensor:
     nats.
     """
     draw = model.sample_code(x, generator)
-    return model.decode(draw.z).log_prob(x).double() - log_ratio(model, draw)
-
-
-def log_ratio(model: Model, draw: Code) -> Tensor:
-    """log q(z|x) - log p(z) of drawn codes (B, J), the prior's choice paid for: (B,), nats.
-
-    Args:
-        model: the model that drew the code; one with a bound.
-        draw: codes whose ``active`` says which spikes were drawn.
-
-    Returns:
-        (B,), float64; its mean under q is the KL.
-    """
-    own = model.log_ratio(draw)
-    if own is not None:
-        return own.double()
-    z, mu, logvar = draw.z.double(), draw.mu.double(), draw.logvar.double()
-    sparse = draw.gamma is not None
-    # A Gaussian code is a spike-and-slab whose latents are on for sure.
-    gamma = draw.gamma.double() if sparse else torch.ones_like(z)
-    alpha = torch.full_like(z, model.config.alpha if sparse else 1.0)
-    zero = torch.zeros_like(z)
-    slab = model.slab_log_prob
-    posterior = learned_prior.log_density(z, draw.active, gamma, mu, logvar, slab)  # type: ignore[arg-type]  # (B, J)
-    return (posterior - learned_prior.log_density(z, draw.active, alpha, zero, zero, slab)).sum(1)  # type: ignore[arg-type]
+    return model.decode(draw.z).log_prob(x).double() - model.log_ratio(draw).double()

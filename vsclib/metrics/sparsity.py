@@ -154,11 +154,11 @@ def informative_latents(model: Model, code: Code, threshold: float = 0.01) -> in
     Returns:
         A number of latents; None for models without an evidence lower bound.
     """
+    if not model.has_bound:
+        return None
     total = torch.zeros(code.z.shape[1], dtype=torch.float64)
     for part in batches(len(code.z)):
         divergence = model.kl(to_device(rows(code, part), device_of(model)))
-        if divergence is None:
-            return None
         total += divergence.cpu().double().sum(0)
     return int((total / len(code.z) > threshold).sum())
 

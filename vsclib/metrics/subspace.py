@@ -3,7 +3,6 @@
 import torch
 from torch import Tensor
 
-from vsclib import learned_prior
 from vsclib.errors import ConfigurationError
 from vsclib.metrics.encoding import device_of, reconstruct, to_device
 from vsclib.models import Code, Model
@@ -41,7 +40,7 @@ def conditional_codes(model: Model, code: Code, n: int, generator: torch.Generat
     noise = torch.randn(
         images, n, latents, generator=generator, device=generator.device
     )  # (B, n, J)
-    mean, sigma = slab(model, code)
+    mean, sigma = model.prior_slab(code)
     return (mean.unsqueeze(1) + sigma.unsqueeze(1) * noise) * code.active.unsqueeze(1)
 
 
@@ -63,17 +62,3 @@ def conditional_samples(model: Model, code: Code, n: int, generator: torch.Gener
     """
     z = conditional_codes(model, code, n, generator).flatten(0, 1)  # (B n, J)
     return reconstruct(model, Code(z, z != 0)).unflatten(0, (len(code.z), n))
-
-
-def slab(model: Model, code: Code) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation, each (B, J), of what a latent of these images takes when it is
-    on.
-    """
-    if code.weights is not None:
-        prior = model.prior()  # type: ignore[operator]
-        pooled = learned_prior.pool(
-            learned_prior.unit_sum(code.weights), prior.gamma, prior.mu, prior.logvar
-        )
-        return pooled.mu, (0.5 * pooled.logvar).exp()
-    sigma = getattr(model.config, "sigma1", 1.0)
-    return torch.zeros_like(code.z), torch.full_like(code.z, sigma)
