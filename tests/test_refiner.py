@@ -22,7 +22,7 @@ from torch import nn
 import vsclib
 from vsclib import checkpoints, data, fit, metrics, models, refiner
 from vsclib.errors import CheckpointError, ConfigurationError, DataError
-from vsclib.metrics.frechet import frechet_distance
+from vsclib.metrics.images import frechet_distance
 from vsclib.models import TrainingStep
 from vsclib.refiner.measure import edges
 from vsclib.refiner.run import Refinement, parameters

@@ -1,4 +1,4 @@
-"""What noise does to a model: how well the clean image and its label survive a noisy input."""
+"""What noise on the images does to a code: accuracy and SSIM under it."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,10 +9,9 @@ from torch import Tensor
 
 from vsclib.data import DataSet
 from vsclib.errors import ConfigurationError, DataError
-from vsclib.metrics.classifier import Classifier
-from vsclib.metrics.encoding import Images, as_floats, codes, device_of, gather, reconstruct
-from vsclib.metrics.pixels import ssim
-from vsclib.metrics.probe import PROBE_CODES
+from vsclib.metrics.codes import Images, as_floats, codes, device_of, gather, reconstruct
+from vsclib.metrics.images import ssim
+from vsclib.metrics.readers import PROBE_CODES, Classifier
 from vsclib.models import Model
 
 

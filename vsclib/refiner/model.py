@@ -11,7 +11,7 @@ from torch import Tensor
 
 from vsclib.configuration import Count, configuration, configure
 from vsclib.errors import ConfigurationError
-from vsclib.metrics.encoding import batches
+from vsclib.metrics.codes import batches
 from vsclib.models import Loss, Model, Trainable, TrainingStep
 
 STEPS = 20
