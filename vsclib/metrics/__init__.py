@@ -33,6 +33,13 @@ from vsclib.metrics.codes import (
     read_out,
     reconstruct,
 )
+from vsclib.metrics.collapse import (
+    ActiveUnits,
+    active_units,
+    coefficient_collapsed,
+    informative_latents,
+    posterior_collapsed,
+)
 from vsclib.metrics.disentanglement import DCI, Gap, dci, mig, mutual_information
 from vsclib.metrics.embedding import Embedding, neighbour_agreement, trustworthiness, tsne
 from vsclib.metrics.images import (
@@ -55,19 +62,14 @@ from vsclib.metrics.readers import (
 from vsclib.metrics.record import DEFINITIONS, evaluate
 from vsclib.metrics.robustness import Robustness, add_noise, robustness
 from vsclib.metrics.usage import (
-    ActiveUnits,
     AggregateSparsity,
     Usage,
-    active_units,
     aggregate_sparsity,
-    coefficient_collapsed,
     dead_latents,
-    informative_latents,
     l0,
     moving_latents,
     near_zero,
     penalty,
-    posterior_collapsed,
     pseudo_inputs_used,
     usage,
 )

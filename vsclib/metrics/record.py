@@ -9,17 +9,19 @@ from vsclib.data import DataSet
 from vsclib.errors import ConfigurationError
 from vsclib.metrics.bounds import elbo
 from vsclib.metrics.codes import codes, read_out, reconstruct
+from vsclib.metrics.collapse import (
+    coefficient_collapsed,
+    informative_latents,
+    posterior_collapsed,
+)
 from vsclib.metrics.images import fvu, psnr, psnr_thresholded, ssim, ssim_window
 from vsclib.metrics.readers import PROBE_CODES, linear_accuracy
 from vsclib.metrics.usage import (
-    coefficient_collapsed,
     dead_latents,
-    informative_latents,
     l0,
     moving_latents,
     near_zero,
     penalty,
-    posterior_collapsed,
     pseudo_inputs_used,
     usage,
 )

@@ -1,4 +1,4 @@
-"""How much of a code is in use, how much of it is idle, and what of it tells anything."""
+"""How often latents are on, how small they are, and how that compares with the prior."""
 
 from typing import NamedTuple
 
@@ -12,10 +12,6 @@ from vsclib.spike_slab import bernoulli_kl
 
 EVER, ALWAYS = 0.001, 0.99
 """A latent is ever on above this share of the images, and always on above that one."""
-
-
-NEARLY_ALL = 0.95
-"""A latent is collapsed when at least this share of the images finds nothing in it."""
 
 
 class Usage(NamedTuple):
@@ -120,7 +116,7 @@ def l0(code: Code) -> float:
 
 
 def moving_latents(code: Code, threshold: float = 0.01) -> int:
-    r"""Number of latents whose mean moves with the image, :math:`\operatorname{Var}_i[\mu_{ij}] > t`.
+    r"""Number of latents whose mean moves with the image, :math:`\mathrm{Var}_i[\mu_{ij}] > t`.
 
     A VAE's unused latents have a mean near zero for every image.
 
@@ -136,39 +132,6 @@ def moving_latents(code: Code, threshold: float = 0.01) -> int:
     """
     mu = code.z if code.mu is None else code.mu
     return int((mu.double().var(0, correction=0) > threshold).sum())
-
-
-@torch.no_grad()
-def divergences(model: Model, code: Code) -> Tensor | None:
-    """KL from posterior to prior of every image and latent.
-
-    Args:
-        model: the model that gave the code.
-        code: codes (N, J) of a whole set.
-
-    Returns:
-        (N, J), float64, nats, on the CPU; None for models without an evidence lower bound.
-    """
-    if not model.has_bound:
-        return None
-    device, parts = device_of(model), batches(len(code.z))
-    each = [model.kl(to_device(rows(code, part), device)).cpu().double() for part in parts]
-    return torch.cat(each)  # (N, J)
-
-
-def informative_latents(model: Model, code: Code, threshold: float = 0.01) -> int | None:
-    """Number of latents whose KL, averaged over the images, exceeds a hundredth of a nat.
-
-    Args:
-        model: the model that gave the code.
-        code: codes (N, J) of a whole set.
-        threshold: smallest mean KL, in nats.
-
-    Returns:
-        A number of latents; None for models without an evidence lower bound.
-    """
-    found = divergences(model, code)
-    return None if found is None else int((found.mean(0) > threshold).sum())
 
 
 @torch.no_grad()
@@ -204,126 +167,6 @@ def pseudo_inputs_used(code: Code) -> int | None:
         return None
     first = torch.bincount(code.weights.argmax(1), minlength=code.weights.shape[1]).double()  # (K,)
     return int((first / len(code.weights) > EVER).sum())
-
-
-def posterior_collapsed(
-    model: Model, code: Code, threshold: float = 0.01, images: float = NEARLY_ALL
-) -> float | None:
-    r"""Share of latents whose posterior is the prior, for nearly every image.
-
-    .. math:: \frac1J\sum_j
-        \mathbf 1\Bigl[\frac1N\sum_i\mathbf 1[\mathrm{KL}_{ij}\le 0.01] \ge 0.95\Bigr]
-
-    A sparse code *should* have many: a latent that fewer than one image in twenty needs counts
-    here, though it works. Read it beside the number of latents that are ever on.
-
-    Args:
-        model: the model that gave the code.
-        code: codes (N, J) of a whole set.
-        threshold: largest KL of an idle latent, in nats.
-        images: share of the images that must find the latent idle, in (0, 1].
-
-    Returns:
-        Between 0 and 1; None for models without an evidence lower bound.
-
-    Raises:
-        ConfigurationError: ``images`` is no share, or a negative threshold.
-
-    Source:
-        Measured so in the code of Fallah & Rozell (2022).
-    """
-    found = divergences(model, code)
-    return None if found is None else _share_idle(found, threshold, images)
-
-
-def coefficient_collapsed(code: Code, threshold: float = 0.01, images: float = NEARLY_ALL) -> float:
-    r"""Share of latents whose value is near zero, for nearly every image.
-
-    .. math:: \frac1J\sum_j\mathbf 1\Bigl[\frac1N\sum_i\mathbf 1[\,|z_{ij}|\le 0.01] \ge 0.95\Bigr]
-
-    Args:
-        code: codes (N, J) of a whole set; ``z`` is what counts.
-        threshold: largest size of an idle coefficient.
-        images: share of the images that must find the latent idle, in (0, 1].
-
-    Returns:
-        Between 0 and 1.
-
-    Raises:
-        ConfigurationError: ``images`` is no share, or a negative threshold.
-
-    Source:
-        Measured so in the code of Fallah & Rozell (2022).
-    """
-    return _share_idle(code.z.abs(), threshold, images)
-
-
-def _share_idle(sizes: Tensor, threshold: float, images: float) -> float:
-    if not threshold >= 0.0:
-        raise ConfigurationError(f"threshold = {threshold!r} is not allowed: choose threshold >= 0")
-    if not 0.0 < images <= 1.0:
-        raise ConfigurationError(
-            f"images = {images!r} is not allowed: choose a share, 0 < images <= 1"
-        )
-    idle = (sizes <= threshold).double().mean(0)  # (J,)
-    return (idle >= images).double().mean().item()
-
-
-class ActiveUnits(NamedTuple):
-    """Which latents a model uses, by two definitions that need not agree.
-
-    Attributes:
-        by_kl: (J,) bool, mean KL above the threshold; None for models without a bound.
-        by_use: (J,) bool, on for more than 0.1 % of the images.
-    """
-
-    by_kl: Tensor | None
-    by_use: Tensor
-
-    @property
-    def counts(self) -> tuple[int | None, int]:
-        """Number of active units by KL and by use."""
-        return None if self.by_kl is None else int(self.by_kl.sum()), int(self.by_use.sum())
-
-    @property
-    def told_but_off(self) -> int:
-        """Latents that pay for information while the hard gate keeps them off."""
-        return 0 if self.by_kl is None else int((self.by_kl & ~self.by_use).sum())
-
-    @property
-    def on_but_silent(self) -> int:
-        """Latents that are on and tell nothing: noise, as all idle latents of a VAE are."""
-        return 0 if self.by_kl is None else int((~self.by_kl & self.by_use).sum())
-
-
-def active_units(
-    model: Model, code: Code, nats: float = 0.01, threshold: float = 0.5
-) -> ActiveUnits:
-    r"""The latents in use.
-
-    .. math:: \text{by KL: } \frac1N\sum_i\mathrm{KL}_{ij} > 0.01 \text{ nat}, \qquad
-        \text{by use: } \frac1N\sum_i\mathbf 1[\gamma_{ij} > t] > 0.001
-
-    Args:
-        model: the model that gave the code.
-        code: codes (N, J) of a whole set.
-        nats: smallest mean KL of an active unit.
-        threshold: t, in [0, 1): what gamma must exceed; without a gamma, ``active`` counts.
-
-    Returns:
-        Two masks over the latents.
-
-    Raises:
-        ConfigurationError: t lies outside [0, 1).
-
-    Source:
-        Sønderby et al. (2016) for the KL; the papers of this book for the use.
-    """
-    found = divergences(model, code)
-    return ActiveUnits(
-        by_kl=None if found is None else found.mean(0) > nats,
-        by_use=on(code, threshold).to(torch.float64).mean(0).cpu() > EVER,
-    )
 
 
 class AggregateSparsity(NamedTuple):
