@@ -128,32 +128,32 @@ def check_promise(found: DataSet, name: str, about: Information) -> None:
         about: what is known of the set.
 
     Raises:
-        DataError: another name or other classes; images, labels or factors of another shape or
+        DataError: another type, name or classes; images, labels or factors of another shape or
             dtype; a label that is no position in ``classes``.
     """
-    remedy = f"correct its loader or what vsclib.data.about({name!r}) promises"
-    for field, value, wanted in (
-        ("name", found.name, name),
-        ("classes", found.classes, about.classes),
-    ):
-        if value != wanted:
-            raise DataError(f"{name}: {field} is {value!r}, expected {wanted!r}: {remedy}")
-    for half, split, number in (
-        ("train", found.train, about.train),
-        ("test", found.test, about.test),
-    ):
-        for field, array, dtype, shape in (
-            ("images", split.images, "uint8", (number, *about.image_shape)),
-            ("labels", split.labels, "int64", (number,) if about.classes else None),
-            ("factors", split.factors, "float64", about.factors and (number, len(about.factors))),
+    remedy = f"correct its loader, or what vsclib.data.about({name!r}) promises"
+    if not isinstance(found, DataSet):
+        raise DataError(f"{name} is a {type(found).__name__}, expected a DataSet: {remedy}")
+    facts = [("name", found.name, name), ("classes", found.classes, about.classes)]
+    for half, split, n in (("train", found.train, about.train), ("test", found.test, about.test)):
+        for field, array, wanted in (
+            ("images", split.images, f"uint8 array {(n, *about.image_shape)}"),
+            ("labels", split.labels, about.classes and f"int64 array {(n,)}"),
+            (
+                "factors",
+                split.factors,
+                about.factors and f"float64 array {(n, len(about.factors))}",
+            ),
         ):
-            wanted = f"a {dtype} array {shape}" if shape else "None"
-            if (got := "None" if array is None else _describe(array)) != wanted:
-                raise DataError(f"{name}: {half}.{field} is {got}, expected {wanted}: {remedy}")
-        if about.classes and not 0 <= split.labels.min() <= split.labels.max() < len(about.classes):
+            facts.append((f"{half}.{field}", _describe(array), wanted or "NoneType"))
+    for fact, value, expected in facts:
+        if value != expected:
+            raise DataError(f"{name}: {fact} is {value}, expected {expected}: {remedy}")
+    for labels in (half.labels for half in found[:2] if half.labels is not None):
+        if labels.min() < 0 or labels.max() >= len(about.classes):
             raise DataError(
-                f"{name}: {half}.labels run from {split.labels.min()} to {split.labels.max()}, "
-                f"expected positions from 0 to {len(about.classes) - 1}: {remedy}"
+                f"{name}: labels run from {labels.min()} to {labels.max()}, expected positions "
+                f"from 0 to {len(about.classes) - 1}: {remedy}"
             )
 
 
@@ -217,8 +217,8 @@ def check_images(x: Tensor, image_shape: tuple[int, int, int]) -> None:
         )
 
 
-def _describe(images: object) -> str:
-    if isinstance(images, Tensor | np.ndarray):
-        kind = "tensor" if isinstance(images, Tensor) else "array"
-        return f"a {str(images.dtype).removeprefix('torch.')} {kind} {tuple(images.shape)}"
-    return f"a {type(images).__name__}"
+def _describe(value: object) -> str:
+    if isinstance(value, Tensor | np.ndarray):
+        kind = "tensor" if isinstance(value, Tensor) else "array"
+        return f"{str(value.dtype).removeprefix('torch.')} {kind} {tuple(value.shape)}"
+    return type(value).__name__

@@ -89,8 +89,8 @@ def load(
         ConfigurationError: a size is not positive.
     """
     train_stream, test_stream = np.random.default_rng(seed).spawn(2)
-    halves = (sample(train, train_stream), sample(test, test_stream))
-    return assemble(name, *map(_split, halves), CLASSES)
+    drawn, drawn_test = sample(train, train_stream), sample(test, test_stream)
+    return assemble(name, _split(drawn), _split(drawn_test), CLASSES)
 
 
 def sample(n: int, seed: int | np.random.Generator, presence: float = 0.5) -> Sample:
