@@ -98,8 +98,8 @@ def agree(about, loaded, name):
 
 def real_root(name):
     root = Path(os.environ.get("VSCLIB_DATA", "data"))
-    folder = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}[name]
-    require((root / folder / "raw" / FILES[2]).is_file(), f"{folder} is not under VSCLIB_DATA")
+    folder = data.about(name).folder
+    require((root / folder / FILES[2]).is_file(), f"{folder} is not under VSCLIB_DATA")
     return root
 
 
@@ -107,9 +107,10 @@ def test_importing_the_room_does_not_import_torchvision_or_scikit_learn():
     # Parents are made by hand: what the package itself imports is not this room's affair.
     code = (
         "import sys, types; package = types.ModuleType('vsclib'); "
-        f"package.__path__ = [{str(Path(data.__file__).parents[1])!r}]; sys.modules['vsclib'] = package; "
-        "import vsclib.data; rooms = {m for m in sys.modules if m.startswith('vsclib.') and '.data' not in m}; "
-        "assert rooms == {'vsclib.errors'}, rooms; assert not {'torchvision', 'sklearn'} & set(sys.modules)"
+        f"package.__path__ = [{str(Path(data.__file__).parents[1])!r}]; "
+        "sys.modules['vsclib'] = package; import vsclib.data; loaded = set(sys.modules); "
+        "rooms = {m for m in loaded if m.startswith('vsclib.') and '.data' not in m}; "
+        "assert rooms == {'vsclib.errors'}, rooms; assert not {'torchvision', 'sklearn'} & loaded"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
@@ -118,7 +119,7 @@ def test_importing_the_room_does_not_import_torchvision_or_scikit_learn():
 
 
 def stripes(**changes):
-    """The module of a data set as a newcomer writes it, and what it returns instead, if anything."""
+    """The module of a new data set, and what is wrong with what it returns, if anything."""
     about = data.Information(
         title="Stripes",
         train=6,
@@ -362,8 +363,8 @@ def test_real_files_under_the_wrong_name_are_refused(mnist_root, alone, tmp_path
 def test_without_a_network_one_line_says_where_the_files_belong(alone, name):
     with pytest.raises(DataError) as error:
         data.load(name)
-    folder = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}[name]
-    one_line(error, name, "name resolution", "VSCLIB_DATA", f"{folder}/raw", *FILES)
+    folder = {"mnist": "MNIST/raw", "fashion_mnist": "FashionMNIST/raw"}[name]
+    one_line(error, name, "name resolution", "VSCLIB_DATA", folder, *FILES)
     assert files_in(alone) == []
     # No second traceback above the line.
     assert error.value.__cause__ is None and error.value.__suppress_context__
