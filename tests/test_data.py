@@ -422,23 +422,30 @@ def test_a_damaged_or_missing_file_of_the_cache_is_downloaded_again(server, alon
     one_line(error, alone, "404", "DATA/MNIST/raw")
 
 
-@pytest.mark.parametrize("served", ["something else", "half a file", "a page of HTML", "too much"])
-def test_a_download_of_something_else_never_reaches_the_cache(server, alone, served, monkeypatch):
+@pytest.mark.parametrize("served", ["something else", "half a file", "a page", "garbled"])
+def test_a_download_of_something_else_never_reaches_the_cache(server, alone, served):
     packed = server / f"{FILES[0]}.gz"
     content = packed.read_bytes()
-    monkeypatch.setattr(downloads, "_LARGEST_UNPACKED", 1000)
     packed.write_bytes(
         {
             "something else": gzip.compress(b"something else"),
             "half a file": content[:-12],
-            "a page of HTML": b"<html>not found</html>",
-            "too much": gzip.compress(gzip.decompress(content) + bytes(10**6)),
+            "a page": b"<html>not found</html>",
+            "garbled": content[:10] + b"\xff" * 40,
         }[served]
     )
     with pytest.raises(DataError) as error:
         data.load("mnist")
     one_line(error, "mnist", "no download", "VSCLIB_DATA")
     assert files_in(alone) == []
+
+
+def test_an_archive_that_grows_without_end_is_cut(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(downloads, "_LARGEST_UNPACKED", 1000)
+    (server / f"{FILES[0]}.gz").write_bytes(gzip.compress(bytes(10**6)))
+    output = tmp_path / "output"
+    downloads.unpacked(data.about("mnist").files[0].url, str(output), None)
+    assert output.stat().st_size == 1000
 
 
 def test_a_cache_that_cannot_be_written_is_one_line(alone):

@@ -15,6 +15,8 @@ from vsclib.errors import DataError
 
 VARIABLE = "VSCLIB_DATA"
 _LARGEST_UNPACKED = 2**26
+# The progress bar is enough; the notice before it would put this machine's paths on a run's page.
+pooch.get_logger().setLevel("WARNING")
 
 
 def cache_folder() -> Path:
