@@ -1,4 +1,4 @@
-r"""Linear baselines: what a code can do when the decoder is a matrix.
+r"""LinearBaseline baselines: what a code can do when the decoder is a matrix.
 
 An image is :math:`x \approx m + z D` with the mean training image m and J atoms, the rows of D.
 :func:`pca` gives the best dense code, :func:`dictionary` a sparse one; both give codes and
@@ -40,7 +40,7 @@ class DictionaryConfig:
 
 
 @dataclass(frozen=True)
-class Linear:
+class LinearBaseline:
     """A fitted linear baseline.
 
     Attributes:
@@ -80,7 +80,7 @@ class Linear:
         return torch.from_numpy(flat).float().clamp(0, 1).view(-1, *self.image_shape)
 
 
-def pca(images: np.ndarray, latents: int = 50) -> Linear:
+def pca(images: np.ndarray, latents: int = 50) -> LinearBaseline:
     """Principal components: of all linear codes with J numbers, the one with the least squared
     error.
 
@@ -110,11 +110,11 @@ def pca(images: np.ndarray, latents: int = 50) -> Linear:
     from sklearn.decomposition import PCA
 
     fitted = PCA(latents, svd_solver="full").fit(x)
-    return Linear(fitted.components_, fitted, mean, tuple(images.shape[1:]), sparse=False)  # type: ignore[arg-type]
+    return LinearBaseline(fitted.components_, fitted, mean, tuple(images.shape[1:]), sparse=False)  # type: ignore[arg-type]
 
 
-def dictionary(images: np.ndarray, **options: Any) -> Linear:
-    r"""Linear sparse coding: atoms and codes that trade the squared error for small sums of
+def dictionary(images: np.ndarray, **options: Any) -> LinearBaseline:
+    r"""LinearBaseline sparse coding: atoms and codes that trade the squared error for small sums of
     absolute values.
 
     .. math:: \min_{D,\,z_i}\ \frac1N\sum_i \tfrac12\lVert x_i - m - z_i D\rVert^2 + \text{penalty}\,\lVert z_i\rVert_1,
@@ -163,7 +163,7 @@ def dictionary(images: np.ndarray, **options: Any) -> Linear:
         # The codes of an early batch need not be exact for the atoms to improve.
         warnings.simplefilter("ignore", ConvergenceWarning)
         fitted = learner.fit(x)
-    return Linear(fitted.components_, fitted, mean, tuple(images.shape[1:]), sparse=True)  # type: ignore[arg-type]
+    return LinearBaseline(fitted.components_, fitted, mean, tuple(images.shape[1:]), sparse=True)  # type: ignore[arg-type]
 
 
 def _training(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import sympy
 
-from vsclib.checks.points import DIGITS, compare
+from vsclib.checks.points import DIGITS, largest_difference
 from vsclib.checks.verdict import Verdict, refuse, require_tolerance, settle
 
 # Beyond this many operations SymPy may think for minutes.
@@ -56,7 +56,9 @@ def symbolic(
     """
     require_tolerance(name, tolerance)
     pairs = _pairs(name, derived, expected)
-    errors = [compare(name, a, b, assumptions, points, tolerance, seed) for a, b in pairs]
+    errors = [
+        largest_difference(name, a, b, assumptions, points, tolerance, seed) for a, b in pairs
+    ]
     if all(proves_zero(a - b) for a, b in pairs):
         return settle(name, "simplified by SymPy", "difference", 0.0, 0.0)
     if proof:
@@ -115,7 +117,10 @@ def _pairs(name: str, derived: Any, expected: Any) -> list[tuple[sympy.Expr, sym
     derived, expected = to_expression(name, derived), to_expression(name, expected)
     shapes = getattr(derived, "shape", ()), getattr(expected, "shape", ())
     if shapes[0] != shapes[1]:
-        refuse(name, f"shapes {shapes[0]} and {shapes[1]} do not fit: compare like with like")
+        refuse(
+            name,
+            f"shapes {shapes[0]} and {shapes[1]} do not fit: compare like with like",
+        )
     return list(zip(derived, expected, strict=True)) if shapes[0] else [(derived, expected)]
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from vsclib.checks.expressions import to_expression
 from vsclib.checks.numbers import difference, paired, worst
-from vsclib.checks.points import DIGITS, evaluate, random_points
+from vsclib.checks.points import DIGITS, random_points, value_at
 from vsclib.checks.verdict import Verdict, refuse, require_tolerance, settle
 
 
@@ -69,7 +69,7 @@ def implements(
 
 
 def _real(name: str, expression: sympy.Expr, place: dict[Any, Any]) -> float:
-    value = evaluate(expression, place)
+    value = value_at(expression, place)
     if value in (None, sympy.nan) or value.as_real_imag()[1] != 0:
         refuse(
             name, f"{expression} has no finite real value at a random point: state the assumptions"

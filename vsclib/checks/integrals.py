@@ -15,7 +15,7 @@ from torch import Tensor
 
 from vsclib.checks.expressions import proves_zero, to_expression
 from vsclib.checks.numbers import difference, paired, worst
-from vsclib.checks.points import DIGITS, evaluate, random_points
+from vsclib.checks.points import DIGITS, random_points, value_at
 from vsclib.checks.verdict import Verdict, refuse, require_tolerance, settle
 
 # The quadrature of an infinite range looks very far out, where an exponential of an exponential has
@@ -122,7 +122,7 @@ def _quadrature_error(
     place: dict,
     tolerance: float,
 ) -> float:
-    value = evaluate(expected, place)
+    value = value_at(expected, place)
     ends = [limit.subs(place) for limit in limits]
     if value in (None, sympy.nan) or not all(end.is_extended_real for end in ends):
         refuse(name, f"it has no value at {place}: state the assumptions")

@@ -7,7 +7,7 @@ from typing import Any
 import sympy
 
 from vsclib.checks.expressions import proves_zero, symbolic, to_expression
-from vsclib.checks.points import DIGITS, evaluate, random_points
+from vsclib.checks.points import DIGITS, random_points, value_at
 from vsclib.checks.verdict import Verdict, refuse, require_tolerance, settle
 from vsclib.errors import CheckFailed
 
@@ -123,7 +123,7 @@ def _walk(
     places = list(islice(random_points(name, symbols, assumptions, seed), points if symbols else 1))
     largest = 0.0
     for place in places:
-        target = evaluate(expected, place)
+        target = value_at(expected, place)
         if target in (None, sympy.nan):
             refuse(
                 name, "SymPy finds no limit, and a walk needs a finite one: split the expression"
@@ -131,7 +131,7 @@ def _walk(
         scale = max(1.0, float(sympy.Abs(target)))
         for end in _sides(to, side):
             values = [
-                evaluate(expression.subs(place), {variable: x}) for x in _steps(to.subs(place), end)
+                value_at(expression.subs(place), {variable: x}) for x in _steps(to.subs(place), end)
             ]
             if None in values or sympy.nan in values:
                 refuse(

@@ -16,7 +16,7 @@ DIGITS = 30
 SMALL = 1e-9
 
 
-def compare(
+def largest_difference(
     name: str,
     derived: sympy.Expr,
     expected: sympy.Expr,
@@ -50,7 +50,7 @@ def compare(
     places = random_points(name, symbols, assumptions, seed)
     for _ in range(5 * wanted):
         place = next(places)
-        a, b = evaluate(derived, place), evaluate(expected, place)
+        a, b = value_at(derived, place), value_at(expected, place)
         if a is None or b is None or a is b is sympy.nan:
             continue
         error = math.inf if sympy.nan in (a, b) else _relative(a, b)
@@ -96,7 +96,7 @@ def random_points(
     )
 
 
-def evaluate(expression: sympy.Expr, place: dict[Any, Any]) -> sympy.Expr | None:
+def value_at(expression: sympy.Expr, place: dict[Any, Any]) -> sympy.Expr | None:
     """The value of an expression at a point, with thirty digits.
 
     Args:

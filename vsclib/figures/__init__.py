@@ -42,7 +42,7 @@ A picture of pyplot's, or anyone's image, needs its description in the cell's me
 
 from vsclib.figures.curves import compare, density, history
 from vsclib.figures.images import latent_grid, reconstructions, samples, traversal_strip
-from vsclib.figures.latents import activation_by_class, code_statistics, codes
+from vsclib.figures.latents import activation_by_class, code_bars, code_statistics
 from vsclib.figures.look import (
     DATA,
     INK,
@@ -70,8 +70,8 @@ __all__ = [
     "activation_by_class",
     "canvas",
     "casing",
+    "code_bars",
     "code_statistics",
-    "codes",
     "compare",
     "contrast",
     "density",

@@ -18,7 +18,7 @@ from vsclib.models import Model
 
 LINE = 0.32
 """Height of a line of text and what is around it, in inches."""
-LARGEST = 0.75
+_WIDEST = 0.75
 """Width in inches that a tile does not exceed."""
 Places = Sequence[tuple[float, float]]
 """Row and column of every tile, counted in tiles."""
@@ -275,7 +275,7 @@ def _size(
     """
     gap = _gap(tiles)
     rows, columns = (1 + max(place[side] for place in places) for side in (0, 1))
-    tile = min(LARGEST, FULL[0] * squeeze / columns)
+    tile = min(_WIDEST, FULL[0] * squeeze / columns)
     return FULL[0], rows * tile * (tiles.shape[-2] + gap) / (tiles.shape[-1] + gap) + text
 
 

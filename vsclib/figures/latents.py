@@ -28,7 +28,7 @@ PALE = 0.5
 
 
 @styled
-def codes(
+def code_bars(
     code: Code,
     n: int = 4,
     images: Images | None = None,

@@ -6,10 +6,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from vsclib import learned_prior
 from vsclib.errors import ConfigurationError
 from vsclib.metrics.encoding import Images, as_floats, batches, device_of
 from vsclib.models import Code, Model
+from vsclib.spike_slab import learned_prior
 
 
 class ImportanceBound(NamedTuple):

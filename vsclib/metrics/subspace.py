@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
-from vsclib import learned_prior
 from vsclib.errors import ConfigurationError
 from vsclib.metrics.encoding import device_of, reconstruct, to_device
 from vsclib.models import Code, Model
+from vsclib.spike_slab import learned_prior
 
 
 @torch.no_grad()

@@ -13,6 +13,7 @@ Two distributions live here, and the papers use their names in opposite senses:
 ``sigma`` is always a standard deviation. Shapes: batch B, latents J.
 """
 
+from vsclib.spike_slab import learned_prior
 from vsclib.spike_slab.divergence import (
     WarmUp,
     bernoulli_kl,
@@ -32,6 +33,7 @@ from vsclib.spike_slab.thresholds import (
     threshold_gamma,
     threshold_price,
 )
+from vsclib.spike_slab.total_correlation import Estimator, KLSplit, log_shares, split_kl
 from vsclib.spike_slab.two_gaussians import (
     mixture_log_prob,
     mixture_responsibility,
@@ -42,6 +44,8 @@ from vsclib.spike_slab.two_gaussians import (
 
 __all__ = [
     "ROOT_TWO",
+    "Estimator",
+    "KLSplit",
     "WarmUp",
     "bernoulli_kl",
     "concrete_gate",
@@ -53,6 +57,8 @@ __all__ = [
     "laplace_kl",
     "laplace_log_prob",
     "laplace_noise",
+    "learned_prior",
+    "log_shares",
     "mixture_log_prob",
     "mixture_responsibility",
     "mixture_sample",
@@ -60,6 +66,7 @@ __all__ = [
     "mixture_score_posterior",
     "relaxed_gate",
     "shifted_soft_threshold",
+    "split_kl",
     "straight_through_gate",
     "threshold_gamma",
     "threshold_price",

@@ -8,9 +8,8 @@ import torch
 from torch import Tensor
 
 from vsclib.errors import ConfigurationError
+from vsclib.spike_slab.divergence import HALF_LOG_TWO_PI
 from vsclib.spike_slab.ranges import require_positive, require_probability
-
-HALF_LOG_TWO_PI = 0.5 * math.log(2.0 * math.pi)
 
 
 def mixture_log_prob(

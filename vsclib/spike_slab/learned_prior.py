@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from vsclib import spike_slab
+from vsclib.spike_slab.divergence import bernoulli_kl, gaussian_kl, gaussian_log_prob
 
 Selector = Literal["soft", "normalised", "printed"]
 
@@ -155,10 +155,8 @@ def averaged_kl(
     gamma, mu, logvar = q
     share = weights.sum(1, keepdim=True)  # (B, 1)
     pooled = pool(weights / share, *priors)
-    slab = gamma * (
-        spike_slab.gaussian_kl(mu, logvar, pooled.mu, pooled.logvar) + pooled.slab_gap
-    )  # (B, J)
-    spike = spike_slab.bernoulli_kl(gamma, pooled.gamma) + pooled.spike_gap  # (B, J)
+    slab = gamma * (gaussian_kl(mu, logvar, pooled.mu, pooled.logvar) + pooled.slab_gap)  # (B, J)
+    spike = bernoulli_kl(gamma, pooled.gamma) + pooled.spike_gap  # (B, J)
     return share * slab, share * spike
 
 
@@ -239,7 +237,7 @@ def log_density(
     gamma: Tensor,
     mu: Tensor,
     logvar: Tensor,
-    slab_log_prob: Callable[[Tensor, Tensor, Tensor], Tensor] = spike_slab.gaussian_log_prob,
+    slab_log_prob: Callable[[Tensor, Tensor, Tensor], Tensor] = gaussian_log_prob,
 ) -> Tensor:
     r"""Log-density of a spike-and-slab at a code that says which latents are on, for each latent.
 

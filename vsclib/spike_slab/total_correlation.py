@@ -7,8 +7,8 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from vsclib import spike_slab
 from vsclib.errors import ConfigurationError
+from vsclib.spike_slab.divergence import gaussian_kl, gaussian_log_prob
 
 Estimator = Literal["stratified", "weighted"]
 """How a batch stands for all images: by shares that sum to one, or by the minibatch weight of the
@@ -16,7 +16,7 @@ papers' runs.
 """
 
 
-class Split(NamedTuple):
+class KLSplit(NamedTuple):
     """Three parts of the KL, each (B,) in nats; they sum to it.
 
     Attributes:
@@ -74,8 +74,8 @@ def log_shares(batch: int, images: int, estimator: Estimator) -> Tensor:
 
 def split_kl(
     z: Tensor, mu: Tensor, logvar: Tensor, images: int, estimator: Estimator = "stratified"
-) -> Split:
-    r"""Split the KL from normal posteriors to the standard normal prior, by one draw from each
+) -> KLSplit:
+    r"""KLSplit the KL from normal posteriors to the standard normal prior, by one draw from each
     posterior.
 
     .. math:: \mathrm{KL}\bigl(q(z\mid x)\,\|\,p(z)\bigr) =
@@ -109,9 +109,9 @@ def split_kl(
         torch.stack(parts).sum(0) for parts in zip(*map(_sums, *rows, repeat(shares)), strict=True)
     )
     joint = (shares + pairs).logsumexp(1)  # (B,)
-    prior = spike_slab.gaussian_log_prob(z, torch.zeros_like(z), torch.zeros_like(z)).sum(1)  # (B,)
-    whole = spike_slab.gaussian_kl(mu, logvar).sum(1)  # (B,)
-    return Split(whole - joint + prior, joint - marginals, marginals - prior)
+    prior = gaussian_log_prob(z, torch.zeros_like(z), torch.zeros_like(z)).sum(1)  # (B,)
+    whole = gaussian_kl(mu, logvar).sum(1)  # (B,)
+    return KLSplit(whole - joint + prior, joint - marginals, marginals - prior)
 
 
 def _latents_at_once(batch: int) -> int:
@@ -142,9 +142,7 @@ class _Sums(torch.autograd.Function):
     def forward(
         ctx: Any, z: Tensor, mu: Tensor, logvar: Tensor, shares: Tensor
     ) -> tuple[Tensor, Tensor]:
-        each = spike_slab.gaussian_log_prob(
-            z.unsqueeze(2), mu.unsqueeze(1), logvar.unsqueeze(1)
-        )  # (J, B, B)
+        each = gaussian_log_prob(z.unsqueeze(2), mu.unsqueeze(1), logvar.unsqueeze(1))  # (J, B, B)
         pairs = each.sum(0)  # (B, B)
         each += shares
         responsibilities = each.softmax(2)  # (J, B, B)
