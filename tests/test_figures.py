@@ -162,7 +162,7 @@ def test_same_picture_is_the_same_bytes(digits):
     first, second = (every_picture(digits) for _ in range(2))
     for name in first:
         assert first[name].drawing() == second[name].drawing(), name
-    assert first["codes"].png() == second["codes"].png()
+    assert first["code_bars"].png() == second["code_bars"].png()
 
 
 def test_an_empty_description_is_refused(digits):
