@@ -1,4 +1,5 @@
-"""Sparse latent representations, from the autoencoder to Variational Sparse Coding.
+"""Sparse latent representations, from the autoencoder to Variational Sparse Coding and the
+spike-and-slab generator.
 
 The rooms, ground floor first: :mod:`~vsclib.spike_slab` (the mathematics),
 :mod:`~vsclib.schedules`, :mod:`~vsclib.networks`, :mod:`~vsclib.inference`, :mod:`~vsclib.models`,

@@ -1,16 +1,18 @@
 r"""The mathematics of spike-and-slab codes, as pure functions on tensors.
 
-Two distributions live here, and the papers use their names in opposite senses:
+Two distributions, whose names the papers use in opposite senses:
 
-* the **exact** spike-and-slab of Variational Sparse Coding: a point mass at zero (the spike) mixed
-  with a Gaussian (the slab), :math:`\gamma\,\mathcal N(z;\mu,\sigma^2) + (1-\gamma)\,\delta(z)`.
+* the **exact** spike-and-slab of Variational Sparse Coding: a mixture of a point mass at zero (the
+  spike) and a Gaussian (the slab),
+  :math:`\gamma\,\mathcal N(z;\mu,\sigma^2) + (1-\gamma)\,\delta(z)`.
   ``gamma`` is the probability that the latent is *on*; ``alpha`` is the same probability in the
   prior;
 * the **two-Gaussian mixture** of the sparse generator, :math:`\alpha\,\mathcal N(z;0,\sigma_1^2) +
   (1-\alpha)\,\mathcal N(z;0,\sigma_2^2)` with :math:`\sigma_2 \ll \sigma_1`. ``alpha`` weighs the
   wide component.
 
-``sigma`` is always a standard deviation. Shapes: batch B, latents J.
+``sigma`` is always a standard deviation. Shapes: batch B, latents J. The prior of Variational
+Sparse Coding's second form is in :mod:`~vsclib.spike_slab.learned_prior`.
 """
 
 from vsclib.spike_slab import learned_prior
