@@ -1,4 +1,4 @@
-"""Integrals: SymPy where it can, quadrature always."""
+"""Integrals: always by quadrature, and by SymPy where it finds them."""
 
 import math
 import warnings
@@ -18,7 +18,7 @@ from vsclib.checks.numbers import difference, paired, worst
 from vsclib.checks.points import DIGITS, random_points, value_at
 from vsclib.checks.verdict import Verdict, refuse, require_tolerance, settle
 
-# The quadrature of an infinite range looks very far out, where an exponential of an exponential has
+# Quadrature over an infinite range goes very far out, where an exponential of an exponential has
 # more digits than fit into memory. Beyond this exponent it counts as infinite.
 FAR_OUT = mpmath.mpf(10) ** 120
 
@@ -53,8 +53,8 @@ def integral(
     .. math:: \int_a^b f(x)\,dx = F
 
     Quadrature with thirty digits, at random values of the other symbols, comes first: it can only
-    refute. Where it finds no difference, SymPy integrates; if its result is ``expected``, that is a
-    proof, else the quadrature stands alone. The verdict says which.
+    refute. Then SymPy integrates: if its result is ``expected``, that is a proof, else the
+    quadrature alone counts. The verdict says which.
 
     Args:
         name: what is checked.
@@ -63,7 +63,7 @@ def integral(
         limits: a and b; ``sympy.oo`` is allowed.
         expected: F, an expression without x.
         *assumptions: relations that the points fulfil.
-        points: at how many random points the quadrature is made.
+        points: number of random points.
         tolerance: the largest difference, relative to max(1, |F|), allowed there.
         seed: seed of the points.
         by_sympy: whether SymPy tries; turn it off where that takes minutes.
@@ -78,29 +78,23 @@ def integral(
     """
     require_tolerance(name, tolerance)
     integrand, expected = to_expression(name, integrand), to_expression(name, expected)
-    lower, upper = (to_expression(name, limit) for limit in limits)
+    limits = (to_expression(name, limits[0]), to_expression(name, limits[1]))
     if variable in expected.free_symbols:
-        refuse(
-            name, f"the expected value holds the variable {variable}: integrate over another symbol"
-        )
-    symbols = (
-        (integrand.free_symbols - {variable})
-        | expected.free_symbols
-        | lower.free_symbols
-        | upper.free_symbols
+        reason = f"the expected value holds the variable {variable}"
+        refuse(name, f"{reason}: integrate over another symbol")
+    symbols = (integrand.free_symbols - {variable}).union(
+        *(each.free_symbols for each in (expected, *limits))
     )
     places = list(islice(random_points(name, symbols, assumptions, seed), points if symbols else 1))
     error = max(
-        _quadrature_error(name, integrand, variable, (lower, upper), expected, p, tolerance)
-        for p in places
+        _quadrature_error(name, integrand, variable, limits, expected, place, tolerance)
+        for place in places
     )
-    how = (
-        f"quadrature with {DIGITS} digits at {len(places)} random points"
-        if symbols
-        else "quadrature"
-    )
+    how = "quadrature"
+    if symbols:
+        how += f" with {DIGITS} digits at {len(places)} random points"
     verdict = settle(name, how, "difference", error, tolerance)
-    if by_sympy and _integrates(integrand, variable, (lower, upper), expected):
+    if by_sympy and _integrates(integrand, variable, limits, expected):
         return settle(name, "integrated by SymPy", "difference", 0.0, 0.0)
     return verdict._replace(how=how + (", SymPy leaves it open" if by_sympy else ""))
 
@@ -134,26 +128,20 @@ def _quadrature_error(
         try:
             found, uncertainty = mpmath.quad(density, path, error=True, maxdegree=8)
         except (NameError, TypeError, ValueError, ZeroDivisionError):
-            refuse(
-                name,
-                f"the integrand has no value everywhere between {ends[0]} and {ends[1]}: mind its poles",
-            )
+            reason = f"the integrand has no value everywhere between {ends[0]} and {ends[1]}"
+            refuse(name, f"{reason}: mind its poles")
         target = mpmath.mpmathify(value)
         scale = max(1, abs(target))
         if mpmath.isfinite(found) and not uncertainty <= tolerance * scale:
-            refuse(
-                name,
-                f"quadrature knows it to {float(uncertainty):.1g} only: raise the tolerance or split the limits",
-            )
+            reason = f"quadrature knows it to {float(uncertainty):.1g} only"
+            refuse(name, f"{reason}: raise the tolerance or split the limits")
         return float(abs(found - target) / scale)
 
 
 def _bound(end: Any) -> mpmath.mpf:
-    return (
-        mpmath.mpf(str(end).replace("oo", "inf"))
-        if end.is_infinite
-        else mpmath.mpmathify(end.evalf(DIGITS))
-    )
+    if end.is_infinite:
+        return mpmath.mpf(str(end).replace("oo", "inf"))
+    return mpmath.mpmathify(end.evalf(DIGITS))
 
 
 def quadrature(
@@ -171,10 +159,10 @@ def quadrature(
 
     Args:
         name: what is checked.
-        function: f, takes a float64 tensor without axes and gives the integrand, for one or for
-            many parameter sets.
+        function: f, takes a float64 tensor without axes and returns the integrand, for one or many
+            parameter sets.
         limits: a and b; ``math.inf`` is allowed.
-        expected: F, shaped like what the function gives.
+        expected: F, shaped like the value of the function.
         tolerance: the largest difference, relative to max(1, |F|), allowed anywhere.
         breaks: points between a and b where the integrand is narrow or has a kink.
 
@@ -188,10 +176,8 @@ def quadrature(
     require_tolerance(name, tolerance)
 
     def integrand(x: float) -> np.ndarray:
-        return np.asarray(
-            torch.as_tensor(function(torch.tensor(x, dtype=torch.float64))).detach(),
-            dtype=np.float64,
-        )
+        value = torch.as_tensor(function(torch.tensor(x, dtype=torch.float64)))
+        return np.asarray(value.detach(), dtype=np.float64)
 
     ends = [float(limits[0]), *sorted(map(float, breaks)), float(limits[1])]
     found, uncertainty = 0.0, 0.0
@@ -206,8 +192,7 @@ def quadrature(
     scale = target.abs().clamp(min=1.0)
     error = worst(difference(value, target) / scale)
     if math.isfinite(error) and not uncertainty <= tolerance * float(scale.max()):
-        refuse(
-            name, f"quadrature knows it to {uncertainty:.1g} only: name the narrow places in breaks"
-        )
+        reason = f"quadrature knows it to {uncertainty:.1g} only"
+        refuse(name, f"{reason}: name the narrow places in breaks")
     many = f", {value.numel()} parameter sets" if value.numel() > 1 else ""
     return settle(name, f"quadrature in float64{many}", "difference", error, tolerance)
