@@ -4,7 +4,7 @@ Shapes: batch B, latents J, image (C, H, W) with D = C * H * W pixels.
 """
 
 import math
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -123,9 +123,7 @@ class Encoder(nn.Module):
             size = 64
         else:
             layers, size = [nn.Flatten()], math.prod(image_shape)
-        for _ in range(hidden_layers):
-            layers += [nn.Linear(size, hidden), nn.ReLU()]
-            size = hidden
+        size = _add_hidden(layers, size, hidden, hidden_layers)
         self.layers = nn.Sequential(*layers)
         self.head = nn.Linear(size, heads * latents)
 
@@ -145,9 +143,7 @@ class Decoder(nn.Module):
         likelihood: ``bernoulli``, ``gaussian`` (one fixed ``sigma``) or ``gaussian_learned`` (a
             log-variance for each pixel, with a variance of at least 1e-6).
         sigma: standard deviation of the fixed Gaussian likelihood.
-        network: ``mlp``, ``conv`` or ``conv3``, as for the encoder.
-        hidden: units per hidden layer.
-        hidden_layers: number of hidden layers; with 0, ``mlp`` is linear up to the sigmoid.
+        network, hidden, hidden_layers: as for :class:`Encoder`.
 
     Raises:
         ConfigurationError: a convolutional network whose image sides are not multiples of 4.
@@ -171,10 +167,7 @@ class Decoder(nn.Module):
         self.register_buffer("logvar", torch.tensor(2.0 * math.log(sigma)), persistent=False)
         channels = image_shape[0] * (2 if likelihood == "gaussian_learned" else 1)
         layers: list[nn.Module] = []
-        size = latents
-        for _ in range(hidden_layers):
-            layers += [nn.Linear(size, hidden), nn.ReLU()]
-            size = hidden
+        size = _add_hidden(layers, latents, hidden, hidden_layers)
         if network == "conv":
             _, height, width = quartered(image_shape, network)
             layers += [
@@ -187,16 +180,15 @@ class Decoder(nn.Module):
             ]
         elif network == "conv3":
             _, *rest = quartered(image_shape, network)
+            double: Any = {"kernel_size": 3, "stride": 2, "padding": 1, "output_padding": 1}
             layers += [
                 nn.Linear(size, 64),
                 nn.Unflatten(1, (64, 1, 1)),
                 nn.ConvTranspose2d(64, 32, kernel_size=(rest[0], rest[1])),
                 nn.ReLU(),
-                nn.ConvTranspose2d(32, 16, kernel_size=3, stride=2, padding=1, output_padding=1),
+                nn.ConvTranspose2d(32, 16, **double),
                 nn.ReLU(),
-                nn.ConvTranspose2d(
-                    16, channels, kernel_size=3, stride=2, padding=1, output_padding=1
-                ),
+                nn.ConvTranspose2d(16, channels, **double),
             ]
         else:
             layers.append(nn.Linear(size, channels * image_shape[1] * image_shape[2]))
@@ -211,6 +203,14 @@ class Decoder(nn.Module):
             return Gaussian(torch.sigmoid(outputs), self.logvar)
         mean, logvar = outputs.chunk(2, dim=1)
         return Gaussian(torch.sigmoid(mean), (logvar.exp() + SMALLEST_VARIANCE).log())
+
+
+def _add_hidden(layers: list[nn.Module], size: int, hidden: int, count: int) -> int:
+    """Append hidden layers; the value is the size of the last one."""
+    for _ in range(count):
+        layers += [nn.Linear(size, hidden), nn.ReLU()]
+        size = hidden
+    return size
 
 
 def quartered(image_shape: tuple[int, int, int], network: Network) -> tuple[int, int, int]:

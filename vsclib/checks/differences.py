@@ -42,9 +42,6 @@ def finite_differences(
             The differences of h and h / 2 must agree within the tolerance.
         tolerance: the largest difference, relative to max(1, |f'|), allowed anywhere.
 
-    Returns:
-        The verdict.
-
     Raises:
         CheckFailed: the derivative differs or is NaN.
         CheckRefused: f has a kink or a jump at a point, is not computed in float64, or the shapes

@@ -39,9 +39,6 @@ def symbolic(
         seed: seed of the points.
         proof: whether to require a proof.
 
-    Returns:
-        The verdict.
-
     Raises:
         CheckFailed: the two differ at a point.
         CheckRefused: SymPy cannot decide and there is no value at the points (or a proof is
@@ -54,9 +51,8 @@ def symbolic(
     """
     require_tolerance(name, tolerance)
     pairs = _pairs(name, derived, expected)
-    errors = [
-        largest_difference(name, a, b, assumptions, points, tolerance, seed) for a, b in pairs
-    ]
+    search = (assumptions, points, tolerance, seed)
+    errors = [largest_difference(name, a, b, *search) for a, b in pairs]
     if all(proves_zero(a - b) for a, b in pairs):
         return settle(name, "simplified by SymPy", "difference", 0.0, 0.0)
     if proof:

@@ -36,9 +36,6 @@ def implements(
         tolerance: the largest difference, relative to max(1, size), allowed anywhere.
         seed: seed of the points.
 
-    Returns:
-        The verdict.
-
     Raises:
         CheckFailed: the function differs at a point, or is not finite there.
         CheckRefused: the expression or an argument has no finite real value at a point.

@@ -3,7 +3,7 @@
 import math
 import warnings
 from collections.abc import Callable
-from itertools import islice, pairwise
+from itertools import pairwise
 from typing import Any
 
 import mpmath
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from vsclib.checks.expressions import proves_zero, to_expression
 from vsclib.checks.numbers import difference, paired, worst
-from vsclib.checks.points import DIGITS, random_points, value_at
+from vsclib.checks.points import DIGITS, some_points, value_at
 from vsclib.checks.verdict import Verdict, refuse, require_tolerance, settle
 
 # Quadrature over an infinite range goes very far out, where an exponential of an exponential has
@@ -68,9 +68,6 @@ def integral(
         seed: seed of the points.
         by_sympy: whether SymPy tries; turn it off where that takes minutes.
 
-    Returns:
-        The verdict.
-
     Raises:
         CheckFailed: the quadrature differs.
         CheckRefused: the integral has no value at the points, or the quadrature does not reach the
@@ -82,10 +79,9 @@ def integral(
     if variable in expected.free_symbols:
         reason = f"the expected value holds the variable {variable}"
         refuse(name, f"{reason}: integrate over another symbol")
-    symbols = (integrand.free_symbols - {variable}).union(
-        *(each.free_symbols for each in (expected, *limits))
-    )
-    places = list(islice(random_points(name, symbols, assumptions, seed), points if symbols else 1))
+    free = [each.free_symbols for each in (expected, *limits)]
+    symbols = (integrand.free_symbols - {variable}).union(*free)
+    places = some_points(name, symbols, assumptions, points, seed)
     error = max(
         _quadrature_error(name, integrand, variable, limits, expected, place, tolerance)
         for place in places
@@ -166,9 +162,6 @@ def quadrature(
         tolerance: the largest difference, relative to max(1, |F|), allowed anywhere.
         breaks: points between a and b where the integrand is narrow or has a kink.
 
-    Returns:
-        The verdict.
-
     Raises:
         CheckFailed: the integral differs or is NaN.
         CheckRefused: the shapes do not fit, or the quadrature does not reach the tolerance.
@@ -184,9 +177,8 @@ def quadrature(
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         for lower, upper in pairwise(ends):
-            part, unsure = integrate.quad_vec(
-                integrand, lower, upper, epsabs=tolerance / 100, epsrel=1e-13, norm="max"
-            )
+            accuracy: Any = {"epsabs": tolerance / 100, "epsrel": 1e-13, "norm": "max"}
+            part, unsure = integrate.quad_vec(integrand, lower, upper, **accuracy)
             found, uncertainty = found + part, uncertainty + unsure
     value, target = paired(name, found, expected)
     scale = target.abs().clamp(min=1.0)

@@ -1,13 +1,12 @@
 """Limits: by SymPy where it finds them, else by values ever nearer to the point."""
 
 import math
-from itertools import islice
 from typing import Any
 
 import sympy
 
 from vsclib.checks.expressions import proves_zero, symbolic, to_expression
-from vsclib.checks.points import DIGITS, random_points, value_at
+from vsclib.checks.points import DIGITS, some_points, value_at
 from vsclib.checks.verdict import Verdict, refuse, require_tolerance, settle
 from vsclib.errors import CheckFailed
 
@@ -64,9 +63,8 @@ def limit(
         if value is None:
             symbols = (expression.free_symbols - {variable}) | expected.free_symbols
             symbols |= to.free_symbols
-            places = random_points(name, symbols, assumptions, seed)
-            chosen = list(islice(places, points if symbols else 1))
-            return _walk(name, expression, variable, to, expected, side, chosen, tolerance)
+            places = some_points(name, symbols, assumptions, points, seed)
+            return _walk(name, expression, variable, to, expected, side, places, tolerance)
         proofs.append(_compare_limit(name, value, expected, assumptions, seed))
     return max(proofs, key=lambda verdict: verdict.tolerance)
 

@@ -3,6 +3,7 @@
 import math
 import random
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import sympy
@@ -89,6 +90,13 @@ def random_points(
         misses += 1
     wanted = ", ".join(map(str, relations))
     refuse(name, f"no random point fulfils {wanted}: loosen the assumptions")
+
+
+def some_points(
+    name: str, symbols: set[Any], assumptions: tuple[Any, ...], points: int, seed: int
+) -> list[dict[Any, sympy.Rational]]:
+    """The first of :func:`random_points`; a single empty one if there are no symbols."""
+    return list(islice(random_points(name, symbols, assumptions, seed), points if symbols else 1))
 
 
 def value_at(expression: sympy.Expr, place: dict[Any, Any]) -> sympy.Expr | None:

@@ -87,20 +87,19 @@ def overflow(
             looks only for values that are not finite.
         z: range of |z|.
         precisions: dtypes to sweep.
-        tolerance: t, in units of epsilon (float16 1e-3, float32 1.2e-7, float64 2.2e-16).
+        tolerance: t, in units of epsilon.
         points: number of |z| on the grid.
         resolution: width to which the first bad |z| is narrowed.
         safe: forms that must be right everywhere, in every precision.
-        expected: where a form stops being finite: ``{(form, "float32"): 14.285}``, None for never.
-            Each must be found within twice the resolution.
+        expected: where a form stops being finite, within twice the resolution:
+            ``{(form, "float32"): 14.285}``, None for never.
 
     Returns:
-        The table with its verdict, whose error is the number of broken promises; 0 is allowed.
+        The table with its verdict, whose error is the number of broken promises.
 
     Raises:
         CheckFailed: a safe form breaks, or one breaks elsewhere than expected.
-        CheckRefused: an unknown form or precision, a reference without a value, or a form that
-            changes the shape.
+        CheckRefused: an unknown form, a reference without a value, or a form that changes shape.
     """
     require_tolerance(name, tolerance)
     precisions, safe, expected = tuple(precisions), tuple(safe), dict(expected or {})

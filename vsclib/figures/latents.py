@@ -250,7 +250,8 @@ def _usage(left: Axes, rates: np.ndarray) -> None:
 
 
 def _histogram(right: Axes, counts: np.ndarray) -> None:
-    edges, mean = np.arange(counts.min(), counts.max() + 2) - 0.5, counts.mean()
+    edges = (np.arange(counts.min(), counts.max() + 2) - 0.5).tolist()
+    mean = counts.mean()
     percent = np.full(len(counts), 100 / len(counts))
     right.hist(counts, bins=edges, weights=percent, color=SPIKE, ec=INK, lw=THIN)
     right.axvline(mean, color=INK, linewidth=THIN, linestyle="--")

@@ -144,9 +144,8 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
 
 def _description(alt: str) -> str:
     if not alt or not alt.strip():
-        raise ConfigurationError(
-            "alt = '' is not allowed: say in a sentence what the picture shows"
-        )
+        remedy = "say in a sentence what the picture shows"
+        raise ConfigurationError(f"alt = '' is not allowed: {remedy}")
     return " ".join(alt.split())
 
 

@@ -55,9 +55,7 @@ def straight_through_gate(noise: Tensor, gamma: Tensor, slope: float) -> Tensor:
     """The hard gate forward, the relaxed gate's gradient backward.
 
     Args:
-        noise: uniform in [0, 1), shaped (B, J).
-        gamma: probability of *on*, in [0, 1], shaped (B, J).
-        slope: slope of the sigmoid whose gradient replaces the step's.
+        noise, gamma, slope: as for :func:`relaxed_gate`.
 
     Returns:
         (B, J), exactly 0 or 1.

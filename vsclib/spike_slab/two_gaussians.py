@@ -53,16 +53,7 @@ def mixture_score(
     Both exponents are at most zero, so nothing overflows. The papers' last form divides by the
     exponential, which overflows without harm (E03).
 
-    Args:
-        z: codes, any shape.
-        alpha: weight of the wide component, in (0, 1].
-        sigma1, sigma2: standard deviations, 0 < sigma2 <= sigma1.
-
-    Returns:
-        Shaped like z.
-
-    Raises:
-        ConfigurationError: ``alpha``, ``sigma1`` or ``sigma2`` is out of range.
+    Arguments, shape and errors are those of :func:`mixture_log_prob`.
 
     Source:
         Li & Han (2022), supplement Eq. 7; main text Eq. 7 prints R for R_2 (E12).
@@ -82,16 +73,7 @@ def mixture_responsibility(
     .. math:: p(C_1\mid z) = S\Bigl(\log\frac{\alpha\,\sigma_2}{(1-\alpha)\,\sigma_1}
         + \frac{z^2}{2}\Bigl[\frac1{\sigma_2^2}-\frac1{\sigma_1^2}\Bigr]\Bigr)
 
-    Args:
-        z: codes, any shape.
-        alpha: weight of the wide component, in (0, 1].
-        sigma1, sigma2: standard deviations, 0 < sigma2 <= sigma1.
-
-    Returns:
-        Shaped like z, in [0, 1].
-
-    Raises:
-        ConfigurationError: ``alpha``, ``sigma1`` or ``sigma2`` is out of range.
+    The value lies in [0, 1]. Arguments, shape and errors are those of :func:`mixture_log_prob`.
 
     Source:
         Li & Han (2022), Eq. 9.
@@ -110,16 +92,7 @@ def mixture_score_posterior(
     A small code feels the strong pull of the narrow component, a large one only the weak pull of
     the wide component.
 
-    Args:
-        z: codes, any shape.
-        alpha: weight of the wide component, in (0, 1].
-        sigma1, sigma2: standard deviations, 0 < sigma2 <= sigma1.
-
-    Returns:
-        Shaped like z.
-
-    Raises:
-        ConfigurationError: ``alpha``, ``sigma1`` or ``sigma2`` is out of range.
+    Arguments, shape and errors are those of :func:`mixture_log_prob`.
 
     Source:
         Li & Han (2022), Eq. 10.
