@@ -42,7 +42,7 @@ def history(
     Args:
         history: the result of ``fit``.
         terms: the terms to draw; None draws all.
-        alt: description; None takes a plain one.
+        alt: description; None writes a plain one.
 
     Returns:
         The picture, 7 in wide: total and reconstruction on the left, the other terms (KL, sparsity)
@@ -93,7 +93,7 @@ def density(
         spikes: point masses at zero by name: arrows of that height, on an axis from 0 to 1.
         xlabel: name and unit of the horizontal axis.
         ylabel: name and unit of the vertical axis.
-        alt: description; None takes a plain one.
+        alt: description; None writes a plain one.
 
     Returns:
         The picture, 7 in wide.
@@ -150,7 +150,7 @@ def compare(
         ours: numbers by row, one per seed.
         printed: the paper's number by row; rows without one show ours alone.
         quantity: the quantity with its unit, such as ``"PSNR (dB)"``.
-        alt: description; None takes a plain one.
+        alt: description; None writes a plain one.
 
     Returns:
         The picture, 7 in wide: a filled dot at our mean, a line from our lowest to our highest

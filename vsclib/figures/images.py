@@ -39,7 +39,7 @@ def reconstructions(
         reconstructed: the same shape; or several by the name of their model, in the order AE, VAE,
             beta-VAE, VSC, generators.
         n: number of images, from the first; None fills the width.
-        alt: description; None takes a plain one.
+        alt: description; None writes a plain one.
 
     Returns:
         The picture, 7 in wide: data in grey frames, reconstructions to their right in green ones.
@@ -85,7 +85,7 @@ def samples(images: Images, columns: int = 10, alt: str | None = None) -> Pictur
     Args:
         images: (N, C, H, W), uint8 array or float tensor in [0, 1].
         columns: images per row.
-        alt: description; None takes a plain one.
+        alt: description; None writes a plain one.
 
     Returns:
         The picture, 7 in wide.
@@ -115,7 +115,7 @@ def latent_grid(
         model: a model with two latents.
         limits: smallest and largest value of each latent.
         n: images along each side, at least 2.
-        alt: description; None takes a plain one.
+        alt: description; None writes a plain one.
 
     Returns:
         The picture, 5 in wide; the first latent grows to the right, the second upwards.
@@ -173,7 +173,7 @@ def traversal_strip(
         image: (C, H, W) or (1, C, H, W), uint8 array or float tensor in [0, 1].
         latents: latents to change, one per row; None takes the largest that are on, at most five.
         values: values of the latent, one per column; None takes nine values from -3 to 3.
-        alt: description; None takes a plain one.
+        alt: description; None writes a plain one.
 
     Returns:
         The picture, 7 in wide: the image and its reconstruction on the left, then a row for each
@@ -199,7 +199,7 @@ def traversal_strip(
         z[row, :, latent] = torch.as_tensor(steps, dtype=z.dtype, device=device)
     decoded = pixels(model.decode(z.flatten(0, 1)).mean)
     pair = np.concatenate([pixels(x), pixels(model.decode(code.z).mean)])
-    # The pair stands left of the first row, with an empty column between it and the strip.
+    # The pair is left of the first row, with an empty column between it and the strip.
     strip = [(row, 3 + column) for row in range(len(moved)) for column in range(len(steps))]
     places = [(0, 0), (0, 1), *strip]
     tiles = np.concatenate([pair, decoded])

@@ -47,7 +47,7 @@ def code_bars(
         n: number of codes to show.
         images: the encoded images, (N, C, H, W), shown on the left.
         reconstructed: the decoded images, the same shape, shown on the right.
-        alt: description; None takes a plain one.
+        alt: description; None writes a plain one.
 
     Returns:
         The picture, 7 in wide.
@@ -165,7 +165,7 @@ def activation_by_class(
         threshold: t; codes without gamma go by ``active``.
         most: largest number of latents to show. Shown are those on for more than 0.1 % of the
             images, the most used first.
-        alt: description; None takes a plain one.
+        alt: description; None writes a plain one.
 
     Returns:
         The picture, 7 in wide; an empty cell is a class for which the latent is never on.
@@ -212,7 +212,7 @@ def code_statistics(code: Code, threshold: float = 0.5, alt: str | None = None) 
     Args:
         code: codes (N, J) of a whole set.
         threshold: gamma of a latent that is on is above it; codes without gamma go by ``active``.
-        alt: description; None takes a plain one.
+        alt: description; None writes a plain one.
 
     Returns:
         The picture, 7 in wide: on the left the latents sorted by use, with the limits of *ever on*

@@ -28,14 +28,14 @@ def embedding(
 ) -> Picture:
     """Positions in the plane, such as those of ``metrics.tsne``, one panel for each set.
 
-    Classes named by a single character are written as it, so that nobody must tell colours apart;
+    Classes named by a single character are written as it, so colours need not be told apart;
     others are drawn as shapes, with a legend. There are no ticks: positions have no unit.
 
     Args:
         positions: (N, 2) each, by the name below the panel.
         labels: (N,), positions in ``classes``; the same codes in every panel.
         classes: name of each label, at most ten unless they are single characters.
-        alt: description; None takes a plain one.
+        alt: description; None writes a plain one.
 
     Returns:
         The picture, 7 in wide, with up to four panels in a row.

@@ -8,8 +8,8 @@ Two distributions, whose names the papers use in opposite senses:
   ``gamma`` is the probability that the latent is *on*; ``alpha`` is the same probability in the
   prior;
 * the **two-Gaussian mixture** of the sparse generator, :math:`\alpha\,\mathcal N(z;0,\sigma_1^2) +
-  (1-\alpha)\,\mathcal N(z;0,\sigma_2^2)` with :math:`\sigma_2 \ll \sigma_1`. ``alpha`` weighs the
-  wide component.
+  (1-\alpha)\,\mathcal N(z;0,\sigma_2^2)` with :math:`\sigma_2 \ll \sigma_1`. ``alpha`` is the
+  weight of the wide component.
 
 ``sigma`` is always a standard deviation. Shapes: batch B, latents J. The prior of Variational
 Sparse Coding's second form is in :mod:`~vsclib.spike_slab.learned_prior`.
