@@ -15,10 +15,10 @@ from typing import Any
 import torch
 
 from vsclib import data, fit, metrics, models
-from vsclib.aggregate_posterior import split_kl
 from vsclib.data.smiley import ATTRIBUTE_OF_FACTOR
 from vsclib.experiment import provenance
 from vsclib.files import write_text
+from vsclib.spike_slab import split_kl
 
 TARGET = Path(__file__).parent / "disentanglement-smiley.json"
 SIZE: dict[str, Any] = {"image_shape": (1, 32, 32), "latents": 20, "hidden": 200}

@@ -12,8 +12,8 @@ from torch.distributions import Categorical, Independent, MixtureSameFamily, Nor
 
 import vsclib
 from vsclib import data, metrics
-from vsclib.aggregate_posterior import log_shares, split_kl
 from vsclib.errors import ConfigurationError
+from vsclib.spike_slab import log_shares, split_kl
 
 N, J = 7, 3
 

@@ -6,6 +6,7 @@ import dataclasses
 import math
 import re
 
+import numpy as np
 import pytest
 
 from vsclib import models
@@ -41,6 +42,7 @@ GOOD = [
     {"share": 1 - 1e-12},
     {"size": 3},
     {"cups": 10**6},
+    {"cups": np.int64(3)},
     {"hot": True, "cups": 3},
     {"name": None},
     {"shape": (2, 3)},
@@ -55,6 +57,8 @@ BAD = [
     ({"cups": 0}, "cups = 0 is not allowed: choose cups >= 1 (a whole number)"),
     ({"cups": 2.0}, "cups = 2.0 is not allowed: choose cups >= 1 (a whole number)"),
     ({"cups": True}, "cups = True is not allowed: choose cups >= 1 (a whole number)"),
+    ({"cups": np.int64(0)}, "cups = 0 is not allowed: choose cups >= 1 (a whole number)"),
+    ({"cups": np.True_}, "cups = np.True_ is not allowed: choose cups >= 1 (a whole number)"),
     ({"hot": 1}, "hot = 1 is not allowed: choose true or false"),
     ({"name": 7}, "name = 7 is not allowed: choose a text or None"),
     (

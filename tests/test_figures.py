@@ -88,7 +88,7 @@ def every_picture(digits: np.ndarray) -> dict[str, figures.Picture]:
         "samples": figures.samples(digits[:7], columns=5),
         "latent_grid": figures.latent_grid(Flat(), n=3),
         "traversal_strip": figures.traversal_strip(model, digits[0], latents=[0, 3]),
-        "codes": figures.codes(code, n=2, images=digits[:2], reconstructed=digits[2:4]),
+        "code_bars": figures.code_bars(code, n=2, images=digits[:2], reconstructed=digits[2:4]),
         "activation_by_class": figures.activation_by_class(
             code, np.arange(20) % 2, ("even", "odd")
         ),
@@ -162,7 +162,7 @@ def test_same_picture_is_the_same_bytes(digits):
     first, second = (every_picture(digits) for _ in range(2))
     for name in first:
         assert first[name].drawing() == second[name].drawing(), name
-    assert first["codes"].png() == second["codes"].png()
+    assert first["code_bars"].png() == second["code_bars"].png()
 
 
 def test_an_empty_description_is_refused(digits):
@@ -508,7 +508,7 @@ def bars(axis, colour: str) -> list[tuple[float, float]]:
 
 def test_codes_draw_slab_gate_and_code():
     code = made_code(3)
-    picture = figures.codes(code, n=2)
+    picture = figures.code_bars(code, n=2)
     assert len(picture.axes) == 2
     for row, axis in enumerate(picture.axes):
         z, mu, gamma = (part[row].numpy() for part in (code.z, code.mu, code.gamma))
@@ -523,7 +523,7 @@ def test_codes_draw_slab_gate_and_code():
 
 
 def test_codes_fade_the_slab_of_closed_gates():
-    (axis,) = figures.codes(made_code(1), n=1).axes
+    (axis,) = figures.code_bars(made_code(1), n=1).axes
     blue = [
         patch
         for patch in axis.patches
@@ -533,7 +533,7 @@ def test_codes_fade_the_slab_of_closed_gates():
 
 
 def test_codes_order_data_code_reconstruction(digits):
-    picture = figures.codes(made_code(2), n=2, images=digits[:2], reconstructed=digits[2:4])
+    picture = figures.code_bars(made_code(2), n=2, images=digits[:2], reconstructed=digits[2:4])
     picture.draw_without_rendering()
     places = [axis.get_position().x0 for axis in picture.axes[:3]]
     assert places == sorted(places)
@@ -546,7 +546,7 @@ def test_codes_order_data_code_reconstruction(digits):
 
 def test_dense_codes_have_neither_slab_nor_gate():
     z = torch.tensor([[0.5, -1.0]])
-    picture = figures.codes(Code(z, torch.ones_like(z, dtype=torch.bool)), n=3)
+    picture = figures.code_bars(Code(z, torch.ones_like(z, dtype=torch.bool)), n=3)
     (axis,) = picture.axes
     assert bars(axis, figures.SLAB) == [] and [height for _, height in bars(axis, figures.INK)] == [
         0.5,
@@ -554,7 +554,7 @@ def test_dense_codes_have_neither_slab_nor_gate():
     ]
     assert [text.get_text() for text in picture.legends[0].get_texts()] == ["code z"]
     with pytest.raises(ConfigurationError, match="n = 0"):
-        figures.codes(made_code(), n=0)
+        figures.code_bars(made_code(), n=0)
 
 
 def test_activation_by_class_counts_and_orders():

@@ -6,9 +6,10 @@ import pytest
 import torch
 from small_models import SHAPE, images, seeded, tiny, typical
 
-from vsclib import learned_prior, metrics
+from vsclib import metrics
 from vsclib.errors import ConfigurationError, DataError
 from vsclib.models import Code
+from vsclib.spike_slab import learned_prior
 
 
 def test_conditional_codes_vary_along_the_open_latents_only():

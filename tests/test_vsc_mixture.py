@@ -10,9 +10,10 @@ from small_models import SHAPE, images, loss, seeded, tiny
 from test_vsc_uai import each_kl
 
 import vsclib
-from vsclib import data, learned_prior, metrics
+from vsclib import data, metrics
 from vsclib.errors import ConfigurationError
 from vsclib.models import TrainingStep
+from vsclib.spike_slab import learned_prior
 
 
 def mixture(**options):

@@ -11,11 +11,12 @@ from small_models import SHAPE, images, loss, seeded, tiny
 from torch.distributions import Normal, kl_divergence
 
 import vsclib
-from vsclib import data, figures, learned_prior, metrics, spike_slab
+from vsclib import data, figures, metrics, spike_slab
 from vsclib.errors import ConfigurationError
 from vsclib.experiment import Experiment
-from vsclib.learned_prior import Selector
 from vsclib.models import TrainingStep
+from vsclib.spike_slab import learned_prior
+from vsclib.spike_slab.learned_prior import Selector
 from vsclib.traversal import Traversal
 
 SELECTORS = Selector.__args__
@@ -425,7 +426,7 @@ def test_trains_measures_travels_and_draws(dataset, tmp_path):
     assert again.prepared == 1 and torch.equal(again.pseudo_inputs, model.pseudo_inputs)
     some = images_of.test.images[:4]
     Traversal(model, some)
-    assert figures.codes(metrics.codes(model, images_of.test.images[:50]), n=3) is not None
+    assert figures.code_bars(metrics.codes(model, images_of.test.images[:50]), n=3) is not None
 
 
 def test_samples_come_from_every_pseudo_input():

@@ -1,6 +1,4 @@
-"""The errors that the library raises: one line each, naming the value, the allowed range and the
-remedy.
-"""
+"""The library's errors: one line each, with the value, the allowed range and the remedy."""
 
 import difflib
 from collections.abc import Iterable
@@ -24,11 +22,11 @@ class CheckpointError(VsclibError):
 
 
 class TrainingError(VsclibError):
-    """Training cannot go on: a loss is not a finite number."""
+    """Training cannot go on: a loss is not finite."""
 
 
 class CheckRefused(VsclibError):
-    """A check was given something from which nothing follows: neither passed nor failed."""
+    """A check could not be decided: it neither passed nor failed."""
 
 
 class CheckFailed(VsclibError):

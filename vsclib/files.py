@@ -1,4 +1,4 @@
-"""Writing a file so that a killed run never leaves half of one under its final name."""
+"""Atomic writing: a killed run leaves no half-written file under its final name."""
 
 import os
 import tempfile
@@ -7,22 +7,21 @@ from pathlib import Path
 
 
 def write_atomically(path: str | Path, write: Callable[[Path], None]) -> None:
-    """Let ``write`` fill a temporary file beside ``path``, then put it in place in one step.
+    """Let ``write`` fill a temporary file, then move it to ``path`` in one step.
 
     Args:
-        path: final name; its folder is made when it is missing.
+        path: final name; a missing folder is made.
         write: called with the temporary path.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(
-        prefix=f".{path.stem}.part.", suffix=path.suffix, dir=path.parent
-    )
+    part = f".{path.stem}.part."
+    descriptor, name = tempfile.mkstemp(prefix=part, suffix=path.suffix, dir=path.parent)
     os.close(descriptor)
     temporary = Path(name)
     try:
         write(temporary)
-        # mkstemp makes files for the owner alone; a result is for everybody.
+        # mkstemp gives access to the owner alone; the file gets the usual permissions.
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
@@ -33,8 +32,8 @@ def write_atomically(path: str | Path, write: Callable[[Path], None]) -> None:
 
 def write_text(path: str | Path, text: str) -> None:
     """Write a text file atomically, as UTF-8."""
+    write_atomically(path, lambda temporary: _fill(temporary, text))
 
-    def write(temporary: Path) -> None:
-        temporary.write_text(text, encoding="utf-8")
 
-    write_atomically(path, write)
+def _fill(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Codes without an encoder: found by gradient on a decoder."""
+"""Codes without an encoder, found by following a decoder's gradient."""
 
 from collections.abc import Callable
 
@@ -16,20 +16,23 @@ def follow_gradient(
 ) -> Tensor:
     r"""Move codes uphill on the log-joint for a fixed number of steps.
 
-    .. math:: z_{\tau+1} = z_\tau + \frac{s^2}{2}\Bigl[\frac{\partial}{\partial z}\log p_\theta(x\mid z_\tau)
-        + \frac{d}{dz}\log p(z_\tau)\Bigr] + s\,\epsilon_\tau
+    .. math::
 
-    Without noise this is gradient ascent towards the MAP code, cut short; with it, unadjusted
-    Langevin dynamics. Thirty steps do not reach the MAP: the decoder and the length of inference
-    are trained for one another.
+        z_{\tau+1} = z_\tau + \frac{s^2}{2}\Bigl[
+            \frac{\partial}{\partial z}\log p_\theta(x\mid z_\tau)
+            + \frac{d}{dz}\log p(z_\tau)\Bigr] + s\,\epsilon_\tau
+
+    Without noise this is truncated gradient ascent towards the MAP code; with noise it is
+    unadjusted Langevin dynamics. Thirty steps do not reach the MAP: the decoder is trained for
+    this number of steps.
 
     Args:
         log_likelihood: codes (B, J) to nats (B,), differentiable.
         prior_score: codes (B, J) to the derivative of the log-prior (B, J).
         z: where to start, (B, J).
-        steps: how many steps.
+        steps: number of steps.
         step_size: s; a step moves by s^2 / 2 times the gradient.
-        noise: source of Langevin noise; none leaves it out.
+        noise: source of Langevin noise; None adds no noise.
 
     Returns:
         Codes (B, J), detached.
@@ -38,11 +41,10 @@ def follow_gradient(
         Li & Han (2022), Eq. 6 and Algorithm 1.
 
     Example:
-        A standard normal prior and one observation 2 = z + noise of unit variance: the MAP code is
-        1.
+        With a standard normal prior and one observation 2 = z + unit noise, the MAP code is 1.
 
-        >>> z = follow_gradient(lambda z: -0.5 * (2 - z).square().sum(1), lambda z: -z, torch.zeros(1, 1), 500, 0.3)
-        >>> z
+        >>> likelihood = lambda z: -0.5 * (2 - z).square().sum(1)
+        >>> follow_gradient(likelihood, lambda z: -z, torch.zeros(1, 1), 500, 0.3)
         tensor([[1.0000]])
     """
     z = z.detach()

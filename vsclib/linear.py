@@ -1,8 +1,8 @@
-r"""Linear baselines: what a code can do when the decoder is a matrix.
+r"""Linear baselines: models whose decoder is a matrix.
 
 An image is :math:`x \approx m + z D` with the mean training image m and J atoms, the rows of D.
-:func:`pca` gives the best dense code, :func:`dictionary` a sparse one; both give codes and
-reconstructions that metrics and figures take.
+:func:`pca` gives the best dense code, :func:`dictionary` a sparse one. Metrics and figures take
+the codes and reconstructions of both.
 """
 
 import warnings
@@ -26,29 +26,27 @@ class DictionaryConfig:
     latents: Count = 50
     """J, the number of atoms."""
     penalty: Positive = 0.1
-    """Weight of the codes' absolute values against half the squared error of all pixels."""
+    """Weight of the codes' absolute values; half the squared error of all pixels weighs 1."""
     on: Count | None = None
-    """Code with at most so many latents on for an image (orthogonal matching pursuit) instead of
-    with the penalty.
-    """
+    """Latents on per image, at most (orthogonal matching pursuit); None uses the penalty."""
     passes: Count = 10
     """Passes through the images."""
     batch_size: Count = 256
-    """Images in one update of the atoms."""
+    """Images per update of the atoms."""
     seed: Seed = 0
-    """Of the first atoms and of the order of the images."""
+    """Seed of the first atoms and of the order of the images."""
 
 
 @dataclass(frozen=True)
-class Linear:
+class LinearBaseline:
     """A fitted linear baseline.
 
     Attributes:
-        atoms: (J, D), one image direction for each latent, of unit length.
-        estimator: scikit-learn's, fitted.
+        atoms: (J, D), a direction of unit length for each latent.
+        estimator: the fitted estimator of scikit-learn.
         mean: (D,), the mean training image.
         image_shape: channels, height and width of an image.
-        sparse: whether a latent that is zero counts as off.
+        sparse: whether a latent counts as off where it is zero.
     """
 
     atoms: np.ndarray
@@ -58,42 +56,40 @@ class Linear:
     sparse: bool
 
     def codes(self, images: np.ndarray | Tensor) -> Code:
-        """The codes of images (N, C, H, W), uint8 or float32 in [0, 1]: z (N, J) and which latents
-        are on.
+        """Codes of images (N, C, H, W), uint8 or float32 in [0, 1].
+
+        Returns:
+            z, shaped (N, J), and which latents are on.
 
         Raises:
             DataError: the images do not fit.
         """
         x = to_tensor(images) if isinstance(images, np.ndarray) else images
         check_images(x, self.image_shape)
-        z = torch.from_numpy(
-            np.asarray(self.estimator.transform(_centred(x, self.mean)), np.float32)
-        )  # (N, J)
+        found = self.estimator.transform(_centred(x, self.mean))
+        z = torch.from_numpy(np.asarray(found, np.float32))  # (N, J)
         return Code(z, z != 0 if self.sparse else torch.ones_like(z, dtype=torch.bool))
 
     def reconstruct(self, images: np.ndarray | Tensor | Code) -> Tensor:
-        """Images (N, C, H, W) rebuilt from their codes, or from a code; clipped to [0, 1], as grey
-        levels are.
-        """
+        """Reconstructions (N, C, H, W) in [0, 1] of images or of a code."""
         code = images if isinstance(images, Code) else self.codes(images)
         flat = code.z.double().numpy() @ self.atoms + self.mean  # (N, D)
         return torch.from_numpy(flat).float().clamp(0, 1).view(-1, *self.image_shape)
 
 
-def pca(images: np.ndarray, latents: int = 50) -> Linear:
-    """Principal components: of all linear codes with J numbers, the one with the least squared
-    error.
+def pca(images: np.ndarray, latents: int = 50) -> LinearBaseline:
+    """Principal components: the linear code with J numbers and the least squared error.
 
     Args:
         images: training images, uint8 (N, C, H, W).
         latents: J, at most the number of images and of pixels.
 
     Returns:
-        The fitted baseline; all of its latents are on.
+        The fitted baseline; all latents are on.
 
     Raises:
         ConfigurationError: more components than images or pixels, or fewer than one.
-        DataError: the images are no uint8 (N, C, H, W).
+        DataError: the images are not uint8 (N, C, H, W).
 
     Example:
         >>> from vsclib import data
@@ -106,19 +102,16 @@ def pca(images: np.ndarray, latents: int = 50) -> Linear:
         raise ConfigurationError(
             f"latents = {latents!r} is not allowed: choose 1 <= latents <= {min(x.shape)}"
         )
-    # Imported here: it takes seconds, and few who import this library want it.
-    from sklearn.decomposition import PCA
+    from sklearn.decomposition import PCA  # imported here: it takes seconds
 
-    fitted = PCA(latents, svd_solver="full").fit(x)
-    return Linear(fitted.components_, fitted, mean, tuple(images.shape[1:]), sparse=False)  # type: ignore[arg-type]
+    return _baseline(PCA(latents, svd_solver="full").fit(x), mean, images, sparse=False)
 
 
-def dictionary(images: np.ndarray, **options: Any) -> Linear:
-    r"""Linear sparse coding: atoms and codes that trade the squared error for small sums of
-    absolute values.
+def dictionary(images: np.ndarray, **options: Any) -> LinearBaseline:
+    r"""Linear sparse coding: squared error plus a penalty on the codes' absolute values.
 
-    .. math:: \min_{D,\,z_i}\ \frac1N\sum_i \tfrac12\lVert x_i - m - z_i D\rVert^2 + \text{penalty}\,\lVert z_i\rVert_1,
-        \qquad \lVert D_j\rVert \le 1
+    .. math:: \min_{D,\,z_i}\ \frac1N\sum_i \tfrac12\lVert x_i - m - z_i D\rVert^2
+        + \text{penalty}\,\lVert z_i\rVert_1, \qquad \lVert D_j\rVert \le 1
 
     Args:
         images: training images, uint8 (N, C, H, W).
@@ -129,7 +122,7 @@ def dictionary(images: np.ndarray, **options: Any) -> Linear:
 
     Raises:
         ConfigurationError: an unknown option or a value out of range.
-        DataError: the images are no uint8 (N, C, H, W).
+        DataError: the images are not uint8 (N, C, H, W).
 
     Source:
         Olshausen & Field (1996); Mairal et al. (2009), which scikit-learn follows.
@@ -137,10 +130,11 @@ def dictionary(images: np.ndarray, **options: Any) -> Linear:
     config = configure(DictionaryConfig, "dictionary", options)
     if config.on is not None and config.on > config.latents:
         raise ConfigurationError(
-            f"dictionary: on = {config.on} exceeds latents = {config.latents}: choose 1 <= on <= {config.latents}"
+            f"dictionary: on = {config.on} exceeds latents = {config.latents}: "
+            f"choose 1 <= on <= {config.latents}"
         )
     x, mean = _training(images)
-    # Imported here: it takes seconds, and few who import this library want it.
+    # Imported here: it takes seconds.
     from sklearn.decomposition import MiniBatchDictionaryLearning
     from sklearn.exceptions import ConvergenceWarning
 
@@ -154,16 +148,21 @@ def dictionary(images: np.ndarray, **options: Any) -> Linear:
         transform_alpha=config.penalty if config.on is None else None,
         transform_n_nonzero_coefs=config.on,
         transform_max_iter=5000,
-        # Without these two it stops after a few batches, far from the atoms that are there.
+        # With the defaults of these two it stops after a few batches, far from the optimum.
         tol=0.0,
         max_no_improvement=None,
         random_state=config.seed,
     )
     with warnings.catch_warnings():
-        # The codes of an early batch need not be exact for the atoms to improve.
+        # The atoms improve although the codes of early batches are inexact.
         warnings.simplefilter("ignore", ConvergenceWarning)
         fitted = learner.fit(x)
-    return Linear(fitted.components_, fitted, mean, tuple(images.shape[1:]), sparse=True)  # type: ignore[arg-type]
+    return _baseline(fitted, mean, images, sparse=True)
+
+
+def _baseline(fitted: Any, mean: np.ndarray, images: np.ndarray, sparse: bool) -> LinearBaseline:
+    channels, height, width = images.shape[1:]
+    return LinearBaseline(fitted.components_, fitted, mean, (channels, height, width), sparse)
 
 
 def _training(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

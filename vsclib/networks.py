@@ -1,10 +1,10 @@
-"""Encoders, decoders and the likelihoods that a decoder's outputs stand for.
+"""Encoders, decoders, and the likelihood of an image given a decoder's output.
 
 Shapes: batch B, latents J, image (C, H, W) with D = C * H * W pixels.
 """
 
 import math
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -19,11 +19,12 @@ SMALLEST_VARIANCE = 1e-6
 
 
 class Bernoulli(NamedTuple):
-    r"""Every pixel is the mean of a coin: :math:`\log p(x|z) = \sum_d x_d\log\pi_d +
-    (1-x_d)\log(1-\pi_d)`.
+    r"""A Bernoulli variable for every pixel.
 
-    For grey pixels between 0 and 1 this is the cross-entropy that the field reports in nats; it is
-    no density.
+    .. math:: \log p(x|z) = \sum_d x_d\log\pi_d + (1-x_d)\log(1-\pi_d)
+
+    For grey pixels between 0 and 1 this is the cross-entropy that the field reports, not the
+    logarithm of a density.
 
     Attributes:
         logits: (B, C, H, W), the log-odds of each pixel.
@@ -38,17 +39,16 @@ class Bernoulli(NamedTuple):
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Log-likelihood of images (B, C, H, W): (B,), nats per image."""
-        return (
-            -F.binary_cross_entropy_with_logits(self.logits, x, reduction="none").flatten(1).sum(1)
-        )  # (B,)
+        costs = F.binary_cross_entropy_with_logits(self.logits, x, reduction="none")
+        return -costs.flatten(1).sum(1)  # (B,)
 
 
 class Gaussian(NamedTuple):
-    r"""Every pixel is a Gaussian: :math:`\log p(x|z) = -\sum_d \frac{(x_d-m_d)^2}{2\sigma_d^2} +
-    \log(\sqrt{2\pi}\sigma_d)`.
+    r"""A Gaussian variable for every pixel.
 
-    The normaliser counts once for each pixel; Li & Han's Eq. 3 prints it once an image (erratum
-    E10).
+    .. math:: \log p(x|z) = -\sum_d \frac{(x_d-m_d)^2}{2\sigma_d^2} + \log(\sqrt{2\pi}\sigma_d)
+
+    The normaliser counts once per pixel; Li & Han's Eq. 3 prints it once per image (erratum E10).
 
     Attributes:
         mean: (B, C, H, W), the mean image.
@@ -62,34 +62,31 @@ class Gaussian(NamedTuple):
         """Log-density of images (B, C, H, W): (B,), nats per image."""
         squares, constant = (x - self.mean).square(), math.log(2.0 * math.pi)
         if self.logvar.dim() == 0:
-            # Generators evaluate this thirty times an update: one number needs no image-sized
-            # arithmetic.
+            # Generators evaluate this thirty times per update: keep the variance out of the pixels.
             sums = squares.flatten(1).sum(1) * (-self.logvar).exp()  # (B,)
             return -0.5 * (sums + x[0].numel() * (self.logvar + constant))  # (B,)
-        return -0.5 * (squares * (-self.logvar).exp() + self.logvar + constant).flatten(1).sum(
-            1
-        )  # (B,)
+        terms = squares * (-self.logvar).exp() + self.logvar + constant
+        return -0.5 * terms.flatten(1).sum(1)  # (B,)
 
 
 Likelihood = Bernoulli | Gaussian
 
 
 class Encoder(nn.Module):
-    """From an image to ``heads`` vectors of J numbers each (mean, log-variance, log-odds of a
-    spike, ...).
+    """From an image to ``heads`` vectors of J numbers (mean, log-variance, log-odds, ...).
 
     Args:
         image_shape: (C, H, W).
         latents: J.
-        heads: how many vectors.
+        heads: number of vectors.
         network: ``mlp`` (hidden layers of ReLU units), ``conv`` (two strided convolutions before
-            them) or ``conv3`` (the course report's: narrower, and a third convolution over all that
-            is left gives 64 numbers).
-        hidden: units of a hidden layer.
-        hidden_layers: how many hidden layers; none makes ``mlp`` linear.
+            them) or ``conv3`` (the course report's: narrower, with a third convolution over the
+            whole remaining image that gives 64 numbers).
+        hidden: units per hidden layer.
+        hidden_layers: number of hidden layers; with 0, ``mlp`` is linear.
 
     Raises:
-        ConfigurationError: a convolutional network whose image sides are no multiples of 4.
+        ConfigurationError: a convolutional network whose image sides are not multiples of 4.
     """
 
     def __init__(
@@ -126,9 +123,7 @@ class Encoder(nn.Module):
             size = 64
         else:
             layers, size = [nn.Flatten()], math.prod(image_shape)
-        for _ in range(hidden_layers):
-            layers += [nn.Linear(size, hidden), nn.ReLU()]
-            size = hidden
+        size = _add_hidden(layers, size, hidden, hidden_layers)
         self.layers = nn.Sequential(*layers)
         self.head = nn.Linear(size, heads * latents)
 
@@ -140,20 +135,18 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """From a code to the likelihood of an image.
 
-    The mean image is always the sigmoid of the first C channels that ``layers`` gives.
+    The mean image is the sigmoid of the first C channels of the output of ``layers``.
 
     Args:
         image_shape: (C, H, W).
         latents: J.
         likelihood: ``bernoulli``, ``gaussian`` (one fixed ``sigma``) or ``gaussian_learned`` (a
-            log-variance for each pixel, floored at a variance of 1e-6).
+            log-variance for each pixel, with a variance of at least 1e-6).
         sigma: standard deviation of the fixed Gaussian likelihood.
-        network: ``mlp``, ``conv`` or ``conv3``, as for the encoder.
-        hidden: units of a hidden layer.
-        hidden_layers: how many hidden layers; none makes ``mlp`` linear up to the sigmoid.
+        network, hidden, hidden_layers: as for :class:`Encoder`.
 
     Raises:
-        ConfigurationError: a convolutional network whose image sides are no multiples of 4.
+        ConfigurationError: a convolutional network whose image sides are not multiples of 4.
     """
 
     logvar: Tensor
@@ -174,10 +167,7 @@ class Decoder(nn.Module):
         self.register_buffer("logvar", torch.tensor(2.0 * math.log(sigma)), persistent=False)
         channels = image_shape[0] * (2 if likelihood == "gaussian_learned" else 1)
         layers: list[nn.Module] = []
-        size = latents
-        for _ in range(hidden_layers):
-            layers += [nn.Linear(size, hidden), nn.ReLU()]
-            size = hidden
+        size = _add_hidden(layers, latents, hidden, hidden_layers)
         if network == "conv":
             _, height, width = quartered(image_shape, network)
             layers += [
@@ -190,16 +180,15 @@ class Decoder(nn.Module):
             ]
         elif network == "conv3":
             _, *rest = quartered(image_shape, network)
+            double: Any = {"kernel_size": 3, "stride": 2, "padding": 1, "output_padding": 1}
             layers += [
                 nn.Linear(size, 64),
                 nn.Unflatten(1, (64, 1, 1)),
                 nn.ConvTranspose2d(64, 32, kernel_size=(rest[0], rest[1])),
                 nn.ReLU(),
-                nn.ConvTranspose2d(32, 16, kernel_size=3, stride=2, padding=1, output_padding=1),
+                nn.ConvTranspose2d(32, 16, **double),
                 nn.ReLU(),
-                nn.ConvTranspose2d(
-                    16, channels, kernel_size=3, stride=2, padding=1, output_padding=1
-                ),
+                nn.ConvTranspose2d(16, channels, **double),
             ]
         else:
             layers.append(nn.Linear(size, channels * image_shape[1] * image_shape[2]))
@@ -216,16 +205,24 @@ class Decoder(nn.Module):
         return Gaussian(torch.sigmoid(mean), (logvar.exp() + SMALLEST_VARIANCE).log())
 
 
+def _add_hidden(layers: list[nn.Module], size: int, hidden: int, count: int) -> int:
+    """Append hidden layers; the value is the size of the last one."""
+    for _ in range(count):
+        layers += [nn.Linear(size, hidden), nn.ReLU()]
+        size = hidden
+    return size
+
+
 def quartered(image_shape: tuple[int, int, int], network: Network) -> tuple[int, int, int]:
-    """Channels, and what two halvings leave of an image's height and width.
+    """Channels, and a quarter of an image's height and width.
 
     Raises:
-        ConfigurationError: the sides are no multiples of 4.
+        ConfigurationError: the sides are not multiples of 4.
     """
     channels, height, width = image_shape
     if height % 4 or width % 4:
         raise ConfigurationError(
-            f"network = {network!r} halves an image twice, but {height} x {width} pixels cannot be: "
-            "choose sides that are multiples of 4, or network = 'mlp'"
+            f"network = {network!r} halves an image twice, but {height} x {width} pixels cannot "
+            "be: choose sides that are multiples of 4, or network = 'mlp'"
         )
     return channels, height // 4, width // 4

@@ -1,7 +1,6 @@
-"""Warm-ups as data: a schedule is a small frozen record that turns a training step into a value.
+"""Schedules: small frozen records that turn a training step into a value.
 
-Every schedule starts exactly at ``start``, ends exactly at ``end`` and never leaves the range
-between them.
+A schedule starts exactly at ``start``, ends exactly at ``end`` and stays between them.
 """
 
 from dataclasses import dataclass
@@ -11,8 +10,7 @@ from vsclib.errors import ConfigurationError
 
 @dataclass(frozen=True)
 class Linear:
-    """A straight line from ``start`` at step ``begin`` to ``end`` at step ``until``, flat before
-    and after.
+    """A straight line from ``start`` to ``end``, flat before and after.
 
     Attributes:
         start: value up to and including step ``begin``.
@@ -41,7 +39,8 @@ class Linear:
     def __post_init__(self) -> None:
         if not 0 <= self.begin <= self.until:
             raise ConfigurationError(
-                f"a schedule from step {self.begin} until step {self.until} runs backwards: choose 0 <= begin <= until"
+                f"a schedule from step {self.begin} until step {self.until} runs backwards: "
+                "choose 0 <= begin <= until"
             )
 
     def __call__(self, step: int) -> float:
@@ -58,21 +57,20 @@ class Linear:
 
 @dataclass(frozen=True)
 class Staircase:
-    """A fixed amount taken off every so many steps, from ``start`` down to the floor ``end``.
+    """A staircase from ``start`` down to the floor ``end``, one fixed drop at a time.
 
-    The sparse generator's alpha decays this way, once an epoch. Printed without a floor, the rule
-    ends at 0.00999999999999934, at zero or below it, depending on the amount and the float type
-    (erratum E22); here the last stair is ``end`` itself.
+    The sparse generator's alpha decays this way, one stair per epoch. The paper prints no floor:
+    the decay then ends at 0.00999999999999934, at zero or below zero, depending on the drop and
+    the float type (erratum E22). Here the last stair is exactly ``end``.
 
     Attributes:
         start: value of the first stair.
         end: value of the last stair, at most ``start``.
         drop: amount taken off at each stair, positive.
-        every: steps a stair.
+        every: steps per stair.
 
     Raises:
-        ConfigurationError: ``end`` exceeds ``start``, ``drop`` is not positive or ``every`` is
-            below 1.
+        ConfigurationError: ``end`` exceeds ``start``, ``drop`` is not positive, or ``every`` < 1.
 
     Source:
         Li & Han (2022), Algorithm 1.
@@ -103,7 +101,7 @@ class Staircase:
     def __call__(self, step: int) -> float:
         """Value at a training step, counted from 0."""
         stair = step // self.every
-        # Rounding must not add a stair whose value differs from the end in the 17th digit.
+        # The tolerance keeps rounding from adding a stair that differs from the end in digit 17.
         if stair and stair >= (self.start - self.end) / self.drop - 1e-9:
             return self.end
         return max(self.start - self.drop * stair, self.end)

@@ -1,8 +1,8 @@
-"""Checks: every equation of the book is held against something that knows nothing of it.
+"""Checks: an equation is compared with something independent of it.
 
 Each check returns a :class:`Verdict` that prints as one line, and raises
-:class:`~vsclib.errors.CheckFailed` when it measured a disagreement. What cannot be decided (shapes
-that do not fit, a kink, an expression that SymPy leaves open and that has no value) raises
+:class:`~vsclib.errors.CheckFailed` when it measures a disagreement. What cannot be decided (shapes
+that do not fit, a kink, an expression without a value) raises
 :class:`~vsclib.errors.CheckRefused`: it never passes silently, and it refutes nothing.
 """
 

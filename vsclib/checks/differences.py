@@ -1,4 +1,4 @@
-"""Derivatives against central differences, which refuse a kink."""
+"""Derivatives against central differences; a kink is refused."""
 
 import math
 from collections.abc import Callable
@@ -28,8 +28,8 @@ def finite_differences(
 
     .. math:: f'(x) = \frac1h\sum_k w_k\bigl[f(x + kh) - f(x - kh)\bigr] + O(h^p)
 
-    A function that works on each number by itself has a derivative shaped like x. A function of all
-    of x together, such as a log-probability, has one shaped like f(x) with x's axes behind it: the
+    A function of each number by itself has a derivative shaped like x. A function of all numbers
+    together, such as a log-probability, has one with the axes of f(x) and then those of x: the
     gradient, or the Jacobian matrix.
 
     Args:
@@ -39,11 +39,8 @@ def finite_differences(
         at: x, the points.
         order: p, one of 2, 4 and 6.
         step: h; the error is about h^p times the (p+1)-th derivative, plus 1e-16 / h of rounding.
-            Half the step is taken too, and the two must agree within the tolerance.
+            The differences of h and h / 2 must agree within the tolerance.
         tolerance: the largest difference, relative to max(1, |f'|), allowed anywhere.
-
-    Returns:
-        The verdict.
 
     Raises:
         CheckFailed: the derivative differs or is NaN.
@@ -51,8 +48,8 @@ def finite_differences(
             do not fit.
 
     Example:
-        >>> finite_differences("sine", torch.sin, torch.cos, at=[0.0, 1.0])
-        sine: central differences of order 4, step 0.001, float64; difference below 1e-10, allowed 1e-08; passed
+        >>> print(finite_differences("sine", torch.sin, torch.cos, at=[0.0, 1.0]).how)
+        central differences of order 4, step 0.001, float64
     """
     require_tolerance(name, tolerance)
     _require_stencil(name, order, step)
@@ -67,10 +64,8 @@ def finite_differences(
         measured = torch.stack(columns, dim=-1).reshape(claimed.shape)
     else:
         shapes = f"{tuple(claimed.shape)} for f(x) {tuple(value.shape)} and x {tuple(x.shape)}"
-        refuse(
-            name,
-            f"a derivative shaped {shapes} does not fit: shape it like x, or like f(x) with x's axes behind",
-        )
+        remedy = "shape it like x, or like f(x) with x's axes behind"
+        refuse(name, f"a derivative shaped {shapes} does not fit: {remedy}")
     how = f"central differences of order {order}, step {step:g}, float64"
     error = worst(difference(claimed, measured) / measured.abs().clamp(min=1.0))
     return settle(name, how, "difference", error, tolerance)
@@ -86,10 +81,8 @@ def _require_stencil(name: str, order: int, step: float) -> None:
 def _value(name: str, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     value = function(x.clone())
     if not isinstance(value, Tensor) or value.dtype != torch.float64:
-        refuse(
-            name,
-            f"f(x) is {getattr(value, 'dtype', type(value).__name__)}: differences need a float64 tensor",
-        )
+        kind = getattr(value, "dtype", type(value).__name__)
+        refuse(name, f"f(x) is {kind}: differences need a float64 tensor")
     return value.detach()
 
 
@@ -102,59 +95,41 @@ def directional(
     step: float,
     tolerance: float,
 ) -> Tensor:
-    """Derivative of a function along a direction, by central differences of two steps that must
-    agree.
+    """Derivative of a function along a direction, by central differences.
 
-    Args:
-        name: what is checked.
-        function: from a float64 tensor to a float64 tensor.
-        x: the points.
-        direction: shaped like x.
-        order: 2, 4 or 6.
-        step: of the differences.
-        tolerance: how far the differences may be from one another, relative to max(1, size).
+    The arguments are those of :func:`finite_differences`; ``direction`` is shaped like x.
 
     Returns:
         Shaped like f(x).
 
     Raises:
-        CheckRefused: there is a kink or a jump at or near a point, no finite value, or the step is
-            too coarse.
+        CheckRefused: there is a kink or a jump near a point, or no finite value, or the differences
+            of two steps do not agree.
     """
 
     def at(multiple: float) -> Tensor:
         return _value(name, function, x + multiple * direction)
 
     def central(h: float) -> Tensor:
-        return (
-            torch.stack(
-                [w * (at(k * h) - at(-k * h)) for k, w in enumerate(WEIGHTS[order], start=1)]
-            ).sum(0)
-            / h
-        )
+        terms = [w * (at(k * h) - at(-k * h)) for k, w in enumerate(WEIGHTS[order], start=1)]
+        return torch.stack(terms).sum(0) / h
 
     coarse, fine = central(step), central(step / 2)
     if not bool(coarse.isfinite().all() and fine.isfinite().all()):
-        refuse(
-            name,
-            f"f has no finite value everywhere within {step:g} of the points: move them off the edge",
-        )
+        reason = f"f has no finite value everywhere within {step:g} of the points"
+        refuse(name, f"{reason}: move them off the edge")
     _require_smooth(name, at, x, step, tolerance)
     unsure = worst(difference(coarse, fine) / fine.abs().clamp(min=1.0))
     if unsure > tolerance:
-        refuse(
-            name,
-            f"differences with step {step:g} and half of it lie {unsure:.2g} apart: another step, or a kink is near",
-        )
+        reason = f"differences with step {step:g} and half of it lie {unsure:.2g} apart"
+        refuse(name, f"{reason}: another step, or a kink is near")
     return fine
 
 
 def _require_smooth(
     name: str, at: Callable[[float], Tensor], x: Tensor, step: float, tolerance: float
 ) -> None:
-    """One-sided differences must come together as the step shrinks: at a kink they stay apart, at a
-    jump they part.
-    """
+    """Refuse a point where the one-sided differences do not converge: a kink or a jump."""
     here = at(0.0)
 
     def apart(h: float) -> Tensor:
@@ -164,13 +139,11 @@ def _require_smooth(
 
     wide, narrow = apart(step), apart(step / 4)
     rounding = 100 * torch.finfo(torch.float64).eps * here.abs().clamp(min=1.0) / step
-    # A smooth function brings them together 64 times closer; half is far from that, and far from
-    # rounding.
+    # For a smooth function the gap shrinks 64-fold; half is far from that and far from rounding.
     rough = ~(narrow <= wide / 2) & ~(narrow <= rounding + tolerance)
     if bool(rough.any()):
         first = int(rough.flatten().nonzero()[0])
-        place = (
-            f" at x = {float(x.flatten()[first]):g}" if rough.shape == x.shape and x.dim() else ""
-        )
+        located = rough.shape == x.shape and x.dim()
+        place = f" at x = {float(x.flatten()[first]):g}" if located else ""
         gap = f"one-sided differences lie {float(narrow.flatten()[first]):.3g} apart"
         refuse(name, f"not differentiable{place}: {gap}; move the point off the kink")

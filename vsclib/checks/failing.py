@@ -1,6 +1,4 @@
-"""Checks that show that something is wrong: a printed form, a slip, and a correction beside what it
-corrects.
-"""
+"""Checks that show an error: a wrong form fails, and its correction passes the same check."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -10,7 +8,7 @@ from vsclib.errors import CheckFailed
 
 
 class Correction(NamedTuple):
-    """A form as printed and the right one, judged by the same check.
+    """A printed form and the right one, judged by the same check.
 
     Attributes:
         right: the verdict on the right form, which passed.
@@ -28,22 +26,22 @@ class Correction(NamedTuple):
 
 
 def fails(check: Callable[..., Verdict], name: str, *args: Any, **kwargs: Any) -> Verdict:
-    """A form is wrong: the check given here fails on it.
+    """A form is wrong: the given check fails on it.
 
     Only a measured disagreement counts. A check that refuses its input (shapes, an undefined
-    symbol) shows nothing, and its error goes through.
+    symbol) shows nothing, and its error is raised.
 
     Args:
         check: one of the checks, for example :func:`vsclib.checks.symbolic`.
         name: what is refuted, for example ``Eq. 6 as printed``.
-        *args: what the check takes after its name.
-        **kwargs: the same, by name.
+        *args: arguments of the check after its name.
+        **kwargs: keyword arguments of the check.
 
     Returns:
         The verdict, which passed because the check failed, with the disagreement as its error.
 
     Raises:
-        CheckFailed: the check passes, so nothing is shown to be wrong.
+        CheckFailed: the check passes.
         CheckRefused: the check cannot be decided.
 
     Example:
@@ -61,7 +59,7 @@ def fails(check: Callable[..., Verdict], name: str, *args: Any, **kwargs: Any) -
 def correction(
     name: str, check: Callable[[str, Any], Verdict], *, printed: Any, right: Any
 ) -> Correction:
-    """A printed form fails where the right one passes, by one and the same check.
+    """A printed form fails the check that the right form passes.
 
     Args:
         name: the erratum or equation, for example ``E02, Eq. 6``.
@@ -79,11 +77,9 @@ def correction(
     Example:
         >>> from vsclib.checks import close
         >>> area = lambda name, pi: close(name, pi * 2**2, 12.566, tolerance=1e-3)
-        >>> correction("area of a disc", area, printed=3.0, right=3.1416)
-        area of a disc, corrected: compared in float64; difference 0.0004, allowed 0.001; passed
-        area of a disc, as printed: compared in float64; difference 0.566, allowed 0.001; fails, as it should
+        >>> correction("area", area, printed=3.0, right=3.1416)
+        area, corrected: compared in float64; difference 0.0004, allowed 0.001; passed
+        area, as printed: compared in float64; difference 0.566, allowed 0.001; fails, as it should
     """
-    return Correction(
-        right=check(f"{name}, corrected", right),
-        printed=fails(check, f"{name}, as printed", printed),
-    )
+    corrected = check(f"{name}, corrected", right)
+    return Correction(corrected, fails(check, f"{name}, as printed", printed))

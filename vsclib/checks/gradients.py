@@ -1,4 +1,4 @@
-"""Autograd through a sampler, once its noise is frozen."""
+"""Autograd through a sampler with frozen noise."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -24,23 +24,20 @@ def gradient(
     tolerance: float = 1e-6,
     seed: int = 0,
 ) -> Verdict:
-    """Autograd through a function agrees with its differences, in float64.
+    """Autograd through a function agrees with finite differences, in float64.
 
-    ``torch.autograd.gradcheck`` compares every entry of the Jacobian matrix. Before it, the
-    function is looked at along random directions: noise drawn inside it, and kinks, where autograd
-    and central differences can agree on a number that is no derivative, are refused. The error that
-    is stated is the largest along these directions.
+    Random directions come first: they refuse noise drawn inside the function, and kinks, where
+    autograd and central differences can agree on a number that is not a derivative. The verdict
+    states the largest error along them. Then ``torch.autograd.gradcheck`` compares every entry of
+    the Jacobian matrix.
 
     Args:
         name: what is checked.
-        function: takes the inputs and gives one tensor; draw its noise outside and close over it.
-        inputs: numbers or tensors, by position; each is turned into float64 and differentiated.
-        step: of the differences along the directions (order 4; half the step must agree).
+        function: takes the inputs and returns one tensor; draw its noise outside and close over it.
+        inputs: numbers or tensors, by position; each becomes float64 and is differentiated.
+        step: step of the differences along the directions (order 4; half the step must agree).
         tolerance: the largest difference, relative to max(1, size), allowed.
         seed: seed of the directions.
-
-    Returns:
-        The verdict.
 
     Raises:
         CheckFailed: autograd gives another gradient.
@@ -48,8 +45,8 @@ def gradient(
             kink or a jump.
 
     Example:
-        >>> gradient("a cube", lambda x: x**3, [torch.tensor([1.0, -2.0])])
-        a cube: gradcheck, differences of order 4 along 3 directions; difference below 1e-08, allowed 1e-06; passed
+        >>> print(gradient("a cube", lambda x: x**3, [torch.tensor([1.0, -2.0])]).how)
+        gradcheck, differences of order 4 along 3 directions
     """
     require_tolerance(name, tolerance)
     points = [to_float64(name, value) for value in inputs]
@@ -58,20 +55,18 @@ def gradient(
     generator = torch.Generator().manual_seed(seed)
     errors = []
     for _ in range(DIRECTIONS):
-        weights = torch.randn(value.shape, generator=generator, dtype=torch.float64)
-        directions = [
-            torch.randn(point.shape, generator=generator, dtype=torch.float64) for point in points
-        ]
+        weights, *directions = (
+            torch.randn(each.shape, generator=generator, dtype=torch.float64)
+            for each in (value, *points)
+        )
         claimed = _slope(value, weights, leaves, directions)
         line = _along(function, weights, points, directions)
-        measured = directional(
-            name, line, torch.zeros(()).double(), torch.ones(()).double(), ORDER, step, tolerance
-        )
+        zero, one = torch.zeros(()).double(), torch.ones(()).double()
+        measured = directional(name, line, zero, one, ORDER, step, tolerance)
         errors.append(difference(claimed, measured) / measured.abs().clamp(min=1.0))
     error = worst(torch.stack(errors))
-    if error <= tolerance and not torch.autograd.gradcheck(
-        function, leaves, atol=tolerance, rtol=max(tolerance, 1e-6), raise_exception=False
-    ):
+    allowed: Any = {"atol": tolerance, "rtol": max(tolerance, 1e-6), "raise_exception": False}
+    if error <= tolerance and not torch.autograd.gradcheck(function, leaves, **allowed):
         error = math.inf
     how = f"gradcheck, differences of order {ORDER} along {DIRECTIONS} directions"
     return settle(name, how, "difference", error, tolerance)
@@ -82,15 +77,11 @@ def _differentiable_value(
 ) -> Tensor:
     value = function(*leaves)
     if not isinstance(value, Tensor) or value.dtype != torch.float64:
-        refuse(
-            name,
-            f"it gives {getattr(value, 'dtype', type(value).__name__)}: compute in the inputs' float64",
-        )
+        kind = getattr(value, "dtype", type(value).__name__)
+        refuse(name, f"it gives {kind}: compute in the inputs' float64")
     if not value.requires_grad:
-        refuse(
-            name,
-            "no gradient reaches its inputs: a step or a detach cuts it off, use a relaxed gate",
-        )
+        reason = "no gradient reaches its inputs: a step or a detach cuts it off"
+        refuse(name, f"{reason}, use a relaxed gate")
     if not torch.equal(value.nan_to_num(), function(*leaves).nan_to_num()):
         refuse(name, "two calls give two values: draw the noise once, outside, and close over it")
     return value
@@ -99,10 +90,9 @@ def _differentiable_value(
 def _slope(
     value: Tensor, weights: Tensor, leaves: list[Tensor], directions: list[Tensor]
 ) -> Tensor:
-    """Autograd's slope of the weighed value along the directions."""
-    gradients = torch.autograd.grad(
-        (weights * value).sum(), leaves, retain_graph=True, allow_unused=True
-    )
+    """Autograd's slope of the weighted value along the directions."""
+    total = (weights * value).sum()
+    gradients = torch.autograd.grad(total, leaves, retain_graph=True, allow_unused=True)
     slopes = [(g * d).sum() for g, d in zip(gradients, directions, strict=True) if g is not None]
     return torch.stack(slopes).sum()
 
@@ -110,7 +100,7 @@ def _slope(
 def _along(
     function: Callable[..., Tensor], weights: Tensor, points: list[Tensor], directions: list[Tensor]
 ) -> Callable[[Tensor], Tensor]:
-    """The weighed value as a function of one number, the way along the directions."""
+    """The weighted value as a function of the distance along the directions."""
 
     def line(t: Tensor) -> Tensor:
         moved = [point + t * direction for point, direction in zip(points, directions, strict=True)]

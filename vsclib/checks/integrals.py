@@ -1,9 +1,9 @@
-"""Integrals: SymPy where it can, quadrature always."""
+"""Integrals: always by quadrature, and by SymPy where it finds them."""
 
 import math
 import warnings
 from collections.abc import Callable
-from itertools import islice, pairwise
+from itertools import pairwise
 from typing import Any
 
 import mpmath
@@ -15,10 +15,10 @@ from torch import Tensor
 
 from vsclib.checks.expressions import proves_zero, to_expression
 from vsclib.checks.numbers import difference, paired, worst
-from vsclib.checks.points import DIGITS, evaluate, random_points
+from vsclib.checks.points import DIGITS, some_points, value_at
 from vsclib.checks.verdict import Verdict, refuse, require_tolerance, settle
 
-# The quadrature of an infinite range looks very far out, where an exponential of an exponential has
+# Quadrature over an infinite range goes very far out, where an exponential of an exponential has
 # more digits than fit into memory. Beyond this exponent it counts as infinite.
 FAR_OUT = mpmath.mpf(10) ** 120
 
@@ -53,8 +53,8 @@ def integral(
     .. math:: \int_a^b f(x)\,dx = F
 
     Quadrature with thirty digits, at random values of the other symbols, comes first: it can only
-    refute. Where it finds no difference, SymPy integrates; if its result is ``expected``, that is a
-    proof, else the quadrature stands alone. The verdict says which.
+    refute. Then SymPy integrates: if its result is ``expected``, that is a proof, else the
+    quadrature alone counts. The verdict says which.
 
     Args:
         name: what is checked.
@@ -63,13 +63,10 @@ def integral(
         limits: a and b; ``sympy.oo`` is allowed.
         expected: F, an expression without x.
         *assumptions: relations that the points fulfil.
-        points: at how many random points the quadrature is made.
+        points: number of random points.
         tolerance: the largest difference, relative to max(1, |F|), allowed there.
         seed: seed of the points.
         by_sympy: whether SymPy tries; turn it off where that takes minutes.
-
-    Returns:
-        The verdict.
 
     Raises:
         CheckFailed: the quadrature differs.
@@ -78,29 +75,22 @@ def integral(
     """
     require_tolerance(name, tolerance)
     integrand, expected = to_expression(name, integrand), to_expression(name, expected)
-    lower, upper = (to_expression(name, limit) for limit in limits)
+    limits = (to_expression(name, limits[0]), to_expression(name, limits[1]))
     if variable in expected.free_symbols:
-        refuse(
-            name, f"the expected value holds the variable {variable}: integrate over another symbol"
-        )
-    symbols = (
-        (integrand.free_symbols - {variable})
-        | expected.free_symbols
-        | lower.free_symbols
-        | upper.free_symbols
-    )
-    places = list(islice(random_points(name, symbols, assumptions, seed), points if symbols else 1))
+        reason = f"the expected value holds the variable {variable}"
+        refuse(name, f"{reason}: integrate over another symbol")
+    free = [each.free_symbols for each in (expected, *limits)]
+    symbols = (integrand.free_symbols - {variable}).union(*free)
+    places = some_points(name, symbols, assumptions, points, seed)
     error = max(
-        _quadrature_error(name, integrand, variable, (lower, upper), expected, p, tolerance)
-        for p in places
+        _quadrature_error(name, integrand, variable, limits, expected, place, tolerance)
+        for place in places
     )
-    how = (
-        f"quadrature with {DIGITS} digits at {len(places)} random points"
-        if symbols
-        else "quadrature"
-    )
+    how = "quadrature"
+    if symbols:
+        how += f" with {DIGITS} digits at {len(places)} random points"
     verdict = settle(name, how, "difference", error, tolerance)
-    if by_sympy and _integrates(integrand, variable, (lower, upper), expected):
+    if by_sympy and _integrates(integrand, variable, limits, expected):
         return settle(name, "integrated by SymPy", "difference", 0.0, 0.0)
     return verdict._replace(how=how + (", SymPy leaves it open" if by_sympy else ""))
 
@@ -122,7 +112,7 @@ def _quadrature_error(
     place: dict,
     tolerance: float,
 ) -> float:
-    value = evaluate(expected, place)
+    value = value_at(expected, place)
     ends = [limit.subs(place) for limit in limits]
     if value in (None, sympy.nan) or not all(end.is_extended_real for end in ends):
         refuse(name, f"it has no value at {place}: state the assumptions")
@@ -134,26 +124,20 @@ def _quadrature_error(
         try:
             found, uncertainty = mpmath.quad(density, path, error=True, maxdegree=8)
         except (NameError, TypeError, ValueError, ZeroDivisionError):
-            refuse(
-                name,
-                f"the integrand has no value everywhere between {ends[0]} and {ends[1]}: mind its poles",
-            )
+            reason = f"the integrand has no value everywhere between {ends[0]} and {ends[1]}"
+            refuse(name, f"{reason}: mind its poles")
         target = mpmath.mpmathify(value)
         scale = max(1, abs(target))
         if mpmath.isfinite(found) and not uncertainty <= tolerance * scale:
-            refuse(
-                name,
-                f"quadrature knows it to {float(uncertainty):.1g} only: raise the tolerance or split the limits",
-            )
+            reason = f"quadrature knows it to {float(uncertainty):.1g} only"
+            refuse(name, f"{reason}: raise the tolerance or split the limits")
         return float(abs(found - target) / scale)
 
 
 def _bound(end: Any) -> mpmath.mpf:
-    return (
-        mpmath.mpf(str(end).replace("oo", "inf"))
-        if end.is_infinite
-        else mpmath.mpmathify(end.evalf(DIGITS))
-    )
+    if end.is_infinite:
+        return mpmath.mpf(str(end).replace("oo", "inf"))
+    return mpmath.mpmathify(end.evalf(DIGITS))
 
 
 def quadrature(
@@ -171,15 +155,12 @@ def quadrature(
 
     Args:
         name: what is checked.
-        function: f, takes a float64 tensor without axes and gives the integrand, for one or for
-            many parameter sets.
+        function: f, takes a float64 tensor without axes and returns the integrand, for one or many
+            parameter sets.
         limits: a and b; ``math.inf`` is allowed.
-        expected: F, shaped like what the function gives.
+        expected: F, shaped like the value of the function.
         tolerance: the largest difference, relative to max(1, |F|), allowed anywhere.
         breaks: points between a and b where the integrand is narrow or has a kink.
-
-    Returns:
-        The verdict.
 
     Raises:
         CheckFailed: the integral differs or is NaN.
@@ -188,26 +169,22 @@ def quadrature(
     require_tolerance(name, tolerance)
 
     def integrand(x: float) -> np.ndarray:
-        return np.asarray(
-            torch.as_tensor(function(torch.tensor(x, dtype=torch.float64))).detach(),
-            dtype=np.float64,
-        )
+        value = torch.as_tensor(function(torch.tensor(x, dtype=torch.float64)))
+        return np.asarray(value.detach(), dtype=np.float64)
 
     ends = [float(limits[0]), *sorted(map(float, breaks)), float(limits[1])]
     found, uncertainty = 0.0, 0.0
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         for lower, upper in pairwise(ends):
-            part, unsure = integrate.quad_vec(
-                integrand, lower, upper, epsabs=tolerance / 100, epsrel=1e-13, norm="max"
-            )
+            accuracy: Any = {"epsabs": tolerance / 100, "epsrel": 1e-13, "norm": "max"}
+            part, unsure = integrate.quad_vec(integrand, lower, upper, **accuracy)
             found, uncertainty = found + part, uncertainty + unsure
     value, target = paired(name, found, expected)
     scale = target.abs().clamp(min=1.0)
     error = worst(difference(value, target) / scale)
     if math.isfinite(error) and not uncertainty <= tolerance * float(scale.max()):
-        refuse(
-            name, f"quadrature knows it to {uncertainty:.1g} only: name the narrow places in breaks"
-        )
+        reason = f"quadrature knows it to {uncertainty:.1g} only"
+        refuse(name, f"{reason}: name the narrow places in breaks")
     many = f", {value.numel()} parameter sets" if value.numel() > 1 else ""
     return settle(name, f"quadrature in float64{many}", "difference", error, tolerance)

@@ -1,13 +1,12 @@
-"""Limits: SymPy where it can, else a walk towards the point."""
+"""Limits: by SymPy where it finds them, else by values ever nearer to the point."""
 
 import math
-from itertools import islice
 from typing import Any
 
 import sympy
 
 from vsclib.checks.expressions import proves_zero, symbolic, to_expression
-from vsclib.checks.points import DIGITS, evaluate, random_points
+from vsclib.checks.points import DIGITS, some_points, value_at
 from vsclib.checks.verdict import Verdict, refuse, require_tolerance, settle
 from vsclib.errors import CheckFailed
 
@@ -35,15 +34,13 @@ def limit(
         to: a, a number or an expression; ``sympy.oo`` and ``-sympy.oo`` are allowed.
         expected: L, an expression without x, or an infinity.
         *assumptions: relations that random points fulfil.
-        side: ``"+-"`` both sides (the default), ``"+"`` from above, ``"-"`` from below; an infinity
-            has one side.
-        points: at how many values of the other symbols the walk is made, where SymPy finds no
-            limit.
+        side: ``"+-"`` both sides, ``"+"`` from above, ``"-"`` from below; an infinity has one side.
+        points: number of random values of the other symbols, where SymPy finds no limit.
         tolerance: the largest difference, relative to max(1, |L|), allowed at the end of the walk.
         seed: seed of the points.
 
     Returns:
-        The verdict, which says whether SymPy found the limit or the walk did.
+        The verdict, which says whether SymPy or the walk found the limit.
 
     Raises:
         CheckFailed: there is another limit, or the two sides differ.
@@ -64,9 +61,10 @@ def limit(
     for end in _sides(to, side):
         value = _sympy_limit(expression, variable, to, end)
         if value is None:
-            return _walk(
-                name, expression, variable, to, expected, assumptions, side, points, tolerance, seed
-            )
+            symbols = (expression.free_symbols - {variable}) | expected.free_symbols
+            symbols |= to.free_symbols
+            places = some_points(name, symbols, assumptions, points, seed)
+            return _walk(name, expression, variable, to, expected, side, places, tolerance)
         proofs.append(_compare_limit(name, value, expected, assumptions, seed))
     return max(proofs, key=lambda verdict: verdict.tolerance)
 
@@ -74,15 +72,10 @@ def limit(
 def _compare_limit(
     name: str, value: Any, expected: Any, assumptions: tuple[Any, ...], seed: int
 ) -> Verdict:
-    """The limit that SymPy found against the one that is expected."""
+    """The limit that SymPy found against the expected one."""
     if expected.is_infinite or value.is_infinite or value.has(sympy.AccumBounds):
-        return settle(
-            name,
-            f"limit by SymPy is {value}",
-            "difference",
-            0.0 if value == expected else math.inf,
-            0.0,
-        )
+        error = 0.0 if value == expected else math.inf
+        return settle(name, f"limit by SymPy is {value}", "difference", error, 0.0)
     if proves_zero(value - expected):
         return settle(name, "limit by SymPy", "difference", 0.0, 0.0)
     try:
@@ -112,45 +105,35 @@ def _walk(
     variable: Any,
     to: Any,
     expected: Any,
-    assumptions: tuple[Any, ...],
     side: str,
-    points: int,
+    places: list[dict[Any, Any]],
     tolerance: float,
-    seed: int,
 ) -> Verdict:
     """Values ever nearer to the point: the last one must be the limit."""
-    symbols = (expression.free_symbols - {variable}) | expected.free_symbols | to.free_symbols
-    places = list(islice(random_points(name, symbols, assumptions, seed), points if symbols else 1))
     largest = 0.0
     for place in places:
-        target = evaluate(expected, place)
+        target = value_at(expected, place)
         if target in (None, sympy.nan):
-            refuse(
-                name, "SymPy finds no limit, and a walk needs a finite one: split the expression"
-            )
+            reason = "SymPy finds no limit, and a walk needs a finite one"
+            refuse(name, f"{reason}: split the expression")
         scale = max(1.0, float(sympy.Abs(target)))
         for end in _sides(to, side):
-            values = [
-                evaluate(expression.subs(place), {variable: x}) for x in _steps(to.subs(place), end)
-            ]
+            steps = _steps(to.subs(place), end)
+            values = [value_at(expression.subs(place), {variable: x}) for x in steps]
             if None in values or sympy.nan in values:
-                refuse(
-                    name,
-                    "SymPy finds no limit, and the expression has no value close by: state the assumptions",
-                )
+                reason = "SymPy finds no limit, and the expression has no value close by"
+                refuse(name, f"{reason}: state the assumptions")
             gaps = [float(sympy.Abs(value - target)) / scale for value in values]
             if tolerance < gaps[-1] < 0.95 * gaps[-2]:
-                refuse(
-                    name,
-                    f"SymPy finds no limit, and a walk comes no nearer than {gaps[-1]:.1g}: raise the tolerance",
-                )
+                reason = f"SymPy finds no limit, and a walk comes no nearer than {gaps[-1]:.1g}"
+                refuse(name, f"{reason}: raise the tolerance")
             largest = max(largest, gaps[-1])
     how = f"SymPy finds no limit, walk at {len(places)} random points with {DIGITS} digits"
     return settle(name, how, "difference", largest, tolerance)
 
 
 def _steps(to: Any, side: str) -> list[Any]:
-    # No round numbers: an oscillation might return to the same place at each of them.
+    # Not round numbers: an oscillation might return to the same place at each of them.
     sizes = [sympy.Rational(12347, 10000) * 10**k for k in (2, 4, 6, 8)]
     if to.is_infinite:
         return [size if to == sympy.oo else -size for size in sizes]

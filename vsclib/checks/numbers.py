@@ -1,4 +1,4 @@
-"""Numbers of any origin as float64 tensors, and two of them laid side by side."""
+"""Comparison of numbers of any kind, in float64."""
 
 from typing import Any
 
@@ -10,26 +10,21 @@ from vsclib.checks.verdict import Verdict, refuse, require_tolerance, settle
 
 
 def to_float64(name: str, value: Any) -> Tensor:
-    """A number, list, array or tensor as a float64 tensor on the CPU, cut off from autograd.
+    """A number, list, array or tensor as a float64 tensor on the CPU, detached from autograd.
 
     Args:
-        name: what is to be checked, for the message.
-        value: anything that torch makes a tensor of.
-
-    Returns:
-        The same numbers, the same shape.
+        name: what is checked, for the message.
+        value: the numbers.
 
     Raises:
         CheckRefused: the value is not made of real numbers.
     """
     try:
-        # By way of NumPy, which keeps a Python number in float64; torch would round it to float32.
+        # NumPy keeps a Python number in float64; torch would round it to float32.
         tensor = value if isinstance(value, Tensor) else torch.as_tensor(np.asarray(value))
     except (TypeError, ValueError, RuntimeError):
-        refuse(
-            name,
-            f"{type(value).__name__} is not made of numbers: give a number, a list, an array or a tensor",
-        )
+        kind = type(value).__name__
+        refuse(name, f"{kind} is not made of numbers: give a number, a list, an array or a tensor")
     if tensor.is_complex():
         refuse(name, "it has complex numbers: compare real and imaginary part apart")
     if tensor.numel() == 0:
@@ -38,18 +33,15 @@ def to_float64(name: str, value: Any) -> Tensor:
 
 
 def paired(name: str, value: Any, expected: Any) -> tuple[Tensor, Tensor]:
-    """Two values in one shape.
+    """Two values as float64 tensors of one shape.
 
-    A value is repeated along another only if one of the two already has the common shape. (3,)
-    against (3, 1) would silently compare everything with everything, and is refused.
+    One of them must already have the common shape: (3,) against (3, 1) would silently compare all
+    pairs, and is refused.
 
     Args:
-        name: what is to be checked, for the message.
-        value: what was computed.
-        expected: what it should be.
-
-    Returns:
-        Both as float64 tensors of one shape.
+        name: what is checked, for the message.
+        value: the computed value.
+        expected: the value that it should be.
 
     Raises:
         CheckRefused: the shapes do not fit.
@@ -61,36 +53,19 @@ def paired(name: str, value: Any, expected: Any) -> tuple[Tensor, Tensor]:
     except RuntimeError:
         common = None
     if common is None or tuple(common) not in shapes:
-        refuse(
-            name,
-            f"shapes {shapes[0]} and {shapes[1]} do not fit: give one shape, or repeat the smaller on purpose",
-        )
+        both = f"shapes {shapes[0]} and {shapes[1]}"
+        refuse(name, f"{both} do not fit: give one shape, or repeat the smaller on purpose")
     return value.expand(common), expected.expand(common)
 
 
 def difference(value: Tensor, expected: Tensor) -> Tensor:
-    """Absolute difference, in which equal infinities agree and NaN stays NaN.
-
-    Args:
-        value: what was computed.
-        expected: what it should be, of the same shape.
-
-    Returns:
-        Of the same shape, never negative.
-    """
+    """Absolute difference of two tensors; equal infinities agree and NaN stays NaN."""
     return torch.where(value == expected, 0.0, (value - expected).abs())
 
 
 def worst(error: Tensor) -> float:
-    """The largest error; NaN if any is NaN.
-
-    Args:
-        error: errors, any shape.
-
-    Returns:
-        One number.
-    """
-    return float(error.max())  # torch's maximum hands NaN on
+    """The largest error; NaN if any is NaN."""
+    return float(error.max())  # torch's maximum is NaN if any number is
 
 
 def close(
@@ -102,8 +77,8 @@ def close(
 
     Args:
         name: what is checked.
-        value: a, what was computed.
-        expected: b, what it should be; its shape fits that of ``value``.
+        value: a, the computed value.
+        expected: b, the value that it should be; its shape fits that of ``value``.
         tolerance: t, the largest difference allowed anywhere.
         relative: whether the difference is measured in units of ``|b|``.
 
@@ -112,7 +87,7 @@ def close(
 
     Raises:
         CheckFailed: a difference exceeds the tolerance or is NaN.
-        CheckRefused: the shapes do not fit or the tolerance is no finite number >= 0.
+        CheckRefused: the shapes do not fit, or the tolerance is not a finite number >= 0.
 
     Example:
         >>> close("one third", 0.333, 1 / 3, tolerance=1e-3)

@@ -1,8 +1,9 @@
-"""Two expressions at random points: the search for a place where they differ."""
+"""Two expressions at random points: a search for a point where they differ."""
 
 import math
 import random
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import sympy
@@ -11,12 +12,11 @@ from sympy.core.relational import Relational
 from vsclib.checks.verdict import refuse, settle
 
 DIGITS = 30
-# Below this the difference counts as absolute: thirty digits cannot tell a small number from a
-# cancelled one.
+# Below this size differences are absolute: a small number may be a cancelled one.
 SMALL = 1e-9
 
 
-def compare(
+def largest_difference(
     name: str,
     derived: sympy.Expr,
     expected: sympy.Expr,
@@ -29,19 +29,17 @@ def compare(
 
     Args:
         name: what is checked.
-        derived: one expression.
-        expected: the other.
+        derived, expected: the two expressions.
         assumptions: relations that the points fulfil.
-        points: how many points to compare.
+        points: number of points.
         tolerance: the largest relative difference allowed.
         seed: seed of the points.
 
     Returns:
-        The largest relative difference, or None where there are not enough points that give both a
-        value.
+        The largest relative difference; None if too few points give both expressions a value.
 
     Raises:
-        CheckFailed: the two differ at a point, or only one of them has a finite value there.
+        CheckFailed: the two differ at a point, or only one of them is finite there.
         CheckRefused: no point fulfils the assumptions.
     """
     symbols = derived.free_symbols | expected.free_symbols
@@ -50,7 +48,7 @@ def compare(
     places = random_points(name, symbols, assumptions, seed)
     for _ in range(5 * wanted):
         place = next(places)
-        a, b = evaluate(derived, place), evaluate(expected, place)
+        a, b = value_at(derived, place), value_at(expected, place)
         if a is None or b is None or a is b is sympy.nan:
             continue
         error = math.inf if sympy.nan in (a, b) else _relative(a, b)
@@ -65,7 +63,7 @@ def compare(
 def random_points(
     name: str, symbols: set[Any], assumptions: tuple[Any, ...] = (), seed: int = 0
 ) -> Iterator[dict[Any, sympy.Rational]]:
-    """Random points that fulfil the symbols' own assumptions and the given relations, without end.
+    """Endless random points that fulfil the symbols' own assumptions and the given relations.
 
     Args:
         name: what is checked.
@@ -77,8 +75,7 @@ def random_points(
         A rational number for every symbol.
 
     Raises:
-        CheckRefused: an assumption is no relation, or no point out of ten thousand fulfils them
-            all.
+        CheckRefused: an assumption is not a relation, or none of 10,000 points fulfils them all.
     """
     relations = [_relation(name, assumption) for assumption in assumptions]
     chance = random.Random(seed)
@@ -91,12 +88,18 @@ def random_points(
             misses = 0
             yield place
         misses += 1
-    refuse(
-        name, f"no random point fulfils {', '.join(map(str, relations))}: loosen the assumptions"
-    )
+    wanted = ", ".join(map(str, relations))
+    refuse(name, f"no random point fulfils {wanted}: loosen the assumptions")
 
 
-def evaluate(expression: sympy.Expr, place: dict[Any, Any]) -> sympy.Expr | None:
+def some_points(
+    name: str, symbols: set[Any], assumptions: tuple[Any, ...], points: int, seed: int
+) -> list[dict[Any, sympy.Rational]]:
+    """The first of :func:`random_points`; a single empty one if there are no symbols."""
+    return list(islice(random_points(name, symbols, assumptions, seed), points if symbols else 1))
+
+
+def value_at(expression: sympy.Expr, place: dict[Any, Any]) -> sympy.Expr | None:
     """The value of an expression at a point, with thirty digits.
 
     Args:
@@ -104,8 +107,7 @@ def evaluate(expression: sympy.Expr, place: dict[Any, Any]) -> sympy.Expr | None
         place: a number for every symbol.
 
     Returns:
-        A real or complex number; NaN where there is no finite one; None where something in it is
-        undefined.
+        A real or complex number; NaN if it is not finite; None if something in it is undefined.
     """
     try:
         value = expression.subs(place).evalf(DIGITS)
@@ -124,14 +126,13 @@ def _relative(a: sympy.Expr, b: sympy.Expr) -> float:
 def _relation(name: str, assumption: Any) -> Any:
     assumption = sympy.sympify(assumption)
     if assumption not in (sympy.true, sympy.false) and not isinstance(assumption, Relational):
-        refuse(
-            name, f"the assumption {assumption} is no relation: write, for example, sigma2 < sigma1"
-        )
+        example = "write, for example, sigma2 < sigma1"
+        refuse(name, f"the assumption {assumption} is no relation: {example}")
     return assumption
 
 
 def _draw(symbol: sympy.Symbol, chance: random.Random) -> sympy.Rational:
-    """A number that a symbol may stand for, short enough to be exact."""
+    """A random number that fulfils a symbol's assumptions, short enough to be exact."""
     if symbol.is_integer:
         size = sympy.Integer(chance.randint(1, 6))
     elif symbol.is_positive or symbol.is_negative or symbol.is_nonnegative or symbol.is_nonpositive:
@@ -143,8 +144,5 @@ def _draw(symbol: sympy.Symbol, chance: random.Random) -> sympy.Rational:
 
 
 def _at(place: dict[Any, Any]) -> str:
-    return (
-        "at " + ", ".join(f"{symbol} = {float(value):.4g}" for symbol, value in place.items())
-        if place
-        else "two numbers"
-    )
+    values = ", ".join(f"{symbol} = {float(value):.4g}" for symbol, value in place.items())
+    return f"at {values}" if place else "two numbers"

@@ -1,4 +1,4 @@
-"""Where formulas break: the first |z| at which a form is not finite, or wrong, in every precision."""
+"""Where formulas break: the first |z| at which a form is wrong or not finite, in each precision."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -21,9 +21,8 @@ class Breakdown(NamedTuple):
     Attributes:
         form: its name.
         precision: ``float16``, ``float32`` or ``float64``.
-        wrong: first |z| at which it is wrong by more than the tolerance or not finite; None if it
-            never is.
-        not_finite: first |z| at which it is not finite; None if it always is.
+        wrong: first |z| with an error above the tolerance or no finite value; None for never.
+        not_finite: first |z| without a finite value; None for never.
     """
 
     form: str
@@ -33,11 +32,11 @@ class Breakdown(NamedTuple):
 
 
 class Sweep(NamedTuple):
-    """What a sweep found; its text is a table in Markdown.
+    """The result of a sweep; its text is a table in Markdown.
 
     Attributes:
         verdict: the sweep as a check.
-        rows: one for every form and precision.
+        rows: one row for every form and precision.
     """
 
     verdict: Verdict
@@ -58,15 +57,7 @@ class Sweep(NamedTuple):
         return f"{self}\n\n{self.verdict}"
 
     def row(self, form: str, precision: str) -> Breakdown:
-        """The row of a form in a precision.
-
-        Args:
-            form: its name.
-            precision: for example ``float32``.
-
-        Returns:
-            The row.
-        """
+        """The row of a form in a precision such as ``float32``."""
         return next(r for r in self.rows if (r.form, r.precision) == (form, precision))
 
 
@@ -83,80 +74,66 @@ def overflow(
     safe: Iterable[str] = (),
     expected: Mapping[tuple[str, str], float | None] | None = None,
 ) -> Sweep:
-    r"""Sweep forms of one formula over |z| in several precisions, both signs, against a reference
-    with thirty digits.
+    r"""Sweep forms of one formula over z and -z, against a reference with thirty digits.
 
-    The value is *wrong* where :math:`|f(z) - f^*(z)| > t\,\epsilon\,\max(1, |f^*(z)|)`, with the
-    precision's own :math:`\epsilon`, and f* taken at the z that the precision can hold. The first
-    bad |z| is found on a grid and then narrowed by halving.
+    A value is *wrong* where :math:`|f(z) - f^*(z)| > t\,\epsilon\,\max(1, |f^*(z)|)`, with the
+    precision's own :math:`\epsilon` and f* at the rounded z. The first bad |z| is found on a grid
+    and then narrowed by bisection.
 
     Args:
         name: what is checked.
-        forms: name and function of every form, from a tensor to one of the same shape and
-            precision.
+        forms: functions by name, from a tensor to one of the same shape and precision.
         reference: f*, a SymPy expression in one symbol or a function of an mpmath number; None
-            looks only for what is not finite.
+            looks only for values that are not finite.
         z: range of |z|.
         precisions: dtypes to sweep.
-        tolerance: t, in units of the precision's epsilon (float16 1e-3, float32 1.2e-7, float64
-            2.2e-16).
-        points: how many |z| the grid has.
-        resolution: to what the first bad |z| is narrowed.
+        tolerance: t, in units of epsilon.
+        points: number of |z| on the grid.
+        resolution: width to which the first bad |z| is narrowed.
         safe: forms that must be right everywhere, in every precision.
-        expected: where a form stops being finite: ``{(form, "float32"): 14.285}``, None for never.
-            Each must be found within twice the resolution.
+        expected: where a form stops being finite, within twice the resolution:
+            ``{(form, "float32"): 14.285}``, None for never.
 
     Returns:
-        The table with its verdict; the verdict's error is the number of broken promises, of which
-        none is allowed.
+        The table with its verdict, whose error is the number of broken promises.
 
     Raises:
         CheckFailed: a safe form breaks, or one breaks elsewhere than expected.
-        CheckRefused: an unknown form or precision is named, the reference has no value, or a form
-            changes the shape.
+        CheckRefused: an unknown form, a reference without a value, or a form that changes shape.
     """
     require_tolerance(name, tolerance)
     precisions, safe, expected = tuple(precisions), tuple(safe), dict(expected or {})
-    swept = {str(p).removeprefix("torch.") for p in precisions}
-    for form, precision in [*((f, None) for f in safe), *expected]:
-        if form not in forms or (precision is not None and precision not in swept):
-            refuse(
-                name,
-                f"{form!r} in {precision or 'any precision'} is not swept: name one of {', '.join(forms)}",
-            )
+    swept = sorted({str(precision).removeprefix("torch.") for precision in precisions})
+    for form, precision in [*((form, None) for form in safe), *expected]:
+        if form not in forms or precision not in (None, *swept):
+            place = precision or "any precision"
+            refuse(name, f"{form!r} in {place} is not swept: name one of {', '.join(forms)}")
     exact = None if reference is None else _exact(name, reference)
+    grid = torch.linspace(*z, points, dtype=torch.float64)
     rows = tuple(
-        _breakdown(name, label, form, exact, z, precision, tolerance, points, resolution)
+        _Form(name, label, form, exact, precision, tolerance).breakdown(grid, resolution)
         for label, form in forms.items()
         for precision in precisions
     )
-    broken = [r for r in rows if r.form in safe and r.wrong is not None]
-    broken += [
-        r
-        for r in rows
-        if (key := (r.form, r.precision)) in expected and not _same(r, expected[key], resolution)
-    ]
-    span = f"|z| from {z[0]:g} to {z[1]:g}, {len(forms)} forms in {', '.join(sorted(swept))}"
+    broken = [row for row in rows if row.form in safe and row.wrong is not None]
+    broken += [row for row in rows if not _as_expected(row, expected, resolution)]
+    span = f"|z| from {z[0]:g} to {z[1]:g}, {len(forms)} forms in {', '.join(swept)}"
     if broken:
-        span += f"; {broken[0].form} in {broken[0].precision} not finite from {_from(broken[0].not_finite)}"
-        span += f", wrong from {_from(broken[0].wrong)}"
+        first = broken[0]
+        span += f"; {first.form} in {first.precision} not finite from {_from(first.not_finite)}"
+        span += f", wrong from {_from(first.wrong)}"
     return Sweep(settle(name, span, "broken promises", len(broken), 0), rows)
 
 
 def _exact(name: str, reference: Any) -> Callable[[float], float]:
-    """The reference at a float, computed with thirty digits; each value once."""
+    """The reference as a function of a float, with thirty digits; every value is kept."""
     if isinstance(reference, sympy.Expr):
-        if len(reference.free_symbols) != 1:
-            refuse(
-                name,
-                f"the reference holds {len(reference.free_symbols)} symbols: put numbers for all but z",
-            )
+        if (count := len(reference.free_symbols)) != 1:
+            refuse(name, f"the reference holds {count} symbols: put numbers for all but z")
         reference = sympy.lambdify(list(reference.free_symbols), reference, "mpmath")
     if not callable(reference):
-        refuse(
-            name,
-            f"the reference is a {type(reference).__name__}: give an expression or a function of mpmath numbers",
-        )
+        remedy = "give an expression or a function of mpmath numbers"
+        refuse(name, f"the reference is a {type(reference).__name__}: {remedy}")
     known: dict[float, float] = {}
 
     def at(z: float) -> float:
@@ -170,49 +147,49 @@ def _exact(name: str, reference: Any) -> Callable[[float], float]:
     return at
 
 
-def _breakdown(
-    name: str,
-    label: str,
-    form: Callable[[Tensor], Tensor],
-    exact: Callable[[float], float] | None,
-    z: tuple[float, float],
-    precision: torch.dtype,
-    tolerance: float,
-    points: int,
-    resolution: float,
-) -> Breakdown:
-    epsilon = torch.finfo(precision).eps
+class _Form(NamedTuple):
+    """One form in one precision, with what it is compared with."""
 
-    def values(sizes: Tensor) -> tuple[Tensor, Tensor]:
-        both = torch.stack([sizes, -sizes]).to(precision)
-        value = form(both.clone()).detach()
-        if value.shape != both.shape or value.dtype != precision:
-            given, kept = (value.dtype, tuple(value.shape)), (precision, tuple(both.shape))
-            refuse(name, f"{label!r} turns {kept} into {given}: a form keeps shape and precision")
+    name: str
+    label: str
+    function: Callable[[Tensor], Tensor]
+    exact: Callable[[float], float] | None
+    precision: torch.dtype
+    tolerance: float
+
+    def breakdown(self, grid: Tensor, resolution: float) -> Breakdown:
+        """Where the form breaks, within the resolution."""
+        wrong = _first(grid, self.wrong, resolution)
+        precision = str(self.precision).removeprefix("torch.")
+        return Breakdown(self.label, precision, wrong, _first(grid, self.not_finite, resolution))
+
+    def values(self, sizes: Tensor) -> tuple[Tensor, Tensor]:
+        """z and -z in the form's precision, (2, N), and the form's values in float64."""
+        both = torch.stack([sizes, -sizes]).to(self.precision)
+        value = self.function(both.clone()).detach()
+        if value.shape != both.shape or value.dtype != self.precision:
+            given, kept = (value.dtype, tuple(value.shape)), (self.precision, tuple(both.shape))
+            reason = f"{self.label!r} turns {kept} into {given}"
+            refuse(self.name, f"{reason}: a form keeps shape and precision")
         return both, value.double()
 
-    def not_finite(sizes: Tensor) -> Tensor:
-        return ~values(sizes)[1].isfinite().all(dim=0)
+    def not_finite(self, sizes: Tensor) -> Tensor:
+        """Whether the value at z or -z is not finite, (N,)."""
+        return ~self.values(sizes)[1].isfinite().all(dim=0)
 
-    def wrong(sizes: Tensor) -> Tensor:
-        both, value = values(sizes)
-        if exact is None:
-            return not_finite(sizes)
-        true = torch.tensor([exact(float(x)) for x in both.flatten()], dtype=torch.float64).reshape(
-            both.shape
-        )
-        # Written so that NaN counts as wrong.
-        return ~((value - true).abs() <= tolerance * epsilon * true.abs().clamp(min=1.0)).all(dim=0)
-
-    grid = torch.linspace(*z, points, dtype=torch.float64)
-    precision_name = str(precision).removeprefix("torch.")
-    return Breakdown(
-        label, precision_name, _first(grid, wrong, resolution), _first(grid, not_finite, resolution)
-    )
+    def wrong(self, sizes: Tensor) -> Tensor:
+        """Whether the value at z or -z is wrong, (N,)."""
+        if self.exact is None:
+            return self.not_finite(sizes)
+        both, value = self.values(sizes)
+        exact = [self.exact(float(z)) for z in both.flatten()]
+        true = torch.tensor(exact, dtype=torch.float64).reshape(both.shape)
+        allowed = self.tolerance * torch.finfo(self.precision).eps * true.abs().clamp(min=1.0)
+        return ~((value - true).abs() <= allowed).all(dim=0)  # NaN counts as wrong
 
 
 def _first(grid: Tensor, bad: Callable[[Tensor], Tensor], resolution: float) -> float | None:
-    """The smallest size that is bad: the first on the grid, narrowed by halving the gap before it."""
+    """The smallest bad size: the first on the grid, narrowed by bisection."""
     found = bad(grid).nonzero()
     if not len(found):
         return None
@@ -221,18 +198,20 @@ def _first(grid: Tensor, bad: Callable[[Tensor], Tensor], resolution: float) -> 
     low = float(grid[index - 1]) if index else high
     while high - low > resolution:
         middle = (low + high) / 2
-        low, high = (
-            (low, middle)
-            if bool(bad(torch.tensor([middle], dtype=torch.float64)))
-            else (middle, high)
-        )
+        if bool(bad(torch.tensor([middle], dtype=torch.float64))):
+            high = middle
+        else:
+            low = middle
     return high
 
 
-def _same(row: Breakdown, expected: float | None, resolution: float) -> bool:
-    if expected is None or row.not_finite is None:
-        return expected is row.not_finite
-    return abs(row.not_finite - expected) <= 2 * resolution
+def _as_expected(
+    row: Breakdown, expected: Mapping[tuple[str, str], float | None], resolution: float
+) -> bool:
+    size = expected.get((row.form, row.precision), row.not_finite)
+    if size is None or row.not_finite is None:
+        return size is row.not_finite
+    return abs(row.not_finite - size) <= 2 * resolution
 
 
 def _from(size: float | None) -> str:

@@ -1,6 +1,4 @@
-"""The slips that formulas suffer: a sign, a factor 1/2, sigma for sigma squared. A check that
-misses one is no check.
-"""
+"""Typical slips: a sign, a factor 1/2, sigma for sigma squared. A check must catch them all."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -18,13 +16,12 @@ def slips(expression: sympy.Expr) -> dict[str, sympy.Expr]:
         expression: a right expression.
 
     Returns:
-        What was done, and the expression that came out: each term of each sum with its sign turned,
-        doubled and halved; each square reduced to its base.
+        The wrong expressions by the name of their slip: each term of each sum with its sign
+        changed, halved and doubled; each square reduced to its base.
 
     Example:
-        >>> x, y = sympy.symbols("x y")
-        >>> list(slips(x**2 + y))
-        ['sign of y', 'half of y', 'twice y', 'sign of x**2', 'half of x**2', 'twice x**2', 'x for x**2']
+        >>> list(slips(sympy.Symbol("x") ** 2 + 1))[3:]
+        ['sign of x**2', 'half of x**2', 'twice x**2', 'x for x**2']
     """
     return {
         what: wrong
@@ -43,7 +40,7 @@ def catches(name: str, check: Callable[[str, Any], Verdict], right: sympy.Expr) 
         right: the right expression.
 
     Returns:
-        The verdict on the right expression, which says how many slips the check caught.
+        The verdict on the right expression, with the number of slips that the check caught.
 
     Raises:
         CheckFailed: the right expression fails, or a slip passes.

@@ -1,4 +1,4 @@
-"""What a check says: one line that names the formula, the method, the error and what was allowed."""
+"""Verdicts: one line with the formula, the method, the error and the tolerance."""
 
 import math
 from typing import NamedTuple, NoReturn
@@ -11,12 +11,12 @@ class Verdict(NamedTuple):
 
     Attributes:
         name: what was checked.
-        how: by which method, with its settings.
+        how: the method, with its settings.
         measure: what ``error`` measures, for example ``relative difference``.
-        error: the largest error that was seen; NaN never passes.
-        tolerance: the largest error that is allowed, in the units of ``measure``.
-        passed: whether the check reached what it was meant to show.
-        refutes: whether it was meant to show that a form is wrong; see :func:`vsclib.checks.fails`.
+        error: the largest error; NaN never passes.
+        tolerance: the largest error allowed, in the units of ``measure``.
+        passed: whether the check showed what it was meant to show.
+        refutes: whether it was meant to show that a form is wrong (:func:`vsclib.checks.fails`).
     """
 
     name: str
@@ -28,10 +28,9 @@ class Verdict(NamedTuple):
     refutes: bool = False
 
     def __str__(self) -> str:
-        outcome = (
-            "FAILED" if not self.passed else "fails, as it should" if self.refutes else "passed"
-        )
-        return f"{self.name}: {self.how}; {self.measure} {self._size()}, allowed {self.tolerance:.3g}; {outcome}"
+        outcome = "fails, as it should" if self.refutes else "passed"
+        error = f"{self.measure} {self._size()}, allowed {self.tolerance:.3g}"
+        return f"{self.name}: {self.how}; {error}; {outcome if self.passed else 'FAILED'}"
 
     def __repr__(self) -> str:
         return str(self)
@@ -40,8 +39,7 @@ class Verdict(NamedTuple):
         return self.passed
 
     def _size(self) -> str:
-        # What is far below the tolerance is rounding and differs from machine to machine: its bound
-        # does not.
+        # Rounding differs between machines; its bound does not.
         rounding = self.tolerance / 100
         if self.passed and not self.refutes and 0 < self.error <= rounding:
             return f"below {rounding:.1g}"
@@ -49,52 +47,24 @@ class Verdict(NamedTuple):
 
 
 def settle(name: str, how: str, measure: str, error: float, tolerance: float) -> Verdict:
-    """The verdict on an error that was measured.
-
-    Args:
-        name: what was checked.
-        how: by which method.
-        measure: what the error measures.
-        error: the largest error that was seen.
-        tolerance: the largest error that is allowed.
-
-    Returns:
-        A verdict that passed.
+    """The verdict on a measured error; the arguments are the fields of :class:`Verdict`.
 
     Raises:
         CheckFailed: the error exceeds the tolerance or is NaN.
     """
-    # Written so that NaN falls on the failing side.
-    verdict = Verdict(
-        name, how, measure, float(error), float(tolerance), passed=bool(error <= tolerance)
-    )
+    passed = bool(error <= tolerance)  # false for NaN
+    verdict = Verdict(name, how, measure, float(error), float(tolerance), passed)
     if not verdict.passed:
         raise CheckFailed(verdict)
     return verdict
 
 
 def refuse(name: str, reason: str) -> NoReturn:
-    """Raise the error of a check that cannot be decided.
-
-    Args:
-        name: what was to be checked.
-        reason: why nothing follows, and the remedy.
-
-    Raises:
-        CheckRefused: always.
-    """
+    """Raise CheckRefused for a check that cannot be decided, with the reason and the remedy."""
     raise CheckRefused(f"{name}: cannot be checked: {reason}")
 
 
 def require_tolerance(name: str, tolerance: float) -> None:
-    """Refuse a tolerance that would let everything pass, or nothing.
-
-    Args:
-        name: what is to be checked.
-        tolerance: the largest error that is allowed.
-
-    Raises:
-        CheckRefused: the tolerance is negative, infinite or NaN.
-    """
+    """Raise CheckRefused for a tolerance that is negative, infinite or NaN."""
     if not (0 <= tolerance < math.inf):
         refuse(name, f"tolerance = {tolerance:g} says nothing: choose a finite tolerance >= 0")

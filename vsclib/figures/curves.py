@@ -1,4 +1,4 @@
-"""Pictures of curves and numbers: training histories, densities, our numbers beside printed ones."""
+"""Pictures of curves and numbers: training histories, densities, comparisons with papers."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ from vsclib.figures.picture import Picture, blank, styled
 from vsclib.training import History
 
 _FAINT: dict[str, Any] = {"linewidth": 1.2, "path_effects": casing(1.2)}
-# What a name stands for decides how its line looks; the longest name that fits counts.
+# Looks of lines by the beginning of their name; the longest match counts.
 _LINES: dict[str, dict[str, Any]] = {
     "total": {"color": INK, "linewidth": 2.0},
     "reconstruction": {"color": RECONSTRUCTION},
@@ -40,14 +40,13 @@ def history(
     """The terms of the loss while a model trains.
 
     Args:
-        history: what ``fit`` gave back.
-        terms: which of them to draw; None draws all.
-        alt: description; None takes a plain one.
+        history: the result of ``fit``.
+        terms: the terms to draw; None draws all.
+        alt: description; None writes a plain one.
 
     Returns:
-        The picture, 7 in wide: the total and the reconstruction on the left, what is added to it
-            (KL, sparsity) on the
-        right on its own scale. Steps are on a logarithmic scale: most happens in the first tenth.
+        The picture, 7 in wide: total and reconstruction on the left, the other terms (KL, sparsity)
+        on the right with their own scale. Steps are on a logarithmic scale.
 
     Raises:
         DataError: the history is empty, or has no such term.
@@ -57,24 +56,18 @@ def history(
     if missing or not names or not history.steps:
         known = ", ".join(history.terms) or "none"
         raise DataError(
-            f"terms {missing or names} are not in this history of {len(history.steps)} points: it has {known}"
+            f"terms {missing or names} are not in this history of {len(history.steps)} points: "
+            f"it has {known}"
         )
     last = ", ".join(f"{name.replace('_', ' ')} {history.terms[name][-1]:.1f}" for name in names)
-    picture = blank(
-        alt
-        or f"Terms of the loss over {history.steps[-1]} steps; at the end {last} nats per image.",
-        *FULL,
-    )
+    text = f"Terms of the loss over {history.steps[-1]} steps; at the end {last} nats per image."
+    picture = blank(alt or text, *FULL)
     large = [name for name in names if name in ("total", "reconstruction")]
     groups = [group for group in (large, [name for name in names if name not in large]) if group]
     for axis, group in zip(picture.subplots(1, len(groups), squeeze=False)[0], groups, strict=True):
         for index, name in enumerate(sorted(group, key=lambda name: name != "total")):
-            axis.plot(
-                history.steps,
-                history.terms[name],
-                label=name.replace("_", " "),
-                **_line(name, index),
-            )
+            look = _line(name, index) | {"label": name.replace("_", " ")}
+            axis.plot(history.steps, history.terms[name], **look)
         axis.set_xscale("log")
         axis.set(xlabel="step", ylabel="nats per image")
         axis.margins(x=0.01)
@@ -94,31 +87,27 @@ def density(
     """Densities, scores or other functions of one latent.
 
     Args:
-        z: where the functions are known, (M,).
-        curves: by name, (M,) each. A name that begins with prior, posterior, slab, spike, score or
-            gradient takes the colour of that thing, as in ``"prior, alpha = 0.1"``.
-        spikes: by name, point masses at zero: arrows whose height is the mass, on an axis of their
-            own from 0 to 1.
+        z: points, (M,).
+        curves: values of the functions by name, (M,) each. A name that begins with prior,
+            posterior, slab, spike, score or gradient takes its colour: ``"prior, alpha = 0.1"``.
+        spikes: point masses at zero by name: arrows of that height, on an axis from 0 to 1.
         xlabel: name and unit of the horizontal axis.
         ylabel: name and unit of the vertical axis.
-        alt: description; None takes a plain one.
+        alt: description; None writes a plain one.
 
     Returns:
         The picture, 7 in wide.
 
     Raises:
-        DataError: a curve has not as many values as ``z``.
+        DataError: a curve is not shaped like ``z``.
     """
     z = np.asarray(z, dtype=float)
     for name, curve in curves.items():
         if np.shape(curve) != z.shape:
-            raise DataError(
-                f"curve {name!r} is shaped {np.shape(curve)}, z {z.shape}: both must be the same (M,)"
-            )
-    names = [*curves, *(spikes or {})]
-    picture = blank(
-        alt or f"{'; '.join(names)}: over {xlabel} from {z.min():g} to {z.max():g}.", *FULL
-    )
+            shapes = f"curve {name!r} is shaped {np.shape(curve)}, z {z.shape}"
+            raise DataError(f"{shapes}: both must be the same (M,)")
+    names = "; ".join([*curves, *(spikes or {})])
+    picture = blank(alt or f"{names}: over {xlabel} from {z.min():g} to {z.max():g}.", *FULL)
     axis = picture.subplots()
     handles = [
         axis.plot(z, np.asarray(curve), label=name, **_line(name, index))[0]
@@ -142,9 +131,8 @@ def _point_masses(axis: Axes, spikes: Mapping[str, float], index: int) -> list[L
     for offset, (name, mass) in enumerate(spikes.items()):
         line = _line(name, index + offset) | {"linestyle": "-"}
         (stem,) = masses.plot([0, 0], [0, mass], label=name, solid_capstyle="butt", **line)
-        masses.plot(
-            [0], [mass], "^", color=stem.get_color(), markeredgecolor=INK, markeredgewidth=0.5
-        )
+        tip: Any = {"color": stem.get_color(), "markeredgecolor": INK, "markeredgewidth": 0.5}
+        masses.plot([0], [mass], "^", **tip)
         handles.append(stem)
     return handles
 
@@ -156,32 +144,30 @@ def compare(
     quantity: str,
     alt: str | None = None,
 ) -> Picture:
-    """Our numbers beside the ones that a paper printed.
+    """Our numbers beside those that a paper printed.
 
     Args:
-        ours: by row name, one number a seed.
-        printed: by row name, the paper's number; rows without one show ours alone.
-        quantity: what is measured, with its unit, such as ``"PSNR (dB)"``.
-        alt: description; None takes a plain one.
+        ours: numbers by row, one per seed.
+        printed: the paper's number by row; rows without one show ours alone.
+        quantity: the quantity with its unit, such as ``"PSNR (dB)"``.
+        alt: description; None writes a plain one.
 
     Returns:
-        The picture, 7 in wide: a filled dot is our mean, its line runs from our lowest to our
-        highest seed; a hollow one is the paper's.
+        The picture, 7 in wide: a filled dot at our mean, a line from our lowest to our highest
+        seed, and a hollow dot at the paper's number.
 
     Raises:
-        DataError: there are no rows, or a row has no number at all.
+        DataError: there are no rows, or a row has no number.
     """
     rows = list(dict.fromkeys([*ours, *printed]))
     found = {row: np.atleast_1d(np.asarray(ours[row], dtype=float)) for row in ours}
     empty = [row for row in rows if not len(found.get(row, ())) and printed.get(row) is None]
     if not rows or empty:
         raise DataError(f"rows {empty} hold no number: give one of ours or a printed one")
-    texts = [
-        f"{row}: {' and '.join(([f'ours {found[row].mean():.4g}'] if row in found else []) + _printed(printed.get(row)))}"
-        for row in rows
-    ]
-    picture = blank(alt or f"{quantity}. {'; '.join(texts)}.", FULL[0], 0.28 * len(rows) + 0.95)
+    texts = "; ".join(_row_in_words(row, found, printed) for row in rows)
+    picture = blank(alt or f"{quantity}. {texts}.", FULL[0], 0.28 * len(rows) + 0.95)
     axis = picture.subplots()
+    hollow: Any = {"markersize": 7, "markerfacecolor": "none", "markeredgecolor": INK}
     for place, row in enumerate(rows):
         values = found.get(row, np.array([]))
         if len(values):
@@ -189,32 +175,27 @@ def compare(
             axis.plot(values.mean(), place, "o", color=SLAB, markersize=6)
         paper = printed.get(row)
         if paper is not None:
-            axis.plot(paper, place, "o", markersize=7, markerfacecolor="none", markeredgecolor=INK)
+            axis.plot(paper, place, "o", **hollow)
     axis.set_yticks(range(len(rows)), rows)
     axis.set_ylim(len(rows) - 0.5, -0.5)
     axis.set_xlabel(quantity)
     axis.grid(axis="x", color=INK, alpha=0.15, linewidth=0.5)
     marks = [
         Line2D([], [], marker="o", color=SLAB, markersize=6, linewidth=2.5),
-        Line2D([], [], marker="o", markersize=7, markerfacecolor="none", markeredgecolor=INK, lw=0),
+        Line2D([], [], marker="o", lw=0, **hollow),
     ]
-    picture.legend(
-        marks,
-        ["ours, lowest to highest seed", "printed in the paper"],
-        loc="outside lower center",
-        ncols=2,
-    )
+    names = ["ours, lowest to highest seed", "printed in the paper"]
+    picture.legend(marks, names, loc="outside lower center", ncols=2)
     return picture
 
 
-def _printed(value: float | None) -> list[str]:
-    return [] if value is None else [f"printed {value:.4g}"]
+def _row_in_words(row: str, ours: Mapping[str, Any], printed: Mapping[str, float | None]) -> str:
+    numbers = {"ours": ours[row].mean() if row in ours else None, "printed": printed.get(row)}
+    words = [f"{who} {number:.4g}" for who, number in numbers.items() if number is not None]
+    return f"{row}: {' and '.join(words)}"
 
 
 def _line(name: str, index: int) -> dict[str, Any]:
-    known = [
-        role
-        for role in _LINES
-        if name == role or name.startswith((f"{role} ", f"{role},", f"{role}_"))
-    ]
+    # A name followed by a space, a comma or an underscore, or nothing.
+    known = [role for role in _LINES if f"{name} ".startswith((f"{role} ", f"{role},", f"{role}_"))]
     return dict(_LINES[max(known, key=len)]) if known else dict(_OTHERS[index % len(_OTHERS)])

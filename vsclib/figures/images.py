@@ -1,6 +1,7 @@
 """Pictures of images: reconstructions, samples, grids and strips of decoded codes."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,11 +18,11 @@ from vsclib.metrics.codes import Images, as_floats, device_of
 from vsclib.models import Model
 
 LINE = 0.32
-"""Height of a line of text and what is around it, in inches."""
-LARGEST = 0.75
-"""Width in inches that a tile does not exceed."""
+"""Height of a line of text with its margins, in inches."""
+_WIDEST = 0.75
+"""Largest width of a tile, in inches."""
 Places = Sequence[tuple[float, float]]
-"""Row and column of every tile, counted in tiles."""
+"""Row and column of every tile, in tiles."""
 
 
 @styled
@@ -31,17 +32,17 @@ def reconstructions(
     n: int | None = None,
     alt: str | None = None,
 ) -> Picture:
-    """Images, each beside what a decoder made of it.
+    """Images, each beside its reconstruction.
 
     Args:
         images: (N, C, H, W), uint8 array or float tensor in [0, 1].
-        reconstructed: the same shape; or several of them by the name of their model, in the order
-            AE, VAE, beta-VAE, VSC, generators.
-        n: how many images to show, the first ones; None fills the width.
-        alt: description; None takes a plain one.
+        reconstructed: the same shape; or several by the name of their model, in the order AE, VAE,
+            beta-VAE, VSC, generators.
+        n: number of images, from the first; None fills the width.
+        alt: description; None writes a plain one.
 
     Returns:
-        The picture, 7 in wide: data in a grey frame, reconstructions to its right in green ones.
+        The picture, 7 in wide: data in grey frames, reconstructions to their right in green ones.
 
     Raises:
         DataError: the shapes differ.
@@ -50,14 +51,13 @@ def reconstructions(
     groups = [pixels(images), *(pixels(other) for other in named.values())]
     if len({group.shape for group in groups}) != 1:
         shapes = ", ".join(str(group.shape) for group in groups)
-        raise DataError(
-            f"images and reconstructions are shaped {shapes}: all must be the same (N, C, H, W)"
-        )
+        shapes = f"images and reconstructions are shaped {shapes}"
+        raise DataError(f"{shapes}: all must be the same (N, C, H, W)")
     members = len(groups)
     across = max(1, 10 // members)
     n = min(len(groups[0]), n or 2 * across)
     tiles = np.stack([group[:n] for group in groups], axis=1)  # (n, 1 + models, C, H, W)
-    # A third of a column parts one image's group from the next.
+    # A third of a column separates the images' groups.
     places = [
         (index // across, index % across * (members + 1 / 3) + member)
         for index in range(n)
@@ -65,9 +65,8 @@ def reconstructions(
     ]
     frames = [DATA, *[RECONSTRUCTION] * (members - 1)] * n
     names = "" if list(named) == [""] else f" by {', '.join(named)}"
-    picture = blank(
-        alt or f"{n} images, each beside its reconstruction{names}.", *_size(tiles, places, LINE)
-    )
+    text = f"{n} images, each beside its reconstruction{names}."
+    picture = blank(alt or text, *_size(tiles, places, LINE))
     axis = picture.subplots()
     step = _lay(axis, tiles.reshape(-1, *tiles.shape[2:]), places, frames)
     if names:
@@ -85,8 +84,8 @@ def samples(images: Images, columns: int = 10, alt: str | None = None) -> Pictur
 
     Args:
         images: (N, C, H, W), uint8 array or float tensor in [0, 1].
-        columns: images in a row.
-        alt: description; None takes a plain one.
+        columns: images per row.
+        alt: description; None writes a plain one.
 
     Returns:
         The picture, 7 in wide.
@@ -110,25 +109,25 @@ def samples(images: Images, columns: int = 10, alt: str | None = None) -> Pictur
 def latent_grid(
     model: Model, limits: tuple[float, float] = (-3.0, 3.0), n: int = 15, alt: str | None = None
 ) -> Picture:
-    """What a decoder makes of a grid of codes with two latents: the first to the right, the second
-    upwards.
+    """Decoded images of a grid of codes with two latents.
 
     Args:
         model: a model with two latents.
         limits: smallest and largest value of each latent.
-        n: images along each side, 2 at least.
-        alt: description; None takes a plain one.
+        n: images along each side, at least 2.
+        alt: description; None writes a plain one.
 
     Returns:
-        The picture, 5 in wide. Images stand upright, and values grow to the right and upwards.
+        The picture, 5 in wide; the first latent grows to the right, the second upwards.
 
     Raises:
-        ConfigurationError: the model has not two latents, n is below 2, or the limits are in the
+        ConfigurationError: the model does not have two latents, n < 2, or the limits are in the
             wrong order.
     """
     if model.latents != 2:
         raise ConfigurationError(
-            f"latents = {model.latents} do not make a plane: create the model with latents=2, or use traversal_strip"
+            f"latents = {model.latents} do not make a plane: create the model with latents=2, "
+            "or use traversal_strip"
         )
     low, high = limits
     if n < 2 or not low < high:
@@ -136,19 +135,17 @@ def latent_grid(
             f"n = {n!r} and limits = {limits!r} make no grid: choose n >= 2 and low < high"
         )
     values = torch.linspace(low, high, n)
-    second, first = torch.meshgrid(
-        values.flip(0), values, indexing="ij"
-    )  # row 0 is the top: largest latent 2
+    # Row 0 is the top, where latent 2 is largest.
+    second, first = torch.meshgrid(values.flip(0), values, indexing="ij")
     codes = torch.stack([first.flatten(), second.flatten()], dim=1)  # (n * n, 2)
     tiles = pixels(model.decode(codes.to(device_of(model))).mean)
-    text = f"A {n} by {n} grid of decoded images; the first latent grows from {low:g} on the left to {high:g} on the "
-    picture = blank(
-        alt or text + "right, the second from the bottom to the top.",
-        5.0,
-        5.0 * tiles.shape[-2] / tiles.shape[-1],
-    )
-    axis = picture.subplots()
     height, width = tiles.shape[-2:]
+    text = (
+        f"A {n} by {n} grid of decoded images; the first latent grows from {low:g} on the left to "
+        f"{high:g} on the right, the second from the bottom to the top."
+    )
+    picture = blank(alt or text, 5.0, 5.0 * height / width)
+    axis = picture.subplots()
     _lay(axis, tiles, [divmod(index, n) for index in range(n * n)], None, gap=0)
     ticks = np.linspace(0, n - 1, 3)
     labels = [_number(value) for value in np.linspace(low, high, 3)]
@@ -169,19 +166,18 @@ def traversal_strip(
     values: Sequence[float] | None = None,
     alt: str | None = None,
 ) -> Picture:
-    """One image decoded again and again while one latent of its code moves.
+    """An image's code decoded while one latent at a time changes.
 
     Args:
         model: any model.
         image: (C, H, W) or (1, C, H, W), uint8 array or float tensor in [0, 1].
-        latents: which latents to move, one a row; None takes those that are on and largest, five at
-            most.
-        values: what the latent is set to, one a column; None takes nine values from -3 to 3.
-        alt: description; None takes a plain one.
+        latents: latents to change, one per row; None takes the largest that are on, at most five.
+        values: values of the latent, one per column; None takes nine values from -3 to 3.
+        alt: description; None writes a plain one.
 
     Returns:
         The picture, 7 in wide: the image and its reconstruction on the left, then a row for each
-        latent, with the latent's own value beside its number.
+        latent, labelled with its number and its value in the code.
 
     Raises:
         ConfigurationError: a latent that the model does not have, or nothing to move.
@@ -195,60 +191,64 @@ def traversal_strip(
     steps = np.linspace(-3.0, 3.0, 9) if values is None else np.asarray(values, dtype=float)
     if not moved or not len(steps) or not set(moved) <= set(range(model.latents)):
         raise ConfigurationError(
-            f"latents = {moved} with {len(steps)} values make no strip: choose latents from 0 to {model.latents - 1}"
+            f"latents = {moved} with {len(steps)} values make no strip: "
+            f"choose latents from 0 to {model.latents - 1}"
         )
     z = code.z.repeat(len(moved), len(steps), 1)  # (rows, columns, J)
     for row, latent in enumerate(moved):
         z[row, :, latent] = torch.as_tensor(steps, dtype=z.dtype, device=device)
     decoded = pixels(model.decode(z.flatten(0, 1)).mean)
     pair = np.concatenate([pixels(x), pixels(model.decode(code.z).mean)])
-    # The pair stands left of the first row, one empty column between it and the strip.
-    places = [
-        (0, 0),
-        (0, 1),
-        *((row, 3 + column) for row in range(len(moved)) for column in range(len(steps))),
-    ]
+    # The pair is left of the first row, with an empty column between it and the strip.
+    strip = [(row, 3 + column) for row in range(len(moved)) for column in range(len(steps))]
+    places = [(0, 0), (0, 1), *strip]
     tiles = np.concatenate([pair, decoded])
     frames = [DATA, RECONSTRUCTION, *[None] * len(decoded)]
-    text = f"An image, its reconstruction, and its code decoded while each of {len(moved)} latents takes the values "
-    picture = blank(
-        alt or text + ", ".join(f"{value:g}" for value in steps) + ".",
-        *_size(tiles, places, 2 * LINE, squeeze=0.86),
+    text = (
+        f"An image, its reconstruction, and its code decoded while each of {len(moved)} latents "
+        f"takes the values {', '.join(f'{value:g}' for value in steps)}."
     )
+    picture = blank(alt or text, *_size(tiles, places, 2 * LINE, squeeze=0.86))
     axis = picture.subplots()
     step = _lay(axis, tiles, places, frames)
-    height, width = tiles.shape[-2:]
+    labels = [f"{latent} (here {_number(code.z[0, latent].item(), digits=2)})" for latent in moved]
+    _strip_ticks(axis, step, tiles.shape[-2:], labels, [_number(value) for value in steps])
+    _frame_legend(picture, {"data": DATA, "reconstruction": RECONSTRUCTION})
+    return picture
+
+
+def _strip_ticks(
+    axis: Axes,
+    step: tuple[int, int, int],
+    tile: Sequence[int],
+    rows: Sequence[str],
+    columns: Sequence[str],
+) -> None:
     axis.set_axis_on()
     axis.spines[:].set_visible(False)
     axis.tick_params(length=0)
     axis.yaxis.tick_right()
     axis.yaxis.set_label_position("right")
-    middle = (height - 1) / 2
-    labels = [f"{latent} (here {_number(code.z[0, latent].item(), digits=2)})" for latent in moved]
-    axis.set_yticks([row * step[0] + middle for row in range(len(moved))], labels)
-    axis.set_xticks(
-        [(3 + c) * step[1] + (width - 1) / 2 for c in range(len(steps))],
-        [_number(v) for v in steps],
-    )
-    centre = (3 + len(steps) / 2) / (3 + len(steps))
+    height, width = tile
+    axis.set_yticks([row * step[0] + (height - 1) / 2 for row in range(len(rows))], rows)
+    places = [(3 + column) * step[1] + (width - 1) / 2 for column in range(len(columns))]
+    axis.set_xticks(places, columns)
+    centre = (3 + len(columns) / 2) / (3 + len(columns))
     axis.set_xlabel("value that the latent takes", x=centre)
     axis.set_ylabel("latent")
-    _frame_legend(picture, {"data": DATA, "reconstruction": RECONSTRUCTION})
-    return picture
 
 
 def pixels(images: Images | Tensor) -> np.ndarray:
     """Images as float64 (N, C, H, W) in [0, 1]; one or three channels."""
     tensor = to_tensor(images) if isinstance(images, np.ndarray) else images.detach().cpu()
     if tensor.ndim != 4 or tensor.shape[1] not in (1, 3) or len(tensor) == 0:
-        raise DataError(
-            f"images shaped {tuple(tensor.shape)} cannot be shown: pass (N, 1, H, W) or (N, 3, H, W)"
-        )
+        shape = f"images shaped {tuple(tensor.shape)}"
+        raise DataError(f"{shape} cannot be shown: pass (N, 1, H, W) or (N, 3, H, W)")
     return tensor.double().numpy().clip(0.0, 1.0)
 
 
 def show_image(axis: Axes, image: np.ndarray, frame: str) -> None:
-    """One image (C, H, W) in an axis of its own, in a frame."""
+    """Draw one image (C, H, W) in a frame, in its own axes."""
     _lay(axis, image[None], [(0, 0)], [frame])
 
 
@@ -259,7 +259,7 @@ def _largest(z: Tensor, active: Tensor, most: int = 5) -> list[int]:
 
 
 def _number(value: float, digits: int = 3) -> str:
-    """A number as the axes write it: a true minus sign, and no minus zero."""
+    """A number as axes write it: a true minus sign, and no minus zero."""
     return f"{value + 0.0:.{digits}g}".replace("-", "\N{MINUS SIGN}")
 
 
@@ -270,12 +270,10 @@ def _gap(tiles: np.ndarray) -> int:
 def _size(
     tiles: np.ndarray, places: Places, text: float = 0.0, squeeze: float = 1.0
 ) -> tuple[float, float]:
-    """Width and height in inches of tiles over ``squeeze`` of the full width, with ``text`` inches
-    for lettering.
-    """
+    """Width and height in inches; tiles take ``squeeze`` of the width, text ``text`` inches."""
     gap = _gap(tiles)
     rows, columns = (1 + max(place[side] for place in places) for side in (0, 1))
-    tile = min(LARGEST, FULL[0] * squeeze / columns)
+    tile = min(_WIDEST, FULL[0] * squeeze / columns)
     return FULL[0], rows * tile * (tiles.shape[-2] + gap) / (tiles.shape[-1] + gap) + text
 
 
@@ -286,10 +284,10 @@ def _lay(
     frames: Sequence[str | None] | None,
     gap: int | None = None,
 ) -> tuple[int, int, int]:
-    """Lay tiles (N, C, H, W) as one image, each at its (row, column), one grey scale for all.
+    """Draw tiles (N, C, H, W) as one image, each at its (row, column), on one grey scale.
 
     Returns:
-        What a row takes in height and a column in width, and the gap, all in pixels.
+        Height of a row, width of a column and the gap, in pixels.
     """
     gap = _gap(tiles) if gap is None else gap
     height, width = tiles.shape[-2:]
@@ -306,34 +304,15 @@ def _lay(
     for (top, left), frame in zip(corners, frames or [], strict=False):
         if frame:
             corner = (left - 0.5, top - 0.5)
-            axis.add_patch(
-                Rectangle(
-                    corner, width, height, fill=False, edgecolor=frame, linewidth=1.6, clip_on=False
-                )
-            )
+            look: Any = {"edgecolor": frame, "linewidth": 1.6, "fill": False, "clip_on": False}
+            axis.add_patch(Rectangle(corner, width, height, **look))
     axis.set_axis_off()
     return down, right, gap
 
 
 def _frame_legend(picture: Picture, frames: Mapping[str, str]) -> None:
-    marks = [
-        Line2D(
-            [],
-            [],
-            marker="s",
-            markersize=7,
-            markerfacecolor="none",
-            markeredgecolor=c,
-            markeredgewidth=1.6,
-            lw=0,
-        )
-        for c in frames.values()
-    ]
-    picture.legend(
-        marks,
-        list(frames),
-        loc="outside lower left",
-        ncols=len(frames),
-        labelcolor=INK,
-        handletextpad=0.3,
-    )
+    square: Any = {"marker": "s", "markersize": 7, "markeredgewidth": 1.6, "linewidth": 0}
+    square["markerfacecolor"] = "none"
+    marks = [Line2D([], [], markeredgecolor=colour, **square) for colour in frames.values()]
+    look: Any = {"ncols": len(frames), "labelcolor": INK, "handletextpad": 0.3}
+    picture.legend(marks, list(frames), loc="outside lower left", **look)

@@ -1,4 +1,4 @@
-"""Pictures of codes: bars, units by class, how often units are on."""
+"""Pictures of codes: bars, latents by class, how often latents are on."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -22,13 +22,13 @@ from vsclib.models import Code
 MANY = 60
 """More latents than this leave little room for each."""
 ROWS = 6
-"""Fewer classes than this get taller cells: the label of the colour bar needs their height."""
+"""Height in classes that the label of the colour bar needs."""
 PALE = 0.5
 """Opacity of the slab of a latent that is off."""
 
 
 @styled
-def codes(
+def code_bars(
     code: Code,
     n: int = 4,
     images: Images | None = None,
@@ -38,23 +38,22 @@ def codes(
     """The first codes as bars, a row for each image.
 
     A blue bar is the slab's mean mu, pale where the latent is off; the black bar inside it is the
-    code z after the gate. Where z is exactly zero a thin tick stands on the axis. The orange dot
-    sits on the blue bar at the share gamma of its length: at the tip when the latent is surely on,
-    at the foot when it is surely off; among more than 60 latents those below a tenth have none.
-    Codes without mu or gamma leave these out.
+    code z after the gate. A thin tick marks a z of exactly zero. The orange dot is at the share
+    gamma of the blue bar: at the tip for gamma = 1, at the foot for gamma = 0. With more than 60
+    latents, dots below a tenth are left out. Codes may lack mu or gamma.
 
     Args:
         code: codes (N, J).
-        n: how many to show.
-        images: what was encoded, (N, C, H, W), shown on the left.
-        reconstructed: what was decoded, the same shape, shown on the right.
-        alt: description; None takes a plain one.
+        n: number of codes to show.
+        images: the encoded images, (N, C, H, W), shown on the left.
+        reconstructed: the decoded images, the same shape, shown on the right.
+        alt: description; None writes a plain one.
 
     Returns:
         The picture, 7 in wide.
 
     Raises:
-        ConfigurationError: n is below 1.
+        ConfigurationError: n < 1.
     """
     if n < 1:
         raise ConfigurationError(f"n = {n!r} is not allowed: choose n >= 1")
@@ -62,14 +61,10 @@ def codes(
     shown = code.active[:n].sum(1).tolist()
     text = f"Codes of {n} images as bars over {code.z.shape[1]} latents; "
     picture = blank(alt or text + f"{_listing(shown)} of them are on.", FULL[0], 0.85 * n + 0.65)
-    sides = [images is not None, True, reconstructed is not None]
-    widths = [
-        width
-        for width, wanted in zip([1, 8 - sides[0] - sides[2], 1], sides, strict=True)
-        if wanted
-    ]
+    left, right = int(images is not None), int(reconstructed is not None)
+    widths = [1] * left + [8 - left - right] + [1] * right
     axes = picture.subplots(n, len(widths), squeeze=False, gridspec_kw={"width_ratios": widths})
-    bars = axes[:, int(sides[0])]
+    bars = axes[:, left]
     for row, axis in enumerate(bars):
         axis.set_ylim(_limits(code, n))
         _bars(axis, code, row)
@@ -86,32 +81,22 @@ def codes(
 
 def _bars(axis: Axes, code: Code, row: int) -> None:
     z = code.z[row].cpu().double().numpy()
-    latents = np.arange(len(z))
-    height = z if code.mu is None else code.mu[row].cpu().double().numpy()
+    latents, on_axis = np.arange(len(z)), z == 0
+    height, width = z, 0.9
     if code.mu is not None:
+        height, width = code.mu[row].cpu().double().numpy(), 0.4
         off = ~code.active[row].cpu().numpy()
-        axis.add_patch(
-            _bars_in_one(latents[off], height[off], 0.9, color=SLAB, alpha=PALE, linewidth=0)
-        )
-        axis.add_patch(_bars_in_one(latents[~off], height[~off], 0.9, color=SLAB, linewidth=0))
-    axis.add_patch(
-        _bars_in_one(
-            latents[z != 0], z[z != 0], 0.9 if code.mu is None else 0.4, color=INK, linewidth=0
-        )
-    )
+        axis.add_patch(_bars_in_one(latents[off], height[off], 0.9, color=SLAB, alpha=PALE))
+        axis.add_patch(_bars_in_one(latents[~off], height[~off], 0.9, color=SLAB))
+    axis.add_patch(_bars_in_one(latents[~on_axis], z[~on_axis], width, color=INK))
     if code.gamma is not None:
         gamma = code.gamma[row].cpu().double().numpy()
-        seen = gamma >= (0.1 if len(z) > MANY else 0.0)
-        dot: Any = {
-            "markersize": 3.0 if len(z) > MANY else 5.0,
-            "markeredgecolor": INK,
-            "markeredgewidth": 0.4,
-        }
+        least, size = (0.1, 3.0) if len(z) > MANY else (0.0, 5.0)
+        seen = gamma >= least
+        dot: Any = {"markersize": size, "markeredgecolor": INK, "markeredgewidth": 0.4}
         axis.plot(latents[seen], (gamma * height)[seen], "o", color=SPIKE, **dot)
-    zeros = latents[z == 0]
-    axis.add_patch(
-        _ticks_in_one(zeros, 0.04 * np.ptp(axis.get_ylim()), color=INK, linewidth=THIN / 2)
-    )
+    reach = 0.04 * np.ptp(axis.get_ylim())
+    axis.add_patch(_ticks_in_one(latents[on_axis], reach, color=INK, linewidth=THIN / 2))
     axis.axhline(0.0, color=INK, linewidth=THIN / 2)
     axis.spines["bottom"].set_visible(False)
     axis.set_xlim(-0.9, len(z) - 0.1)
@@ -127,18 +112,15 @@ def _limits(code: Code, n: int) -> tuple[float, float]:
 
 
 def _bars_in_one(places: np.ndarray, heights: np.ndarray, width: float, **look: Any) -> PathPatch:
-    """All bars as one path: hundreds of patches would make the drawing large and slow."""
+    """All bars as one path: hundreds of patches make a drawing large and slow."""
     left, right, zero = places - width / 2, places + width / 2, np.zeros(len(places))
     corners = [(left, zero), (left, heights), (right, heights), (right, zero), (left, zero)]
-    vertices = np.stack([np.stack(corner, axis=1) for corner in corners], axis=1).reshape(
-        -1, 2
-    )  # (5 * bars, 2)
-    moves = np.tile(
-        [Path.MOVETO, Path.LINETO, Path.LINETO, Path.LINETO, Path.CLOSEPOLY], len(places)
-    )
-    # Nothing to clip: the limits hold all bars. A clip path would take an id that differs from run
-    # to run.
-    return PathPatch(Path(vertices, moves.astype(Path.code_type)), clip_on=False, **look)
+    vertices = np.stack([np.stack(corner, axis=1) for corner in corners], axis=1)
+    around = [Path.MOVETO, Path.LINETO, Path.LINETO, Path.LINETO, Path.CLOSEPOLY]
+    moves = np.tile(around, len(places)).astype(Path.code_type)
+    path = Path(vertices.reshape(-1, 2), moves)  # (5 * bars, 2)
+    # All bars are inside the limits; the id of a clip path would differ from run to run.
+    return PathPatch(path, clip_on=False, linewidth=0, **look)
 
 
 def _ticks_in_one(places: np.ndarray, reach: float, **look: Any) -> PathPatch:
@@ -152,10 +134,8 @@ def _bar_legend(picture: Picture, code: Code) -> None:
     marks: list = [Patch(color=INK), Line2D([], [], marker="|", color=INK, lw=0)]
     names = ["code z", "exactly zero"]
     if code.gamma is not None:
-        marks.insert(
-            0,
-            Line2D([], [], marker="o", color=SPIKE, lw=0, markeredgecolor=INK, markeredgewidth=0.3),
-        )
+        edge: Any = {"markeredgecolor": INK, "markeredgewidth": 0.3}
+        marks.insert(0, Line2D([], [], marker="o", color=SPIKE, lw=0, **edge))
         names.insert(0, "gamma, as a share of the bar")
     if code.mu is not None:
         marks.insert(0, Patch(color=SLAB))
@@ -174,7 +154,7 @@ def activation_by_class(
     most: int = MANY,
     alt: str | None = None,
 ) -> Picture:
-    r"""For every class and latent, the share of the class's images for which the latent is on.
+    r"""The share of images for which a latent is on, for every class and latent.
 
     .. math:: s_{kj} = \frac{1}{N_k}\sum_{i:\,y_i = k} \mathbf 1[\gamma_{ij} > t]
 
@@ -183,15 +163,15 @@ def activation_by_class(
         labels: (N,), positions in ``classes``.
         classes: name of each label.
         threshold: t; codes without gamma go by ``active``.
-        most: how many latents to show at most. Shown are those on for more than 0.1 % of the
+        most: largest number of latents to show. Shown are those on for more than 0.1 % of the
             images, the most used first.
-        alt: description; None takes a plain one.
+        alt: description; None writes a plain one.
 
     Returns:
         The picture, 7 in wide; an empty cell is a class for which the latent is never on.
 
     Raises:
-        DataError: the number of labels is not the number of codes.
+        DataError: the numbers of labels and codes differ.
         ConfigurationError: t lies outside [0, 1).
     """
     open_gates = on(code, threshold).cpu().double().numpy()  # (N, J)
@@ -203,16 +183,16 @@ def activation_by_class(
     used = np.argsort(-rates, kind="stable")[: min(most, ever)]
     present = [k for k in range(len(classes)) if (labels == k).any()]
     share = np.array([open_gates[labels == k][:, used].mean(0) for k in present])  # (K, units)
-    # A picture of nothing still has a column.
+    # Without a latent that is on, the picture still has a column.
     share = share if len(used) else np.zeros((len(present), 1))
-    text = f"Share of each class's images for which a latent is on, for {len(used)} of {len(rates)} latents, "
-    picture = blank(
-        alt or text + "the most used first.", FULL[0], 0.17 * max(len(present), ROWS) + 1.1
+    text = (
+        "Share of each class's images for which a latent is on, "
+        f"for {len(used)} of {len(rates)} latents, the most used first."
     )
+    picture = blank(alt or text, FULL[0], 0.17 * max(len(present), ROWS) + 1.1)
     axis = picture.subplots()
-    image = axis.imshow(
-        100 * share, cmap=fading(SPIKE), vmin=0, vmax=100, aspect="auto", interpolation="none"
-    )
+    look: Any = {"vmin": 0, "vmax": 100, "aspect": "auto", "interpolation": "none"}
+    image = axis.imshow(100 * share, cmap=fading(SPIKE), **look)
     axis.set_yticks(range(len(present)), [classes[k] for k in present])
     step = max(1, round(len(used) / 30))
     labels = [str(latent) for latent in used[::step]]
@@ -231,12 +211,12 @@ def code_statistics(code: Code, threshold: float = 0.5, alt: str | None = None) 
 
     Args:
         code: codes (N, J) of a whole set.
-        threshold: what gamma must exceed; codes without gamma go by ``active``.
-        alt: description; None takes a plain one.
+        threshold: gamma of a latent that is on is above it; codes without gamma go by ``active``.
+        alt: description; None writes a plain one.
 
     Returns:
-        The picture, 7 in wide: on the left the latents sorted by use, with the lines above which
-        one counts as ever and as always on; on the right the images counted by their latents.
+        The picture, 7 in wide: on the left the latents sorted by use, with the limits of *ever on*
+        and *always on*; on the right a histogram of the number of latents on per image.
 
     Raises:
         ConfigurationError: the threshold lies outside [0, 1).
@@ -244,9 +224,18 @@ def code_statistics(code: Code, threshold: float = 0.5, alt: str | None = None) 
     open_gates = on(code, threshold).cpu().double().numpy()  # (N, J)
     rates, counts = np.sort(open_gates.mean(0))[::-1], open_gates.sum(1).astype(int)
     ever, always = int((rates > EVER).sum()), int((rates > ALWAYS).sum())
-    text = f"{ever} of {len(rates)} latents are ever on and {always} always; an image has {counts.mean():.1f} on."
+    text = (
+        f"{ever} of {len(rates)} latents are ever on and {always} always; "
+        f"an image has {counts.mean():.1f} on."
+    )
     picture = blank(alt or text, *FULL)
     left, right = picture.subplots(1, 2)
+    _usage(left, rates)
+    _histogram(right, counts)
+    return picture
+
+
+def _usage(left: Axes, rates: np.ndarray) -> None:
     left.stairs(100 * rates, np.arange(len(rates) + 1) + 0.5, fill=True, color=SPIKE)
     left.stairs(100 * rates, np.arange(len(rates) + 1) + 0.5, color=INK, linewidth=THIN)
     for share, name in ((ALWAYS, "always on"), (EVER, "ever on")):
@@ -256,29 +245,21 @@ def code_statistics(code: Code, threshold: float = 0.5, alt: str | None = None) 
     left.set_yticks([0, 0.1, 1, 10, 100], ["0", "0.1", "1", "10", "100"])
     left.set_ylim(0, 130)
     left.set_xlim(0.5, max(5, min(len(rates), 1.2 * (rates > 0).sum())) + 0.5)
-    left.set(
-        xlabel=f"latent, most used first ({len(rates)} in all)", ylabel="images with it on (%)"
-    )
-    edges = np.arange(counts.min(), counts.max() + 2) - 0.5
-    right.hist(
-        counts,
-        bins=edges,
-        weights=np.full(len(counts), 100 / len(counts)),
-        color=SPIKE,
-        ec=INK,
-        lw=THIN,
-    )
-    right.axvline(counts.mean(), color=INK, linewidth=THIN, linestyle="--")
-    right.annotate(
-        f" mean {counts.mean():.1f}",
-        (counts.mean(), 1),
-        xycoords=("data", "axes fraction"),
-        va="top",
-    )
+    left.set_xlabel(f"latent, most used first ({len(rates)} in all)")
+    left.set_ylabel("images with it on (%)")
+
+
+def _histogram(right: Axes, counts: np.ndarray) -> None:
+    edges = (np.arange(counts.min(), counts.max() + 2) - 0.5).tolist()
+    mean = counts.mean()
+    percent = np.full(len(counts), 100 / len(counts))
+    right.hist(counts, bins=edges, weights=percent, color=SPIKE, ec=INK, lw=THIN)
+    right.axvline(mean, color=INK, linewidth=THIN, linestyle="--")
+    place: Any = {"xycoords": ("data", "axes fraction"), "va": "top"}
+    right.annotate(f" mean {mean:.1f}", (mean, 1), **place)
     right.xaxis.set_major_locator(MaxNLocator(integer=True))
     right.set_ylim(top=1.15 * right.get_ylim()[1])
     right.set(xlabel="latents on for an image", ylabel="images (%)")
-    return picture
 
 
 def _listing(numbers: Sequence[int]) -> str:

@@ -1,4 +1,4 @@
-"""The book's picture language: one colour for one thing, in every figure and widget."""
+"""The book's visual language: one colour for one thing, in every figure and widget."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ import matplotlib
 from matplotlib import patheffects
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 
-# Okabe & Ito's palette, which survives colour blindness and print.
+# Okabe & Ito's palette, which is safe for colour blindness and print.
 SLAB = "#0072B2"
 """Slab, continuous value, mu: filled bar, solid line."""
 SPIKE = "#E69F00"
@@ -22,9 +22,7 @@ PRIOR = "#CC79A7"
 SCORE = "#D55E00"
 """Gradient, score: arrow, solid line."""
 INK = "#222832"
-"""Text, axes and the code after its gate. A page redraws this one in its own text colour, see
-``picture``.
-"""
+"""Text, axes and the code after its gate; a page replaces it by its text colour."""
 
 FULL, HALF = (7.0, 2.8), (3.4, 2.6)
 """Width and height in inches of a figure over the full text, and over half of it."""
@@ -63,40 +61,34 @@ _STYLE: Any = {
 
 @contextmanager
 def style() -> Iterator[None]:
-    """The book's sizes and colours for what is drawn inside the ``with``; nothing changes outside."""
+    """The book's sizes and colours for everything drawn inside the ``with`` block."""
     with matplotlib.rc_context(_STYLE):
         yield
 
 
 def casing(width: float = 1.2) -> list[patheffects.AbstractPathEffect]:
-    """Thin edges of ink along a line: orange alone has a contrast of 2.2 on white, and lines need
-    3.
+    """Thin edges of ink along a line or marker, for ``path_effects=``.
+
+    Orange alone has a contrast of 2.2 on white, and lines need 3.
 
     Args:
         width: the line's own width, in points.
-
-    Returns:
-        For ``path_effects=`` of a line or a marker.
     """
     return [patheffects.Stroke(linewidth=width + THIN, foreground=INK), patheffects.Normal()]
 
 
 def fading(colour: str) -> LinearSegmentedColormap:
-    """A map from nothing (the page itself) to a full colour, for amounts that start at zero."""
+    """A colour map from transparent to the full colour, for amounts that start at zero."""
     rgb = to_rgb(colour)
     return LinearSegmentedColormap.from_list(f"fading {colour}", [(*rgb, 0.0), (*rgb, 1.0)])
 
 
 def contrast(first: str, second: str) -> float:
-    r"""Contrast ratio of two colours, from 1 to 21.
+    r"""Contrast ratio of two matplotlib colours, from 1 to 21; text needs 4.5, lines need 3.
 
     .. math:: \frac{L_1 + 0.05}{L_2 + 0.05}
 
-    with :math:`L_1 \ge L_2` the relative luminances. Text needs 4.5, lines need 3.
-
-    Args:
-        first: a colour as matplotlib takes it.
-        second: the same.
+    with the relative luminances :math:`L_1 \ge L_2`.
 
     Source:
         Web Content Accessibility Guidelines 2.2, success criteria 1.4.3 and 1.4.11.

@@ -1,9 +1,8 @@
-"""A figure that knows what it shows: it carries its own description and follows the page's colours.
+"""A figure with a description that follows the page's colours.
 
-A page may be light or dark, and an image file cannot know which: no grey has a contrast of 4.5 on
-both. So a ``Picture`` stores two forms of itself in a notebook. Jupyter shows the PNG (on a light
-ground, which it is told to provide). The book's pages show a drawing inside the page, whose text,
-axes and codes take the page's own text colour (``vsclib.figures.page``).
+A page may be light or dark, and no grey has a contrast of 4.5 on both. So a ``Picture`` stores two
+forms in a notebook: a PNG, which Jupyter shows on a light ground, and a drawing inside the book's
+page, whose text and axes take the page's text colour (``vsclib.figures.page``).
 """
 
 import base64
@@ -22,7 +21,7 @@ from vsclib.errors import ConfigurationError
 from vsclib.figures.look import DOTS_PER_INCH, FULL, HALF, INK, style
 
 DRAWING = "application/vnd.vsclib.drawing"
-"""MIME type of the form that the book's pages show."""
+"""MIME type of the drawing for the book's pages."""
 
 CSS_PIXELS_PER_INCH = 96
 _ID = re.compile(r'(\bid="|"#|url\(#)([^")]+)([")])')
@@ -32,34 +31,29 @@ R = TypeVar("R")
 
 
 class Picture(Figure):
-    """A matplotlib figure, outside of pyplot's lists, with a description for readers who cannot see
-    it.
+    """A matplotlib figure, unknown to pyplot, with a description for readers who cannot see it.
 
-    A notebook shows it when it is the last line of a cell, and :func:`show` does so anywhere else.
+    A notebook shows it as the last line of a cell; :func:`show` shows it anywhere else.
 
     Attributes:
-        alt: what the picture shows, in a sentence.
+        alt: the description, a sentence.
     """
 
     alt: str = ""
 
     def described(self, alt: str) -> "Picture":
-        """The same picture with another description.
-
-        Raises:
-            ConfigurationError: the description is empty.
-        """
+        """The picture itself, with another description; an empty one raises ConfigurationError."""
         self.alt = _description(alt)
         return self
 
     def png(self) -> bytes:
-        """The picture on transparent ground, 200 dots per inch."""
+        """A PNG on transparent ground, 200 dots per inch."""
         buffer = io.BytesIO()
         self._save(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
         return buffer.getvalue()
 
     def drawing(self) -> str:
-        """The picture as an SVG element for a page, drawn in the page's text colour."""
+        """An SVG element for a page, in the page's text colour."""
         buffer = io.StringIO()
         self._save(buffer, format="svg", metadata={"Date": None})
         width, height = (round(CSS_PIXELS_PER_INCH * side) for side in self.get_size_inches())
@@ -72,9 +66,10 @@ class Picture(Figure):
             self.savefig(buffer, transparent=True, **options)
 
     def bundle(self) -> tuple[dict[str, str], dict[str, Any]]:
-        """What a notebook stores: the forms by MIME type, and their metadata."""
+        """The forms that a notebook stores, by MIME type, and their metadata."""
         data = {
-            "text/plain": "<Picture>",  # no description here: nbval compares this text, and trained numbers move
+            # No description here: nbval compares this text, and trained numbers vary.
+            "text/plain": "<Picture>",
             "image/png": base64.b64encode(self.png()).decode("ascii"),
             DRAWING: self.drawing(),
         }
@@ -82,8 +77,7 @@ class Picture(Figure):
         return data, {"image/png": {"width": width, "alt": self.alt}, "needs_background": "light"}
 
     def _ipython_display_(self) -> None:
-        # Not _repr_mimebundle_: matplotlib's own formatter, once pyplot is imported, would put its
-        # PNG in place of ours.
+        # Not _repr_mimebundle_: once pyplot is imported, matplotlib's formatter replaces the PNG.
         from IPython.display import publish_display_data
 
         publish_display_data(*self.bundle())
@@ -93,15 +87,7 @@ class Picture(Figure):
 
 
 def show(picture: Picture, alt: str | None = None) -> None:
-    """Show a picture before a cell ends.
-
-    Args:
-        picture: what to show.
-        alt: its description, when it is to be another one.
-
-    Raises:
-        ConfigurationError: the description is empty.
-    """
+    """Show a picture before a cell ends, with another description if ``alt`` is given."""
     from IPython.display import display
 
     display(picture if alt is None else picture.described(alt))
@@ -115,22 +101,22 @@ def canvas(
     columns: int = 1,
     **options: Any,
 ) -> tuple[Picture, Any]:
-    """An empty picture with axes, in the book's look: for what no function here draws.
+    """An empty picture with axes, in the book's style.
 
     Args:
-        alt: what the picture will show, in a sentence.
+        alt: description of the picture, a sentence.
         width: ``full`` (7.0 in) or ``half`` (3.4 in).
         height: in inches; None takes 2.8 or 2.6.
         rows: rows of axes.
         columns: columns of axes.
-        **options: handed to ``matplotlib.figure.Figure.subplots``.
+        **options: options of ``matplotlib.figure.Figure.subplots``.
 
     Returns:
-        The picture, and its axes as ``subplots`` gives them. Draw inside ``with figures.style():``
-        so that text added later has the book's size and colour, too.
+        The picture, and its axes as ``subplots`` gives them. Draw inside ``with figures.style():``,
+        so that added text has the book's size and colour.
 
     Raises:
-        ConfigurationError: the description is empty, or the width is neither of the two.
+        ConfigurationError: the description is empty, or the width is unknown.
     """
     sizes = {"full": FULL, "half": HALF}
     if width not in sizes:
@@ -142,12 +128,11 @@ def canvas(
 
 def blank(alt: str, width: float, height: float) -> Picture:
     """A picture without axes; width and height in inches."""
-    picture = Picture(figsize=(width, height), layout="constrained")
-    return picture.described(alt)
+    return Picture(figsize=(width, height), layout="constrained").described(alt)
 
 
 def styled(draw: Callable[P, R]) -> Callable[P, R]:
-    """Decorator: the function draws in the book's look."""
+    """Make a function draw in the book's style."""
 
     @functools.wraps(draw)
     def drawn(*arguments: P.args, **options: P.kwargs) -> R:
@@ -159,33 +144,29 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
 
 def _description(alt: str) -> str:
     if not alt or not alt.strip():
-        raise ConfigurationError(
-            "alt = '' is not allowed: say in a sentence what the picture shows"
-        )
+        remedy = "say in a sentence what the picture shows"
+        raise ConfigurationError(f"alt = '' is not allowed: {remedy}")
     return " ".join(alt.split())
 
 
 def _for_page(svg: str, alt: str, width: int, height: int) -> str:
-    """An SVG file as an element: ids of its own, a name, the page's colour for ink, no wider than
-    the text.
-    """
+    """An SVG file as an element of a page: unique ids, a title, the page's colour for ink."""
     body = svg[svg.index("<svg") :]
     body = re.sub(r"<metadata>.*?</metadata>\s*", "", body, flags=re.DOTALL)
     body = re.sub(rf"{INK}|#000000", "currentColor", body, flags=re.IGNORECASE)
     inside, view = body[body.index(">") + 1 :], re.search(r'viewBox="([^"]+)"', body)
     assert view is not None
-    # Matplotlib's ids hash floats of the layout, whose last digit varies; ours count.
-    numbers = {
-        name: str(number) for number, name in enumerate(re.findall(r'\bid="([^"]+)"', inside))
-    }
+    # Matplotlib's ids hash floats of the layout, whose last digit varies: number them instead.
+    numbers = {name: str(i) for i, name in enumerate(re.findall(r'\bid="([^"]+)"', inside))}
     inside = _ID.sub(lambda match: match[1] + numbers.get(match[2], match[2]) + match[3], inside)
-    # Several drawings stand on one page: their ids must not meet.
+    # Ids must differ between the drawings of one page.
     prefix = "v" + hashlib.sha256((alt + inside).encode()).hexdigest()[:8]
     inside = _ID.sub(rf"\g<1>{prefix}-\g<2>\g<3>", inside)
     opening = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" class="vsclib-picture" '
-        f'role="img" aria-labelledby="{prefix}-title" width="{width}" height="{height}" viewBox="{view[1]}" '
-        f'fill="currentColor" style="max-width: 100%; height: auto">\n'
+        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+        f'class="vsclib-picture" role="img" aria-labelledby="{prefix}-title" width="{width}" '
+        f'height="{height}" viewBox="{view[1]}" fill="currentColor" '
+        'style="max-width: 100%; height: auto">\n'
         f'<title id="{prefix}-title">{escape(alt)}</title>'
     )
     return "".join(_without_blank_lines(opening + inside))

@@ -13,7 +13,7 @@ from vsclib.figures.look import DATA, FULL, INK, PRIOR, RECONSTRUCTION, SCORE, S
 from vsclib.figures.picture import Picture, blank, styled
 
 _SHAPES = "os^vDPX*<>"
-# Orange alone is too faint for thin strokes on white, so letters do without it.
+# Orange is too faint on white for the thin strokes of letters.
 _OF_LETTERS = [SLAB, SCORE, INK, RECONSTRUCTION, PRIOR, DATA]
 _OF_SHAPES = [SLAB, SPIKE, RECONSTRUCTION, SCORE, PRIOR]
 _ACROSS = 4
@@ -26,20 +26,19 @@ def embedding(
     classes: Sequence[str],
     alt: str | None = None,
 ) -> Picture:
-    """Positions in the plane, such as those of ``metrics.tsne``, a panel for each set.
+    """Positions in the plane, such as those of ``metrics.tsne``, one panel for each set.
 
-    Classes whose names are single characters are written, so that no colour has to be told from
-    another; others are drawn as shapes, with a legend. There are no ticks: the positions have no
-    unit.
+    Classes named by a single character are written as it, so colours need not be told apart;
+    others are drawn as shapes, with a legend. There are no ticks: positions have no unit.
 
     Args:
-        positions: (N, 2) each, by the name that stands below the panel.
+        positions: (N, 2) each, by the name below the panel.
         labels: (N,), positions in ``classes``; the same codes in every panel.
-        classes: name of each label, ten at most unless they are single characters.
-        alt: description; None takes a plain one.
+        classes: name of each label, at most ten unless they are single characters.
+        alt: description; None writes a plain one.
 
     Returns:
-        The picture, 7 in wide, up to four panels in a row.
+        The picture, 7 in wide, with up to four panels in a row.
 
     Raises:
         DataError: no panels, positions that are not (N, 2), too many classes for the shapes, or
@@ -47,27 +46,13 @@ def embedding(
     """
     sets = {name: np.asarray(each, dtype=float) for name, each in positions.items()}
     y = np.asarray(labels)
-    for name, each in sets.items():
-        if each.shape != (len(y), 2):
-            raise DataError(
-                f"positions {name!r} are shaped {each.shape} with {len(y)} labels: give ({len(y)}, 2)"
-            )
     written = all(len(name) == 1 for name in classes)
-    if (
-        not sets
-        or y.max(initial=0) >= len(classes)
-        or not (written or len(classes) <= len(_SHAPES))
-    ):
-        raise DataError(
-            f"{len(sets)} panels, {len(classes)} classes, labels up to {y.max(initial=0)}: give a panel at least, a class "
-            f"for every label, and names of one character for more than {len(_SHAPES)} classes"
-        )
+    _require_fit(sets, y, classes, written)
     across = min(_ACROSS, len(sets))
     down = -(-len(sets) // across)
     text = f"{len(y)} codes in the plane, each drawn as its class, for {', '.join(sets)}."
-    picture = blank(
-        alt or text, FULL[0], down * min(FULL[0] / across, 3.6) + (0.0 if written else 0.3)
-    )
+    height = down * min(FULL[0] / across, 3.6) + (0.0 if written else 0.3)
+    picture = blank(alt or text, FULL[0], height)
     panels = picture.subplots(down, across, squeeze=False).ravel()
     for axis in panels[len(sets) :]:
         axis.set_axis_off()
@@ -84,27 +69,30 @@ def embedding(
     return picture
 
 
-def _draw(axis: Axes, points: np.ndarray, k: int, letter: str | None) -> None:
-    if letter is None:
-        axis.plot(*points.T, linewidth=0, **_shape(k))
-    else:
-        colour = _OF_LETTERS[k % len(_OF_LETTERS)]
-        axis.plot(
-            *points.T,
-            linewidth=0,
-            marker=f"${letter}$",
-            markersize=4.5,
-            color=colour,
-            markeredgewidth=0.1,
+def _require_fit(
+    sets: Mapping[str, np.ndarray], y: np.ndarray, classes: Sequence[str], written: bool
+) -> None:
+    for name, each in sets.items():
+        if each.shape != (len(y), 2):
+            shapes = f"positions {name!r} are shaped {each.shape} with {len(y)} labels"
+            raise DataError(f"{shapes}: give ({len(y)}, 2)")
+    largest, shapes_do = y.max(initial=0), written or len(classes) <= len(_SHAPES)
+    if not sets or largest >= len(classes) or not shapes_do:
+        raise DataError(
+            f"{len(sets)} panels, {len(classes)} classes, labels up to {largest}: give a panel at "
+            "least, a class for every label, and names of one character for more than "
+            f"{len(_SHAPES)} classes"
         )
 
 
+def _draw(axis: Axes, points: np.ndarray, k: int, letter: str | None) -> None:
+    look = _shape(k)
+    if letter is not None:
+        look = {"marker": f"${letter}$", "markersize": 4.5, "markeredgewidth": 0.1}
+        look["color"] = _OF_LETTERS[k % len(_OF_LETTERS)]
+    axis.plot(*points.T, linewidth=0, **look)
+
+
 def _shape(k: int) -> dict[str, Any]:
-    colour = _OF_SHAPES[k % len(_OF_SHAPES)]
-    return {
-        "marker": _SHAPES[k],
-        "color": colour,
-        "markersize": 4,
-        "markeredgecolor": INK,
-        "markeredgewidth": 0.4,
-    }
+    edge = {"markersize": 4, "markeredgecolor": INK, "markeredgewidth": 0.4}
+    return {"marker": _SHAPES[k], "color": _OF_SHAPES[k % len(_OF_SHAPES)], **edge}

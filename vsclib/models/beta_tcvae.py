@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor
 
-from vsclib.aggregate_posterior import Estimator, split_kl
 from vsclib.configuration import NonNegative, configuration
 from vsclib.models.contract import Code
 from vsclib.models.vae import VAE, VAEConfig
 from vsclib.schedules import Linear
+from vsclib.spike_slab import Estimator, split_kl
 
 
 @configuration

@@ -7,10 +7,11 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from vsclib import learned_prior, spike_slab
+from vsclib import spike_slab
 from vsclib.configuration import Count, OpenUnit, configuration
 from vsclib.models.contract import Code
 from vsclib.models.vsc import VSC, VSCConfig
+from vsclib.spike_slab import learned_prior
 
 
 @configuration

@@ -3,10 +3,11 @@
 import torch
 from torch import Tensor
 
-from vsclib import learned_prior, spike_slab
+from vsclib import spike_slab
 from vsclib.configuration import NonNegative, Steps, configuration
 from vsclib.models.contract import Code, Loss, Model, ModelConfig, TrainingStep
 from vsclib.schedules import Linear
+from vsclib.spike_slab import learned_prior
 
 
 @configuration

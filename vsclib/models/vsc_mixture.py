@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from vsclib import learned_prior
 from vsclib.configuration import Count, configuration
 from vsclib.models.contract import Code
 from vsclib.models.pseudo_inputs import PseudoInputs, PseudoInputsConfig
+from vsclib.spike_slab import learned_prior
 
 
 @configuration

@@ -5,11 +5,11 @@ import math
 import torch
 from torch import Tensor, nn
 
-from vsclib import learned_prior
 from vsclib.configuration import Positive, configuration
-from vsclib.learned_prior import Selector
 from vsclib.models.contract import Code
 from vsclib.models.pseudo_inputs import PseudoInputs, PseudoInputsConfig
+from vsclib.spike_slab import learned_prior
+from vsclib.spike_slab.learned_prior import Selector
 
 
 @configuration

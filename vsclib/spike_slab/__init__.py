@@ -1,18 +1,21 @@
 r"""The mathematics of spike-and-slab codes, as pure functions on tensors.
 
-Two distributions live here, and the papers use their names in opposite senses:
+Two distributions, whose names the papers use in opposite senses:
 
-* the **exact** spike-and-slab of Variational Sparse Coding: a point mass at zero (the spike) mixed
-  with a Gaussian (the slab), :math:`\gamma\,\mathcal N(z;\mu,\sigma^2) + (1-\gamma)\,\delta(z)`.
+* the **exact** spike-and-slab of Variational Sparse Coding: a mixture of a point mass at zero (the
+  spike) and a Gaussian (the slab),
+  :math:`\gamma\,\mathcal N(z;\mu,\sigma^2) + (1-\gamma)\,\delta(z)`.
   ``gamma`` is the probability that the latent is *on*; ``alpha`` is the same probability in the
   prior;
 * the **two-Gaussian mixture** of the sparse generator, :math:`\alpha\,\mathcal N(z;0,\sigma_1^2) +
-  (1-\alpha)\,\mathcal N(z;0,\sigma_2^2)` with :math:`\sigma_2 \ll \sigma_1`. ``alpha`` weighs the
-  wide component.
+  (1-\alpha)\,\mathcal N(z;0,\sigma_2^2)` with :math:`\sigma_2 \ll \sigma_1`. ``alpha`` is the
+  weight of the wide component.
 
-``sigma`` is always a standard deviation. Shapes: batch B, latents J.
+``sigma`` is always a standard deviation. Shapes: batch B, latents J. The prior of Variational
+Sparse Coding's second form is in :mod:`~vsclib.spike_slab.learned_prior`.
 """
 
+from vsclib.spike_slab import learned_prior
 from vsclib.spike_slab.divergence import (
     WarmUp,
     bernoulli_kl,
@@ -32,6 +35,7 @@ from vsclib.spike_slab.thresholds import (
     threshold_gamma,
     threshold_price,
 )
+from vsclib.spike_slab.total_correlation import Estimator, KLSplit, log_shares, split_kl
 from vsclib.spike_slab.two_gaussians import (
     mixture_log_prob,
     mixture_responsibility,
@@ -42,6 +46,8 @@ from vsclib.spike_slab.two_gaussians import (
 
 __all__ = [
     "ROOT_TWO",
+    "Estimator",
+    "KLSplit",
     "WarmUp",
     "bernoulli_kl",
     "concrete_gate",
@@ -53,6 +59,8 @@ __all__ = [
     "laplace_kl",
     "laplace_log_prob",
     "laplace_noise",
+    "learned_prior",
+    "log_shares",
     "mixture_log_prob",
     "mixture_responsibility",
     "mixture_sample",
@@ -60,6 +68,7 @@ __all__ = [
     "mixture_score_posterior",
     "relaxed_gate",
     "shifted_soft_threshold",
+    "split_kl",
     "straight_through_gate",
     "threshold_gamma",
     "threshold_price",

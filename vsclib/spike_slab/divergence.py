@@ -1,6 +1,4 @@
-"""The exact spike-and-slab: what it costs in nats to be another one than the prior, and the warm-up
-of its slab.
-"""
+"""The exact spike-and-slab: its KL from the prior, and the warm-up of its slab."""
 
 import math
 from typing import Literal, get_args
@@ -17,13 +15,13 @@ WarmUp = Literal["variance_linear", "log_variance_linear", "std_linear", "sqrt"]
 
 
 def bernoulli_kl(gamma: Tensor, alpha: Tensor | float) -> Tensor:
-    r"""Kullback-Leibler divergence between two coins, for each latent.
+    r"""Kullback-Leibler divergence between two Bernoulli variables, for each latent.
 
-    .. math:: \mathrm{KL} = \gamma\log\frac{\gamma}{\alpha} + (1-\gamma)\log\frac{1-\gamma}{1-\alpha}
+    .. math:: \mathrm{KL} = \gamma\log\frac{\gamma}{\alpha}
+        + (1-\gamma)\log\frac{1-\gamma}{1-\alpha}
 
-    with :math:`0\log 0 = 0`. The value is exact at :math:`\gamma\in\{0,1\}` and the gradient is
-    finite there; where q puts mass and the prior puts none (``alpha`` 0 or 1 and ``gamma``
-    different from it) the value is infinite.
+    with :math:`0\log 0 = 0`. At :math:`\gamma\in\{0,1\}` the value is exact and the gradient is
+    finite. Where q has mass and the prior has none, the value is infinite.
 
     Args:
         gamma: probability of *on* under q, in [0, 1], shaped (B, J).
@@ -36,8 +34,7 @@ def bernoulli_kl(gamma: Tensor, alpha: Tensor | float) -> Tensor:
         ConfigurationError: ``gamma`` or ``alpha`` lies outside [0, 1].
 
     Source:
-        Tonolini et al. (2019, ICLR submission), the last two terms of Eq. 9; 2019 supplement, Eq.
-        10.
+        Tonolini et al. (2019, ICLR submission), last two terms of Eq. 9; 2019 supplement, Eq. 10.
 
     Example:
         >>> bernoulli_kl(torch.tensor([0.0, 0.5, 1.0]), 0.5)
@@ -50,10 +47,9 @@ def bernoulli_kl(gamma: Tensor, alpha: Tensor | float) -> Tensor:
 
 
 def _mass_kl(q: Tensor, p: Tensor) -> Tensor:
-    """One outcome's share q log(q / p), with 0 log 0 = 0 and a finite gradient at q = 0."""
-    # The clamp keeps the gradient finite where q underflows; q itself makes the value exact. The
-    # stand-in 0.5 keeps an infinite log out of the backward pass, which multiplies it by zero and
-    # would give NaN.
+    """The term q log(q / p), with 0 log 0 = 0 and a finite gradient at q = 0."""
+    # The clamp keeps the gradient finite where q underflows. The stand-in 0.5 keeps an infinite
+    # logarithm out of the backward pass, where zero times infinity would give NaN.
     possible = p > 0
     share = q * (q.clamp(min=torch.finfo(q.dtype).tiny).log() - torch.where(possible, p, 0.5).log())
     return torch.where(possible, share, torch.where(q > 0, math.inf, 0.0).to(q.dtype))
@@ -64,42 +60,39 @@ def gaussian_kl(
 ) -> Tensor:
     r"""Kullback-Leibler divergence between two Gaussians, for each latent.
 
-    .. math:: \mathrm{KL} = \tfrac12\Bigl[\log\frac{\sigma_p^2}{\sigma^2} + \frac{\sigma^2 + (\mu-\mu_p)^2}{\sigma_p^2} - 1\Bigr]
+    .. math:: \mathrm{KL} = \tfrac12\Bigl[\log\frac{\sigma_p^2}{\sigma^2}
+        + \frac{\sigma^2 + (\mu-\mu_p)^2}{\sigma_p^2} - 1\Bigr]
 
     Args:
-        mu: mean of q, shaped (B, J).
-        logvar: log-variance of q, shaped (B, J).
-        mu_p: mean of the prior, broadcastable to (B, J); the default is the standard normal's.
-        logvar_p: log-variance of the prior, broadcastable to (B, J).
+        mu, logvar: mean and log-variance of q, shaped (B, J).
+        mu_p, logvar_p: the same of the prior, broadcastable; the default is the standard normal.
 
     Returns:
         (B, J), in nats, never negative beyond rounding.
 
     Source:
-        Kingma & Welling (2014), appendix B. The 2019 supplement prints sigma for sigma^2 (its Eq.
-        9, erratum E34), which can be negative.
+        Kingma & Welling (2014), appendix B. Eq. 9 of the 2019 supplement prints sigma for sigma^2
+        (erratum E34), which can be negative.
 
     Example:
         >>> gaussian_kl(torch.tensor([0.0, 1.0]), torch.tensor([0.0, 0.0]))
         tensor([0.0000, 0.5000])
     """
     logvar_p = torch.as_tensor(logvar_p, dtype=mu.dtype, device=mu.device)
-    # Differences of logs, not logs of ratios: a collapsed unit has a variance near the smallest
-    # float.
-    return 0.5 * (
-        logvar_p - logvar + (logvar - logvar_p).exp() + (mu - mu_p) ** 2 * (-logvar_p).exp() - 1.0
-    )  # (B, J)
+    # Differences of logs, not logs of ratios: a collapsed variance is near the smallest float.
+    spread = logvar_p - logvar + (logvar - logvar_p).exp()
+    return 0.5 * (spread + (mu - mu_p) ** 2 * (-logvar_p).exp() - 1.0)  # (B, J)
 
 
 def gaussian_log_prob(z: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
     r"""Log-density of normal distributions, for each latent.
 
-    .. math:: \log\mathcal N(z;\mu,\sigma^2) = -\tfrac12\Bigl[\frac{(z-\mu)^2}{\sigma^2} + \log\sigma^2 + \log 2\pi\Bigr]
+    .. math:: \log\mathcal N(z;\mu,\sigma^2) = -\tfrac12\Bigl[\frac{(z-\mu)^2}{\sigma^2}
+        + \log\sigma^2 + \log 2\pi\Bigr]
 
     Args:
         z: codes; shapes broadcast.
-        mu: means.
-        logvar: log-variances.
+        mu, logvar: means and log-variances.
 
     Returns:
         In nats, of the broadcast shape.
@@ -121,7 +114,8 @@ def kl(
 ) -> Tensor:
     r"""Kullback-Leibler divergence between two spike-and-slab distributions, for each latent.
 
-    .. math:: \mathrm{KL} = \gamma\,\mathrm{KL}\bigl(\mathcal N(\mu,\sigma^2)\,\|\,\mathcal N(\mu_p,\sigma_p^2)\bigr)
+    .. math:: \mathrm{KL} = \gamma\,\mathrm{KL}\bigl(
+        \mathcal N(\mu,\sigma^2)\,\|\,\mathcal N(\mu_p,\sigma_p^2)\bigr)
         + \gamma\log\frac{\gamma}{\alpha} + (1-\gamma)\log\frac{1-\gamma}{1-\alpha}
 
     A code that is on pays for its value and for being on; a code that is off pays only for being
@@ -129,11 +123,9 @@ def kl(
 
     Args:
         gamma: probability of *on* under q, in [0, 1], shaped (B, J).
-        mu: mean of q's slab, shaped (B, J).
-        logvar: log-variance of q's slab, shaped (B, J).
+        mu, logvar: mean and log-variance of q's slab, shaped (B, J).
         alpha: probability of *on* under the prior, in [0, 1], broadcastable to (B, J).
-        mu_p: mean of the prior's slab.
-        logvar_p: log-variance of the prior's slab.
+        mu_p, logvar_p: mean and log-variance of the prior's slab.
 
     Returns:
         (B, J), in nats, never negative beyond rounding.
@@ -142,8 +134,8 @@ def kl(
         ConfigurationError: ``gamma`` or ``alpha`` lies outside [0, 1].
 
     Source:
-        Tonolini et al. (2019, ICLR submission), Eq. 23; its Eq. 9 and 11 lose a sign and the factor
-        1/2 (E53, E54).
+        Tonolini et al. (2019, ICLR submission), Eq. 23; its Eq. 9 and 11 lose a sign and the
+        factor 1/2 (E53, E54).
 
     Example:
         >>> one = torch.ones(1, 1)
@@ -156,22 +148,19 @@ def kl(
 def warm_up(
     mu: Tensor, logvar: Tensor, lam: Tensor | float, form: WarmUp = "variance_linear"
 ) -> tuple[Tensor, Tensor]:
-    r"""The slab during warm-up: between pure noise (``lam`` = 0) and the encoder's slab (``lam`` =
-    1).
+    r"""The slab during warm-up: pure noise at ``lam`` = 0, the encoder's slab at ``lam`` = 1.
 
     .. math:: \mu_\lambda = \lambda\mu, \qquad \sigma_\lambda^2 = \lambda\sigma^2 + 1 - \lambda
 
-    The interpolation is linear in the *variance*. Released code interpolates something else; all
-    agree at 0 and 1 only:
+    The interpolation is linear in the *variance*. Released codes interpolate otherwise; all agree
+    at 0 and 1 only:
 
     * ``log_variance_linear``: :math:`\sigma_\lambda = \sigma^\lambda`, the authors' code;
-    * ``std_linear``: :math:`\sigma_\lambda = \lambda\sigma + 1 - \lambda`, the course report's
-      code;
+    * ``std_linear``: :math:`\sigma_\lambda = \lambda\sigma + 1 - \lambda`, the report's code;
     * ``sqrt``: :math:`\sigma_\lambda = \lambda\sigma + \sqrt{1-\lambda}`, code of Fallah & Rozell.
 
     Args:
-        mu: mean, shaped (B, J).
-        logvar: log-variance, shaped (B, J).
+        mu, logvar: mean and log-variance of the encoder's slab, shaped (B, J).
         lam: the warm-up, in [0, 1].
         form: what is interpolated.
 
@@ -182,20 +171,18 @@ def warm_up(
         ConfigurationError: ``lam`` lies outside [0, 1], or no interpolation has this name.
 
     Source:
-        Tonolini et al. (2019 supplement), section B; the course report's section 4.3.2. Its snippet
-        departs (E67).
+        Tonolini et al. (2019 supplement), section B; section 4.3.2 of the course report, whose
+        snippet differs (E67).
     """
     lam = torch.as_tensor(lam, dtype=mu.dtype, device=mu.device)
     require_probability("lam", lam)
     if form not in get_args(WarmUp):
-        raise ConfigurationError(
-            f"there is no warm-up {form!r}: {nearest(str(form), get_args(WarmUp))}"
-        )
+        choice = nearest(str(form), get_args(WarmUp))
+        raise ConfigurationError(f"there is no warm-up {form!r}: {choice}")
     if form == "log_variance_linear":
         return lam * mu, lam * logvar  # (B, J), (B, J)
     if form != "variance_linear":
         noise = torch.log1p(-lam) * (0.5 if form == "sqrt" else 1.0)
         return lam * mu, 2.0 * torch.logaddexp(lam.log() + 0.5 * logvar, noise)  # (B, J), (B, J)
-    # As a logarithm of a sum of exponentials, so that lam = 1 gives back even a log-variance whose
-    # exponential is no float.
+    # A logarithm of a sum of exponentials: lam = 1 gives back even a log-variance that overflows.
     return lam * mu, torch.logaddexp(lam.log() + logvar, torch.log1p(-lam))  # (B, J), (B, J)

@@ -1,4 +1,4 @@
-"""Gates: how a spike is drawn, and which of them let a gradient through."""
+"""Gates: ways to draw a spike, with and without a gradient."""
 
 from typing import Literal
 
@@ -20,11 +20,11 @@ SUITED: dict[GammaForm, GateName] = {"sigmoid": "straight_through", "relu": "rel
 
 
 def hard_gate(noise: Tensor, gamma: Tensor) -> Tensor:
-    r"""The spike itself: 1 with probability ``gamma``, else 0.
+    r"""The spike: 1 with probability ``gamma``, else 0.
 
     .. math:: w = \mathbb 1[\eta - 1 + \gamma \ge 0], \qquad \eta\sim U[0, 1)
 
-    It has no gradient in ``gamma``. Every evaluation uses it.
+    It has no gradient in ``gamma``. All evaluation uses this gate.
 
     Args:
         noise: uniform in [0, 1), shaped (B, J).
@@ -40,12 +40,11 @@ def hard_gate(noise: Tensor, gamma: Tensor) -> Tensor:
 
 
 def relaxed_gate(noise: Tensor, gamma: Tensor, slope: float) -> Tensor:
-    r"""The spike with its step replaced by a sigmoid of slope c, so that ``gamma`` has a gradient.
+    r"""The spike with a sigmoid of slope c in place of the step, so that ``gamma`` has a gradient.
 
     .. math:: w = S\bigl(c\,(\eta - 1 + \gamma)\bigr)
 
-    It leaks: at ``gamma = 0`` its mean is about :math:`\ln 2/c` and not 0, and where it is small it
-    is still no exact zero.
+    It leaks: at ``gamma = 0`` its mean is about :math:`\ln 2/c`, and it is never exactly 0.
 
     Args:
         noise: uniform in [0, 1), shaped (B, J).
@@ -69,9 +68,7 @@ def straight_through_gate(noise: Tensor, gamma: Tensor, slope: float) -> Tensor:
     """The hard gate forward, the relaxed gate's gradient backward.
 
     Args:
-        noise: uniform in [0, 1), shaped (B, J).
-        gamma: probability of *on*, in [0, 1], shaped (B, J).
-        slope: slope of the sigmoid whose gradient stands in for the step's.
+        noise, gamma, slope: as for :func:`relaxed_gate`.
 
     Returns:
         (B, J), exactly 0 or 1.
@@ -83,17 +80,18 @@ def straight_through_gate(noise: Tensor, gamma: Tensor, slope: float) -> Tensor:
         Bengio, Leonard & Courville (2013), applied to Eq. 24 of the ICLR submission.
     """
     relaxed = relaxed_gate(noise, gamma, slope)
-    # The difference is exactly zero, so the forward value stays exactly 0 or 1.
+    # The difference is exactly zero, so the value stays exactly 0 or 1.
     return hard_gate(noise, gamma).detach() + (relaxed - relaxed.detach())  # (B, J)
 
 
 def concrete_gate(noise: Tensor, logit: Tensor, temperature: float) -> Tensor:
     r"""A binary concrete (relaxed Bernoulli) gate.
 
-    .. math:: w = S\Bigl(\frac{\log\eta - \log(1-\eta) + \ell}{T}\Bigr), \qquad \ell = \log\frac{\gamma}{1-\gamma}
+    .. math:: w = S\Bigl(\frac{\log\eta - \log(1-\eta) + \ell}{T}\Bigr), \qquad
+        \ell = \log\frac{\gamma}{1-\gamma}
 
-    Rounding w at 1/2 gives 1 with probability :math:`S(\ell) = \gamma`. Passing :math:`\log\gamma`
-    for the logit gives :math:`\gamma/(1+\gamma)` instead, a slip in released code.
+    Rounding w at 1/2 gives 1 with probability :math:`S(\ell) = \gamma`. Released code passes
+    :math:`\log\gamma` for the logit, which gives :math:`\gamma/(1+\gamma)` instead.
 
     Args:
         noise: uniform in [0, 1), shaped (B, J).

@@ -1,4 +1,4 @@
-"""What the mathematics is given: probabilities and positive numbers, or an error in one line."""
+"""Checks of arguments: probabilities and positive numbers."""
 
 import torch
 from torch import Tensor
@@ -8,12 +8,14 @@ from vsclib.errors import ConfigurationError
 
 def require_probability(name: str, value: Tensor) -> None:
     """Raise ConfigurationError unless every value lies in [0, 1]."""
-    if torch.compiler.is_compiling() or bool(((value >= 0) & (value <= 1)).all()):
+    if torch.compiler.is_compiling():
         return
-    worst = value.detach().flatten()[~((value >= 0) & (value <= 1)).flatten()][0].item()
-    raise ConfigurationError(
-        f"{name} = {worst:g} is no probability: every {name} must lie in [0, 1]"
-    )
+    inside = (value >= 0) & (value <= 1)
+    if not bool(inside.all()):
+        worst = value.detach()[~inside][0].item()
+        raise ConfigurationError(
+            f"{name} = {worst:g} is no probability: every {name} must lie in [0, 1]"
+        )
 
 
 def require_positive(name: str, value: float) -> None:

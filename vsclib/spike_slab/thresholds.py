@@ -1,8 +1,7 @@
-"""Codes by thresholding: a draw that stays near its mean becomes an exact zero, and what that
-costs.
+r"""Codes by thresholding Laplace noise: a draw near its mean becomes an exact zero.
 
-All of it is about Laplace noise, given by the logarithm of its *variance*, as everywhere in this
-library. Its scale is :math:`b = \\sigma/\\sqrt2`.
+The noise is given by the logarithm of its *variance*, as everywhere in this library. Its scale is
+:math:`b = \sigma/\sqrt2`.
 """
 
 import math
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor
 
 from vsclib.errors import ConfigurationError
+from vsclib.spike_slab.ranges import require_positive
 
 ROOT_TWO = math.sqrt(2.0)
 
@@ -18,7 +18,8 @@ ROOT_TWO = math.sqrt(2.0)
 def laplace_noise(noise: Tensor) -> Tensor:
     r"""Laplace noise of mean 0 and variance 1, by the inverse of its distribution function.
 
-    .. math:: \varepsilon = -\tfrac1{\sqrt2}\,\operatorname{sign}(u)\log(1 - 2|u|), \qquad u = \eta - \tfrac12
+    .. math:: \varepsilon = -\tfrac1{\sqrt2}\,\operatorname{sign}(u)\log(1 - 2|u|), \qquad
+        u = \eta - \tfrac12
 
     Args:
         noise: eta, uniform in [0, 1), any shape.
@@ -38,8 +39,7 @@ def laplace_log_prob(z: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
 
     Args:
         z: codes; shapes broadcast.
-        mu: means.
-        logvar: log-variances.
+        mu, logvar: means and log-variances.
 
     Returns:
         In nats, of the broadcast shape.
@@ -56,21 +56,19 @@ def laplace_kl(
 ) -> Tensor:
     r"""Kullback-Leibler divergence between two Laplace distributions, for each latent.
 
-    .. math:: \mathrm{KL} = \log\frac{b_p}{b} + \frac{b\,e^{-|\mu - \mu_p|/b} + |\mu - \mu_p|}{b_p} - 1, \qquad
-        b = \frac{\sigma}{\sqrt2}
+    .. math:: \mathrm{KL} = \log\frac{b_p}{b}
+        + \frac{b\,e^{-|\mu - \mu_p|/b} + |\mu - \mu_p|}{b_p} - 1, \qquad b = \frac{\sigma}{\sqrt2}
 
     Args:
-        mu: mean of q, shaped (B, J).
-        logvar: log-variance of q, shaped (B, J).
-        mu_p: mean of the prior, broadcastable to (B, J).
-        logvar_p: log-variance of the prior, broadcastable to (B, J).
+        mu, logvar: mean and log-variance of q, shaped (B, J).
+        mu_p, logvar_p: the same of the prior, broadcastable to (B, J).
 
     Returns:
         (B, J), in nats, never negative beyond rounding.
 
     Source:
-        Fallah & Rozell (2022) use it between their base distributions. One branch of their released
-        code takes half the log-scale in the density, and the KL from draws then differs from this.
+        Fallah & Rozell (2022) use it between their base distributions. One branch of their code
+        takes half the log-scale in the density; its KL from draws then differs from this one.
 
     Example:
         >>> laplace_kl(torch.tensor([0.0, 1.0]), torch.tensor([0.0, 0.0]))
@@ -79,15 +77,13 @@ def laplace_kl(
     logvar_p = torch.as_tensor(logvar_p, dtype=mu.dtype, device=mu.device)
     half = 0.5 * (logvar - logvar_p)  # log of the ratio of scales
     distance = ROOT_TWO * (mu - mu_p).abs()
-    own, other = (
-        distance * (-0.5 * logvar).exp(),
-        distance * (-0.5 * logvar_p).exp(),
-    )  # in units of b and of b_p
+    own = distance * (-0.5 * logvar).exp()  # in units of b
+    other = distance * (-0.5 * logvar_p).exp()  # in units of b_p
     return -half + (half - own).exp() + other - 1.0  # (B, J)
 
 
 def threshold_gamma(threshold: Tensor, logvar: Tensor) -> Tensor:
-    r"""Probability that Laplace noise exceeds a threshold in size, so that the latent is on.
+    r"""Probability that the size of Laplace noise exceeds a threshold: the latent is on.
 
     .. math:: \gamma = P(|\varepsilon| > \tau) = e^{-\tau/b}, \qquad b = \frac{\sigma}{\sqrt2}
 
@@ -106,8 +102,9 @@ def threshold_gamma(threshold: Tensor, logvar: Tensor) -> Tensor:
 
 
 def gamma_threshold(gamma: Tensor, logvar: Tensor) -> Tensor:
-    r"""The threshold that Laplace noise exceeds with a given probability: :math:`\tau =
-    -b\log\gamma`.
+    r"""The threshold that Laplace noise exceeds with a given probability.
+
+    .. math:: \tau = -b\log\gamma
 
     Args:
         gamma: probability of *on*, in (0, 1], shaped (B, J).
@@ -125,11 +122,11 @@ def shifted_soft_threshold(deviation: Tensor, mu: Tensor, threshold: Tensor) -> 
     .. math:: z = \begin{cases}0 & |\varepsilon| \le \tau\\
         \mu + \operatorname{sign}(\varepsilon)\,(|\varepsilon| - \tau) & \text{otherwise}\end{cases}
 
-    The noise is what is thresholded, so that a draw which survives keeps its mean: a soft threshold
-    around zero would shrink it by tau. With Laplace noise the result is *exactly* a spike-and-slab:
-    on with probability :math:`e^{-\tau/b}`, and given that, :math:`\mu` plus the same Laplace
-    noise, since what an exponential variable exceeds a threshold by is distributed as the variable
-    itself. Where it is on, the derivatives are those of the formula; a change of tau moves no zero.
+    The noise is thresholded, so a draw that is on keeps its mean; a soft threshold around zero
+    would shrink it by tau. With Laplace noise the result is *exactly* a spike-and-slab: on with
+    probability :math:`e^{-\tau/b}`, and then :math:`\mu` plus the same Laplace noise, because an
+    exponential variable has no memory. The derivatives are those of the formula where the draw is
+    on, and zero elsewhere.
 
     Args:
         deviation: epsilon, the noise in units of z, shaped (B, J).
@@ -151,8 +148,7 @@ def shifted_soft_threshold(deviation: Tensor, mu: Tensor, threshold: Tensor) -> 
 
 
 def threshold_price(threshold: Tensor, scale: float) -> Tensor:
-    r"""What a threshold pays under a Gamma prior of shape 2 and a given mean, above what the
-    likeliest one pays.
+    r"""Cost of a threshold under a Gamma prior of shape 2, above that of the likeliest one.
 
     .. math:: -\log\frac{p(\tau)}{\max p} = \frac{2\tau}{s} - 1 - \log\frac{2\tau}{s}, \qquad
         p = \mathrm{Gamma}(2,\ \text{rate } 2/s)
@@ -168,12 +164,10 @@ def threshold_price(threshold: Tensor, scale: float) -> Tensor:
         ConfigurationError: the scale is not positive.
 
     Source:
-        The Gamma prior is that of the released code of Fallah & Rozell (2022), whose encoder gives
-        a Gamma posterior for every threshold; this is the same prior for a threshold that is one
-        number.
+        The prior of the released code of Fallah & Rozell (2022), whose encoder gives a Gamma
+        posterior for every threshold; here a threshold is one number.
     """
-    if not scale > 0:
-        raise ConfigurationError(f"scale = {scale:g} is not allowed: choose scale > 0")
+    require_positive("scale", scale)
     ratio = 2.0 * threshold / scale
     return ratio - 1.0 - ratio.log()
 
@@ -181,5 +175,6 @@ def threshold_price(threshold: Tensor, scale: float) -> Tensor:
 def _require_threshold(threshold: Tensor) -> None:
     if not torch.compiler.is_compiling() and bool((threshold < 0).any()):
         raise ConfigurationError(
-            f"threshold = {threshold.min().item():g} is not allowed: every threshold must be at least 0"
+            f"threshold = {threshold.min().item():g} is not allowed: "
+            "every threshold must be at least 0"
         )

@@ -1,6 +1,4 @@
-"""The two-Gaussian mixture of the sparse generator: its log-density, score, responsibility and
-draws.
-"""
+"""The two-Gaussian mixture of the sparse generator: log-density, score, responsibility, draws."""
 
 import math
 
@@ -8,9 +6,8 @@ import torch
 from torch import Tensor
 
 from vsclib.errors import ConfigurationError
+from vsclib.spike_slab.divergence import HALF_LOG_TWO_PI
 from vsclib.spike_slab.ranges import require_positive, require_probability
-
-HALF_LOG_TWO_PI = 0.5 * math.log(2.0 * math.pi)
 
 
 def mixture_log_prob(
@@ -18,16 +15,15 @@ def mixture_log_prob(
 ) -> Tensor:
     r"""Log-density of the two-Gaussian mixture, for each latent.
 
-    .. math:: \log p(z) = \log\bigl[\alpha\,\mathcal N(z;0,\sigma_1^2) + (1-\alpha)\,\mathcal N(z;0,\sigma_2^2)\bigr]
+    .. math:: \log p(z) = \log\bigl[\alpha\,\mathcal N(z;0,\sigma_1^2)
+        + (1-\alpha)\,\mathcal N(z;0,\sigma_2^2)\bigr]
 
-    computed as the logarithm of a sum of exponentials, which stays finite where both densities
-    underflow.
+    A logarithm of a sum of exponentials keeps it finite where both densities underflow.
 
     Args:
         z: codes, any shape.
         alpha: weight of the wide component, in (0, 1].
-        sigma1: standard deviation of the wide component.
-        sigma2: standard deviation of the narrow component, 0 < sigma2 <= sigma1.
+        sigma1, sigma2: standard deviations, 0 < sigma2 <= sigma1.
 
     Returns:
         Shaped like z, in nats.
@@ -36,8 +32,7 @@ def mixture_log_prob(
         ConfigurationError: ``alpha``, ``sigma1`` or ``sigma2`` is out of range.
 
     Source:
-        Li & Han (2022), Eq. 1; their Eq. 12 and 13 print a normaliser that integrates to sigma
-        (E13).
+        Li & Han (2022), Eq. 1; the normaliser of Eq. 12 and 13 integrates to sigma (E13).
     """
     alpha = _mixture_weights(z, alpha, sigma1, sigma2)
     wide = alpha.log() + _gaussian_log_prob(z, sigma1)
@@ -50,23 +45,15 @@ def mixture_score(
 ) -> Tensor:
     r"""Score of the two-Gaussian mixture in the papers' closed form.
 
-    .. math:: \frac{d\log p}{dz} = -\frac{z}{\sigma_1^2} + \frac{R_1 R_2\,z\,e^{R_2 z^2/2}}{1 + R_1 e^{R_2 z^2/2}},
-        \quad R_1 = \frac{(1-\alpha)\sigma_1}{\alpha\sigma_2},\ R_2 = \frac{\sigma_2^2-\sigma_1^2}{\sigma_1^2\sigma_2^2} \le 0
+    .. math:: \frac{d\log p}{dz} = -\frac{z}{\sigma_1^2}
+        + \frac{R_1 R_2\,z\,e^{R_2 z^2/2}}{1 + R_1 e^{R_2 z^2/2}}, \quad
+        R_1 = \frac{(1-\alpha)\sigma_1}{\alpha\sigma_2},\
+        R_2 = \frac{\sigma_2^2-\sigma_1^2}{\sigma_1^2\sigma_2^2} \le 0
 
-    Both exponents are at most zero, so nothing overflows. Dividing through by the exponential gives
-    the form that the papers print last, whose exponential overflows without harm (E03).
+    Both exponents are at most zero, so nothing overflows. The papers' last form divides by the
+    exponential, which overflows without harm (E03).
 
-    Args:
-        z: codes, any shape.
-        alpha: weight of the wide component, in (0, 1].
-        sigma1: standard deviation of the wide component.
-        sigma2: standard deviation of the narrow component.
-
-    Returns:
-        Shaped like z.
-
-    Raises:
-        ConfigurationError: ``alpha``, ``sigma1`` or ``sigma2`` is out of range.
+    Arguments, shape and errors are those of :func:`mixture_log_prob`.
 
     Source:
         Li & Han (2022), supplement Eq. 7; main text Eq. 7 prints R for R_2 (E12).
@@ -86,17 +73,7 @@ def mixture_responsibility(
     .. math:: p(C_1\mid z) = S\Bigl(\log\frac{\alpha\,\sigma_2}{(1-\alpha)\,\sigma_1}
         + \frac{z^2}{2}\Bigl[\frac1{\sigma_2^2}-\frac1{\sigma_1^2}\Bigr]\Bigr)
 
-    Args:
-        z: codes, any shape.
-        alpha: weight of the wide component, in (0, 1].
-        sigma1: standard deviation of the wide component.
-        sigma2: standard deviation of the narrow component.
-
-    Returns:
-        Shaped like z, in [0, 1].
-
-    Raises:
-        ConfigurationError: ``alpha``, ``sigma1`` or ``sigma2`` is out of range.
+    The value lies in [0, 1]. Arguments, shape and errors are those of :func:`mixture_log_prob`.
 
     Source:
         Li & Han (2022), Eq. 9.
@@ -107,24 +84,15 @@ def mixture_responsibility(
 def mixture_score_posterior(
     z: Tensor, alpha: Tensor | float, sigma1: float = 1.0, sigma2: float = 0.1
 ) -> Tensor:
-    r"""Score of the two-Gaussian mixture as two pulls weighed by the component posterior.
+    r"""Score of the two-Gaussian mixture as two pulls, weighted by the component posterior.
 
-    .. math:: \frac{d\log p}{dz} = -p(C_1\mid z)\frac{z}{\sigma_1^2} - p(C_2\mid z)\frac{z}{\sigma_2^2}
+    .. math:: \frac{d\log p}{dz} = -p(C_1\mid z)\frac{z}{\sigma_1^2}
+        - p(C_2\mid z)\frac{z}{\sigma_2^2}
 
-    A small code feels the narrow component's strong pull to zero, a large one only the weak pull of
+    A small code feels the strong pull of the narrow component, a large one only the weak pull of
     the wide component.
 
-    Args:
-        z: codes, any shape.
-        alpha: weight of the wide component, in (0, 1].
-        sigma1: standard deviation of the wide component.
-        sigma2: standard deviation of the narrow component.
-
-    Returns:
-        Shaped like z.
-
-    Raises:
-        ConfigurationError: ``alpha``, ``sigma1`` or ``sigma2`` is out of range.
+    Arguments, shape and errors are those of :func:`mixture_log_prob`.
 
     Source:
         Li & Han (2022), Eq. 10.
@@ -143,15 +111,13 @@ def mixture_sample(
 ) -> Tensor:
     """Draws from the two-Gaussian mixture: first the component, then the value.
 
-    A weighted sum of two Gaussians, which released code draws, is another distribution: one
-    Gaussian with light tails.
+    Released code draws a weighted sum of two Gaussians: that is a single Gaussian with light tails.
 
     Args:
         shape: shape of the draw.
         alpha: probability of the wide component, in (0, 1].
-        sigma1: standard deviation of the wide component.
-        sigma2: standard deviation of the narrow component.
-        generator: source of randomness; the draw lies on its device.
+        sigma1, sigma2: standard deviations, 0 < sigma2 <= sigma1.
+        generator: source of randomness; the draw is on its device.
 
     Returns:
         Codes of the given shape.

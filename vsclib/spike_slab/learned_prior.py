@@ -1,9 +1,8 @@
 r"""The learned prior of Variational Sparse Coding of 2019, as pure functions on tensors.
 
-The prior of an image is a spike-and-slab that the encoder itself gives for one of K
-*pseudo-inputs*, made-up images that are trained with the weights. A selector network says with
-weights :math:`u^*_k` which of them an image takes, and the KL is the weighted average :math:`\sum_k
-u^*_k\,\mathrm{KL}(q\,\|\,q_k)`.
+An image's prior is a spike-and-slab that the encoder gives for one of K *pseudo-inputs*, images
+that are trained like weights. A selector network gives each of them a weight :math:`u^*_k`, and the
+KL is the weighted average :math:`\sum_k u^*_k\,\mathrm{KL}(q\,\|\,q_k)`.
 
 Shapes: batch B, latents J, pseudo-inputs K.
 """
@@ -15,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from vsclib import spike_slab
+from vsclib.spike_slab.divergence import bernoulli_kl, gaussian_kl, gaussian_log_prob
 
 Selector = Literal["soft", "normalised", "printed"]
 
@@ -24,10 +23,10 @@ SHARPNESS, CENTRE = 60.0, 0.5
 
 
 def sharp_sigmoid(u: Tensor) -> Tensor:
-    r"""The sharp selector's last step: :math:`u^* = S(60\,(u - 0.5))`.
+    r"""The last step of the sharp selector: :math:`u^* = S(60\,(u - 0.5))`.
 
-    Nothing makes the weights sum to one. With twenty equal entries they sum to 4e-11, which
-    switches the KL off (E39).
+    The weights need not sum to one. Twenty equal entries give a sum of 4e-11, which switches the KL
+    off (E39).
 
     Args:
         u: entries that sum to one, shaped (B, K).
@@ -42,7 +41,7 @@ def sharp_sigmoid(u: Tensor) -> Tensor:
 
 
 def selection(scores: Tensor, selector: Selector = "soft") -> Tensor:
-    r"""How much each pseudo-input weighs in an image's prior.
+    r"""Weights of the pseudo-inputs in an image's prior.
 
     * ``soft``: :math:`u^* = S(s) / \sum S(s)`, as the authors' released code does;
     * ``printed``: :math:`u^* = S(60\,(u - 0.5))` with :math:`u = \mathrm{relu}(s) /
@@ -51,27 +50,25 @@ def selection(scores: Tensor, selector: Selector = "soft") -> Tensor:
     * ``normalised``: the printed weights over their sum.
 
     Args:
-        scores: s, the selector network's outputs, shaped (B, K).
-        selector: one of the three.
+        scores: s, the outputs of the selector network, shaped (B, K).
+        selector: ``soft``, ``printed`` or ``normalised``.
 
     Returns:
         Weights (B, K), positive.
 
     Source:
-        Tonolini et al. (2019 supplement), sections A.3 and D.1; the authors' released code for
-        ``soft``.
+        Tonolini et al. (2019 supplement), sections A.3 and D.1; their released code for ``soft``.
 
     Example:
         >>> selection(torch.zeros(1, 4))
         tensor([[0.2500, 0.2500, 0.2500, 0.2500]])
     """
     if selector == "soft":
-        # A softmax of log-sigmoids is the sigmoids over their sum, and no 0/0 where all underflow.
+        # A softmax of log-sigmoids: the sigmoids over their sum, without 0/0 where all underflow.
         return torch.softmax(F.logsigmoid(scores), dim=1)  # (B, K)
     positive = torch.relu(scores)
-    sharp = sharp_sigmoid(
-        positive / positive.sum(1, keepdim=True).clamp(min=torch.finfo(scores.dtype).tiny)
-    )
+    total = positive.sum(1, keepdim=True).clamp(min=torch.finfo(scores.dtype).tiny)  # (B, 1)
+    sharp = sharp_sigmoid(positive / total)
     return sharp if selector == "printed" else unit_sum(sharp)
 
 
@@ -81,7 +78,7 @@ def unit_sum(weights: Tensor) -> Tensor:
 
 
 class Pool(NamedTuple):
-    r"""The one prior that K weighted priors amount to.
+    r"""The single prior that is equivalent to K weighted ones.
 
     .. math:: \sum_k u^*_k\,\mathrm{KL}(q\,\|\,q_k) = \mathrm{KL}(q\,\|\,\text{pool}) + \text{gaps}
 
@@ -89,9 +86,8 @@ class Pool(NamedTuple):
         gamma: (B, J), probability of *on* in the pool.
         mu: (B, J), mean of the pool's slab.
         logvar: (B, J), log-variance of the pool's slab.
-        spike_gap: (B, J), nats that the disagreement of the K probabilities costs; zero when they
-            agree.
-        slab_gap: (B, J), nats that the disagreement of the K slabs costs a latent that is on.
+        spike_gap: (B, J), cost in nats of the disagreement of the K probabilities.
+        slab_gap: (B, J), cost in nats of the disagreement of the K slabs, for a latent that is on.
     """
 
     gamma: Tensor
@@ -105,15 +101,14 @@ def pool(weights: Tensor, gamma: Tensor, mu: Tensor, logvar: Tensor) -> Pool:
     r"""Pool K spike-and-slab priors, image by image.
 
     The average of KLs to Gaussians is the KL to the Gaussian with the average precision and the
-    precision-weighted mean, plus a constant; the average of KLs to coins is the KL to the coin with
-    the average log-odds, plus a constant. So the average costs six products (B, K) x (K, J) and no
-    tensor (B, K, J).
+    precision-weighted mean, plus a constant; the average of KLs to Bernoulli variables is the KL to
+    the one with the average log-odds, plus a constant. So the average needs six products
+    (B, K) x (K, J) and no tensor (B, K, J).
 
     Args:
-        weights: of each prior for each image, summing to one, shaped (B, K).
+        weights: weight of each prior for each image, summing to one, shaped (B, K).
         gamma: probability of *on* under each prior, inside (0, 1), shaped (K, J).
-        mu: mean of each prior's slab, shaped (K, J).
-        logvar: log-variance of each prior's slab, shaped (K, J).
+        mu, logvar: mean and log-variance of each prior's slab, shaped (K, J).
 
     Returns:
         The pool.
@@ -124,9 +119,8 @@ def pool(weights: Tensor, gamma: Tensor, mu: Tensor, logvar: Tensor) -> Pool:
     spread = weights @ (mu.square() * precision) - mean.square() * average_precision  # (B, J)
     slab_gap = 0.5 * (weights @ logvar + average_precision.log() + spread)
     on, off = weights @ gamma.log(), weights @ torch.log1p(-gamma)  # (B, J), (B, J)
-    return Pool(
-        torch.sigmoid(on - off), mean, -average_precision.log(), -torch.logaddexp(on, off), slab_gap
-    )
+    gamma, spike_gap = torch.sigmoid(on - off), -torch.logaddexp(on, off)
+    return Pool(gamma, mean, -average_precision.log(), spike_gap, slab_gap)
 
 
 def averaged_kl(
@@ -135,10 +129,12 @@ def averaged_kl(
     r"""The average of KLs from one spike-and-slab to K priors, for each latent.
 
     .. math:: \sum_k u^*_k\,\mathrm{KL}(q\,\|\,q_k) =
-        \gamma\sum_k u^*_k\,\mathrm{KL}\bigl(\mathcal N(\mu,\sigma^2)\,\|\,\mathcal N(\mu_k,\sigma_k^2)\bigr)
-        + \sum_k u^*_k\Bigl[\gamma\log\frac{\gamma}{\gamma_k} + (1-\gamma)\log\frac{1-\gamma}{1-\gamma_k}\Bigr]
+        \gamma\sum_k u^*_k\,\mathrm{KL}\bigl(
+        \mathcal N(\mu,\sigma^2)\,\|\,\mathcal N(\mu_k,\sigma_k^2)\bigr)
+        + \sum_k u^*_k\Bigl[\gamma\log\frac{\gamma}{\gamma_k}
+        + (1-\gamma)\log\frac{1-\gamma}{1-\gamma_k}\Bigr]
 
-    Weights that do not sum to one scale the whole.
+    Weights that do not sum to one scale both sums.
 
     Args:
         weights: (B, K), positive.
@@ -146,27 +142,24 @@ def averaged_kl(
         priors: the same of each pseudo-input, each (K, J).
 
     Returns:
-        The two sums, the slab's and the spike's part; each (B, J) in nats.
+        The slab's and the spike's part, each (B, J) in nats.
 
     Source:
-        Tonolini et al. (2019 supplement), sections A.3 and C; its Eq. 9 prints sigma for sigma^2
-        (E34).
+        Tonolini et al. (2019 supplement), sections A.3 and C; Eq. 9 prints sigma for sigma^2 (E34).
     """
     gamma, mu, logvar = q
     share = weights.sum(1, keepdim=True)  # (B, 1)
     pooled = pool(weights / share, *priors)
-    slab = gamma * (
-        spike_slab.gaussian_kl(mu, logvar, pooled.mu, pooled.logvar) + pooled.slab_gap
-    )  # (B, J)
-    spike = spike_slab.bernoulli_kl(gamma, pooled.gamma) + pooled.spike_gap  # (B, J)
+    slab = gamma * (gaussian_kl(mu, logvar, pooled.mu, pooled.logvar) + pooled.slab_gap)  # (B, J)
+    spike = bernoulli_kl(gamma, pooled.gamma) + pooled.spike_gap  # (B, J)
     return share * slab, share * spike
 
 
 def kl_to_each(q: tuple[Tensor, Tensor, Tensor], priors: tuple[Tensor, Tensor, Tensor]) -> Tensor:
     r"""KL from every spike-and-slab to each of K priors, summed over latents.
 
-    The square in the Gaussian's KL is multiplied out, so that products (B, J) x (J, K) do and no
-    tensor (B, K, J) is made.
+    The square in the Gaussian's KL is multiplied out: this needs products (B, J) x (J, K) and no
+    tensor (B, K, J).
 
     Args:
         q: gamma, mean and log-variance of each image's code, each (B, J).
@@ -181,25 +174,22 @@ def kl_to_each(q: tuple[Tensor, Tensor, Tensor], priors: tuple[Tensor, Tensor, T
     gamma, mu, logvar = q
     prior_gamma, prior_mu, prior_logvar = priors
     precision = (-prior_logvar).exp()  # (K, J)
-    squares = (gamma * (mu.square() + logvar.exp())) @ precision.T - 2.0 * (gamma * mu) @ (
-        prior_mu * precision
-    ).T  # (B, K)
+    squares = (gamma * (mu.square() + logvar.exp())) @ precision.T  # (B, K)
+    squares = squares - 2.0 * (gamma * mu) @ (prior_mu * precision).T  # (B, K)
     constants = gamma @ (prior_mu.square() * precision + prior_logvar - 1.0).T  # (B, K)
     slab = 0.5 * (squares + constants - (gamma * logvar).sum(1, keepdim=True))
-    entropy = (gamma * gamma.log() + (1.0 - gamma) * torch.log1p(-gamma)).sum(
-        1, keepdim=True
-    )  # (B, 1)
-    return (
-        slab + entropy - gamma @ prior_gamma.log().T - (1.0 - gamma) @ torch.log1p(-prior_gamma).T
-    )  # (B, K)
+    entropy = (gamma * gamma.log() + (1.0 - gamma) * torch.log1p(-gamma)).sum(1, keepdim=True)
+    on = slab + entropy - gamma @ prior_gamma.log().T
+    return on - (1.0 - gamma) @ torch.log1p(-prior_gamma).T  # (B, K)
 
 
 def responsibilities(divergences: Tensor) -> Tensor:
-    r"""The weights under which K priors cost least when choosing among them is paid for:
-    :math:`u_k\propto e^{-\mathrm{KL}_k}`.
+    r"""The weights that minimise the average KL plus the cost of choosing.
 
-    .. math:: \mathrm{KL}\Bigl(q\,\Big\|\,\frac1K\sum_k q_k\Bigr) \le \min_u\Bigl[\sum_k u_k\,\mathrm{KL}(q\,\|\,q_k)
-        + \sum_k u_k\log K u_k\Bigr] = -\log\frac1K\sum_k e^{-\mathrm{KL}(q\,\|\,q_k)}
+    .. math:: u_k\propto e^{-\mathrm{KL}_k}, \qquad
+        \mathrm{KL}\Bigl(q\,\Big\|\,\frac1K\sum_k q_k\Bigr)
+        \le \min_u\Bigl[\sum_k u_k\,\mathrm{KL}(q\,\|\,q_k) + \sum_k u_k\log K u_k\Bigr]
+        = -\log\frac1K\sum_k e^{-\mathrm{KL}(q\,\|\,q_k)}
 
     Args:
         divergences: KL to each prior, (B, K) in nats.
@@ -208,15 +198,16 @@ def responsibilities(divergences: Tensor) -> Tensor:
         (B, K), positive, summing to one.
 
     Source:
-        Hershey & Olsen (2007), the variational approximation of the KL between mixtures, here from
-        a single density.
+        Hershey & Olsen (2007), variational approximation of the KL between mixtures, here from a
+        single density.
     """
     return torch.softmax(-divergences, dim=1)  # (B, K)
 
 
 def choice_cost(weights: Tensor) -> Tensor:
-    r"""What choosing one of K priors costs: :math:`\sum_k u_k\log K u_k`, the KL from the weights
-    to equal ones.
+    r"""The cost of choosing one of K priors: :math:`\sum_k u_k\log K u_k`.
+
+    It is the KL from the weights to equal weights.
 
     Args:
         weights: summing to one, (B, K).
@@ -228,7 +219,7 @@ def choice_cost(weights: Tensor) -> Tensor:
         >>> choice_cost(torch.tensor([[0.5, 0.5], [1.0, 0.0]]))
         tensor([0.0000, 0.6931])
     """
-    # A weight may underflow to zero, where the derivative of its logarithm would be 0/0.
+    # A weight may underflow to zero, where the derivative of its logarithm is 0/0.
     relative = (weights * weights.shape[1]).clamp_min(torch.finfo(weights.dtype).tiny)  # (B, K)
     return torch.xlogy(weights, relative).sum(1)  # (B,)
 
@@ -239,23 +230,22 @@ def log_density(
     gamma: Tensor,
     mu: Tensor,
     logvar: Tensor,
-    slab_log_prob: Callable[[Tensor, Tensor, Tensor], Tensor] = spike_slab.gaussian_log_prob,
+    slab_log_prob: Callable[[Tensor, Tensor, Tensor], Tensor] = gaussian_log_prob,
 ) -> Tensor:
-    r"""Log-density of a spike-and-slab at a code that says which latents are on, for each latent.
+    r"""Log-density of a spike-and-slab at a code whose latents are on or off, for each latent.
 
     .. math:: \log q(z) = \begin{cases}\log\gamma + \log\mathcal N(z;\mu,\sigma^2) & \text{on}\\
         \log(1-\gamma) & \text{off}\end{cases}
 
-    It is a density for the measure that has a unit mass at zero beside the line, the same for
-    posterior and prior, so that differences of two such logarithms are those of a KL.
+    The base measure is the line plus a unit mass at zero, the same for posterior and prior, so
+    differences of two such logarithms are those of a KL.
 
     Args:
         z: codes; shapes broadcast.
         active: which latents are on, bool.
         gamma: probability of *on*, inside (0, 1).
-        mu: mean of the slab.
-        logvar: log-variance of the slab.
-        slab_log_prob: log-density of the slab, which need not be Gaussian.
+        mu, logvar: mean and log-variance of the slab.
+        slab_log_prob: log-density of the slab, Gaussian or other.
 
     Returns:
         In nats, of the broadcast shape.

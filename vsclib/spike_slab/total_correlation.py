@@ -1,4 +1,4 @@
-"""The KL of a VAE split into three by the aggregate posterior, which a batch estimates."""
+"""The KL of a VAE in three parts, one of them the total correlation of the aggregate posterior."""
 
 import math
 from itertools import repeat
@@ -7,20 +7,18 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from vsclib import spike_slab
 from vsclib.errors import ConfigurationError
+from vsclib.spike_slab.divergence import gaussian_kl, gaussian_log_prob
 
 Estimator = Literal["stratified", "weighted"]
-"""How a batch stands for all images: by shares that sum to one, or by the minibatch weight of the
-papers' runs.
-"""
+"""How a batch represents all images: shares that sum to one, or the papers' minibatch weight."""
 
 
-class Split(NamedTuple):
-    """Three parts of the KL, each (B,) in nats; they sum to it.
+class KLSplit(NamedTuple):
+    """Three parts of the KL, each (B,) in nats, whose sum is the KL.
 
     Attributes:
-        index_code_mi: mutual information between an image's number and its code.
+        index_code_mi: mutual information between an image's index and its code.
         total_correlation: KL from the aggregate posterior to the product of its marginals.
         dimension_kl: KL from these marginals to the prior.
     """
@@ -31,28 +29,26 @@ class Split(NamedTuple):
 
 
 def log_shares(batch: int, images: int, estimator: Estimator) -> Tensor:
-    r"""Logarithms of the shares by which the images of a batch stand for all N, seen from each of
-    them.
+    r"""Log-shares of a batch's images in the estimate of the aggregate posterior of all N.
 
     .. math:: \hat q(z_i) = \sum_m W_{im}\,q(z_i\mid x_m), \qquad
         W_{ii} = \frac1N,\ W_{im} = \frac{N-1}{N(B-1)} \quad\text{or}\quad W_{im} = \frac1{NB}
 
-    The first choice, ``stratified``, is unbiased, and exact where the batch holds all images. The
-    paper gives one of the other images what its count leaves over; averaged over which one, its
-    shares are these. The second, ``weighted``, is a lower bound in the mean: the image itself
-    counts too little by a factor of B and the others by nearly N, so that the parts are off by many
-    nats.
+    The first, ``stratified``, is unbiased, and exact where the batch is all images. The paper gives
+    the remainder to one other image; averaged over that choice, its shares are these. The second,
+    ``weighted``, is a lower bound in the mean: the image itself counts too little by a factor of B
+    and the others by nearly N, so the parts are off by many nats.
 
     Args:
         batch: B, at least 2 unless it is all images.
         images: N, at least B.
-        estimator: which of the two.
+        estimator: ``stratified`` or ``weighted``.
 
     Returns:
         (B, B); row i belongs to the code drawn for image i.
 
     Raises:
-        ConfigurationError: the batch is no part of the images, or too small for an average.
+        ConfigurationError: the batch is larger than N, or too small for an average.
 
     Source:
         Chen et al. (2018), appendix on minibatch-weighted and minibatch-stratified sampling.
@@ -64,7 +60,8 @@ def log_shares(batch: int, images: int, estimator: Estimator) -> Tensor:
     """
     if not 1 <= batch <= images or batch == 1 < images:
         raise ConfigurationError(
-            f"batch_size = {batch} of {images} images gives no aggregate posterior: choose 2 <= batch_size <= {images}"
+            f"batch_size = {batch} of {images} images gives no aggregate posterior: "
+            f"choose 2 <= batch_size <= {images}"
         )
     if estimator == "weighted":
         return torch.full((batch, batch), -math.log(images * batch))
@@ -74,31 +71,29 @@ def log_shares(batch: int, images: int, estimator: Estimator) -> Tensor:
 
 def split_kl(
     z: Tensor, mu: Tensor, logvar: Tensor, images: int, estimator: Estimator = "stratified"
-) -> Split:
-    r"""Split the KL from normal posteriors to the standard normal prior, by one draw from each
-    posterior.
+) -> KLSplit:
+    r"""The KL from normal posteriors to the standard normal prior, in three parts.
 
     .. math:: \mathrm{KL}\bigl(q(z\mid x)\,\|\,p(z)\bigr) =
         \underbrace{\mathrm{KL} - \log\frac{q(z)}{p(z)}}_{\text{mutual information}}
         + \underbrace{\log\frac{q(z)}{\prod_j q(z_j)}}_{\text{total correlation}}
         + \underbrace{\sum_j\log\frac{q(z_j)}{p(z_j)}}_{\text{dimension-wise KL}}
 
-    in the mean over images and draws. The KL itself is taken in closed form, so that the parts sum
-    to it exactly, whatever the estimate of q(z). A share enters log q(z) once and every log q(z_j)
-    once: put inside the sum over latents, it would count J times in log q(z).
+    in the mean over images and draws. The KL itself is in closed form, so the parts sum to it
+    exactly, whatever the estimate of q(z). A share enters log q(z) once and every log q(z_j) once;
+    inside the sum over latents it would count J times in log q(z).
 
     Args:
         z: one draw from each posterior, (B, J).
-        mu: means, (B, J).
-        logvar: log-variances, (B, J).
-        images: N, how many images the aggregate posterior averages over.
-        estimator: how the batch stands for them.
+        mu, logvar: means and log-variances of the posteriors, (B, J).
+        images: N, the number of images in the aggregate posterior.
+        estimator: how the batch represents them.
 
     Returns:
         The parts, for each image.
 
     Raises:
-        ConfigurationError: the batch is no part of the images, or too small for an average.
+        ConfigurationError: the batch is larger than N, or too small for an average.
 
     Source:
         Chen et al. (2018), the decomposition of the KL.
@@ -109,47 +104,44 @@ def split_kl(
         torch.stack(parts).sum(0) for parts in zip(*map(_sums, *rows, repeat(shares)), strict=True)
     )
     joint = (shares + pairs).logsumexp(1)  # (B,)
-    prior = spike_slab.gaussian_log_prob(z, torch.zeros_like(z), torch.zeros_like(z)).sum(1)  # (B,)
-    whole = spike_slab.gaussian_kl(mu, logvar).sum(1)  # (B,)
-    return Split(whole - joint + prior, joint - marginals, marginals - prior)
+    prior = gaussian_log_prob(z, torch.zeros_like(z), torch.zeros_like(z)).sum(1)  # (B,)
+    whole = gaussian_kl(mu, logvar).sum(1)  # (B,)
+    return KLSplit(whole - joint + prior, joint - marginals, marginals - prior)
 
 
 def _latents_at_once(batch: int) -> int:
-    """So few latents that what is computed for all pairs of images stays in the processor's cache."""
+    """Number of latents for which all pairs of images fit into the processor's cache."""
     return max(1, 200_000 // batch**2)
 
 
 def _sums(z: Tensor, mu: Tensor, logvar: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
-    """Log-densities that split_kl needs, summed over some latents: log q(z_i|x_m), (B, B), and log
-    q(z_ij), (B,).
-    """
+    """Sums over some latents of log q(z_i|x_m), (B, B), and of log q(z_ij), (B,)."""
     return _Sums.apply(z, mu, logvar, shares)
 
 
 class _Sums(torch.autograd.Function):
     r"""The sums over a few latents, and their gradient.
 
-    The gradient of a mixture's log-density is the mean of its components' gradients, weighed by
+    The gradient of a mixture's log-density is the mean of its components' gradients, weighted by
     their responsibilities:
 
-    .. math:: d\log\sum_m W_m q_m = \sum_m r_m\,d\log q_m, \qquad r_m = \frac{W_m q_m}{\sum_n W_n q_n}
+    .. math:: d\log\sum_m W_m q_m = \sum_m r_m\,d\log q_m, \qquad
+        r_m = \frac{W_m q_m}{\sum_n W_n q_n}
 
-    Written out, it takes a third to a half of the time of automatic differentiation through the
-    logsumexp. Codes are (J, B) here: sums run along the memory.
+    This takes a third to a half of the time of autograd through the logsumexp. Codes are (J, B)
+    here, so that sums run along the memory.
     """
 
     @staticmethod
     def forward(
         ctx: Any, z: Tensor, mu: Tensor, logvar: Tensor, shares: Tensor
     ) -> tuple[Tensor, Tensor]:
-        each = spike_slab.gaussian_log_prob(
-            z.unsqueeze(2), mu.unsqueeze(1), logvar.unsqueeze(1)
-        )  # (J, B, B)
+        each = gaussian_log_prob(z.unsqueeze(2), mu.unsqueeze(1), logvar.unsqueeze(1))  # (J, B, B)
         pairs = each.sum(0)  # (B, B)
         each += shares
         responsibilities = each.softmax(2)  # (J, B, B)
         ctx.save_for_backward(z, mu, logvar, responsibilities)
-        # A sum is its largest term divided by that term's responsibility, which is at least 1/B.
+        # A sum is its largest term over that term's responsibility, which is at least 1/B.
         return pairs, (each.amax(2) - responsibilities.amax(2).log()).sum(0)
 
     @staticmethod
