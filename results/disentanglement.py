@@ -1,8 +1,7 @@
 """Measures of disentanglement of several models on Smiley, three seeds each, into
 results/disentanglement-smiley.json.
 
-    python results/disentanglement.py             the sweep, about four minutes of one processor
-    core
+    python results/disentanglement.py    the sweep, about four minutes of one processor core
 
 No download: the images are drawn by the library.
 """
@@ -17,8 +16,8 @@ import torch
 from vsclib import data, fit, metrics, models
 from vsclib.aggregate_posterior import split_kl
 from vsclib.data.smiley import ATTRIBUTE_OF_FACTOR
-from vsclib.experiment import provenance
 from vsclib.files import write_text
+from vsclib.runs import provenance
 
 TARGET = Path(__file__).parent / "disentanglement-smiley.json"
 SIZE: dict[str, Any] = {"image_shape": (1, 32, 32), "latents": 20, "hidden": 200}

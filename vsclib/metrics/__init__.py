@@ -35,7 +35,7 @@ from vsclib.metrics.interpolation import largest_components, one_after_another, 
 from vsclib.metrics.mig import Gap, mig, mutual_information
 from vsclib.metrics.pixels import fvu, image_psnr, psnr, psnr_thresholded, ssim, ssim_window
 from vsclib.metrics.probe import PROBE_CODES, linear_accuracy
-from vsclib.metrics.record import DEFINITIONS, evaluate
+from vsclib.metrics.record import DEFINITIONS, Evaluation, evaluate
 from vsclib.metrics.robustness import Robustness, add_noise, robustness
 from vsclib.metrics.sparsity import (
     Usage,
@@ -61,6 +61,7 @@ __all__ = [
     "Classifier",
     "Elbo",
     "Embedding",
+    "Evaluation",
     "FewLabels",
     "Gap",
     "ImportanceBound",
