@@ -146,7 +146,7 @@ def test_a_record_is_described_in_words(tmp_path):
     assert "\nPreset uai_2019: 3,000 steps" in preset
 
 
-# ----------------------------------------------------------------------------------- what is refused
+# ---------------------------------------------------------------------------------- what is refused
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_a_missing_folder_or_record_is_named(tmp_path):
         records.load(tmp_path / "nothing.json")
 
 
-# ----------------------------------------------------------------------------------------- staleness
+# ---------------------------------------------------------------------------------------- staleness
 
 
 def whole():
@@ -204,7 +204,7 @@ def test_a_number_of_unknown_definition_counts_as_stale():
     assert records.stale(record) == {"kl": Standing.REDEFINED}
 
 
-# ----------------------------------------------------------------------------------------- migration
+# ---------------------------------------------------------------------------------------- migration
 
 
 @pytest.fixture(scope="module")
@@ -268,7 +268,7 @@ def test_migration_escapes_what_cuts_cells(migrate):
 
 def test_every_record_of_the_book_is_of_this_schema(migrate):
     runs = records.read(REPOSITORY / "results")
-    assert len(runs) >= 40
+    assert len(runs) >= 35
     for record in (record for seeds in runs.values() for record in seeds):
         assert record["schema"] == records.SCHEMA and record["finished"]
         assert set(record["definitions"]) == set(record["metrics"])
