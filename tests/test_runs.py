@@ -5,9 +5,7 @@ leaves.
 import ast
 import dataclasses
 import json
-import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -15,12 +13,13 @@ from pathlib import Path
 
 import nbformat
 import papermill
+import psutil
 import pytest
 import torch
 from conftest import REPOSITORY, load_script
 
 import vsclib
-from vsclib import data, models, records, runs
+from vsclib import checkpoints, data, models, records, runs
 from vsclib.errors import CheckpointError, ConfigurationError, DataError
 from vsclib.metrics import Evaluation
 from vsclib.refiner import Refinement
@@ -301,14 +300,19 @@ def test_a_run_that_dies_between_training_and_record_is_measured_next_time(tmp_p
     def die(*_: object) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch:
-        patch.setattr(Experiment, "measure", die)
-        with pytest.raises(KeyboardInterrupt):
-            runs.run(made, progress=False)
+    def run_and_die() -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(Experiment, "measure", die)
+            with pytest.raises(KeyboardInterrupt):
+                runs.run(made, progress=False)
+
+    run_and_die()
     assert names(tmp_path) == FILES - {"record.json", "done.json"}
     weights = (tmp_path / "model.safetensors").read_bytes()
     runs.run(made, progress=False)
     assert names(tmp_path) == FILES and (tmp_path / "model.safetensors").read_bytes() == weights
+    run_and_die()
+    assert names(tmp_path) == FILES - {"done.json"}
 
 
 def leave_by_call(folder: Path) -> None:
@@ -364,16 +368,19 @@ def test_a_run_killed_in_its_training_goes_on_to_the_same_weights(tmp_path):
     asked = {"model": "vae", "steps": 1500, "checkpoint_every": 20, "device": "cpu", "threads": 1}
     command = [sys.executable, "-m", "papermill", "--no-progress-bar", str(NOTEBOOK), "out.ipynb"]
     flags = [flag for name, value in asked.items() for flag in ("-p", name, str(value))]
-    process = subprocess.Popen([*command, *flags], cwd=tmp_path, start_new_session=True)
+    process = psutil.Popen([*command, *flags], cwd=tmp_path)
     folder = tmp_path / "runs" / "vae-digits-seed0"
     limit = time.monotonic() + 240
     while not (folder / "training.safetensors").is_file() and time.monotonic() < limit:
         time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    time.sleep(2)  # the kernel, in a group of its own, sees that its parent is gone
-    left = names(folder)
-    assert "training.safetensors" in left and "done.json" not in left
+    running = [*process.children(recursive=True), process]
+    for one in running:
+        one.kill()
+    psutil.wait_procs(running)
+    left = {name for name in names(folder) if not name.startswith(".")}
+    assert left == {"training.safetensors"}
+    _, metadata = checkpoints.read_tensors(folder / "training.safetensors")
+    assert 20 <= json.loads(metadata["progress"])["step"] < 1500
     resumed = runs.run(Experiment.of(**asked, folder=str(folder)), progress=False)
     whole = runs.run(Experiment.of(**asked, folder=str(tmp_path / "whole")), progress=False)
     for name, value in whole.model.state_dict().items():
