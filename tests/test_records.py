@@ -5,8 +5,9 @@ import subprocess
 
 import pytest
 from conftest import REPOSITORY, load_script
+from small_models import seeded, tiny
 
-from vsclib import metrics, records
+from vsclib import data, metrics, records
 from vsclib.errors import ConfigurationError, DataError
 from vsclib.records import Standing
 from vsclib.records.__main__ import main
@@ -264,6 +265,24 @@ def test_migration_escapes_what_cuts_cells(migrate):
     once = migrate.escaped(table)
     assert once == table.replace("KL(q || p), |z| <", "KL(q \\|\\| p), \\|z\\| <")
     assert migrate.escaped(once) == once
+
+
+OLD = {
+    record["experiment"]["model"]
+    for seeds in records.read(REPOSITORY / "results").values()
+    for record in seeds
+    if record["kind"] == "train"
+}
+
+
+@pytest.mark.parametrize("name", sorted(OLD))
+def test_migration_knows_what_a_family_does_not_have(migrate, name):
+    found = metrics.evaluate(tiny(name), data.load("digits"), seeded(), test_images=20)
+    numbers, not_measured = found
+    experiment = {"model": name, "options": {}}
+    lacking = {measure for measure, value in numbers.items() if value is None}
+    assert lacking == {one for one in numbers if migrate.does_not_exist(one, experiment)}
+    assert not not_measured
 
 
 def test_every_record_of_the_book_is_of_this_schema(migrate):
