@@ -80,12 +80,9 @@ clean: ## delete the built book and caches; your runs and the installation stay
 distclean: clean ## delete the installation too
 	rm -rf $(VENV) *.egg-info
 
-# How a run is made: papermill fills in the parameters, and the page gets its final name only when the run has succeeded.
-# Arguments: page, parameters.
+# How a run is made; the page gets its name only when the run has succeeded. Arguments: page, parameters.
 define run_experiment
-	@mkdir -p runs/pages $(dir $(1))
-	$(BIN)/python -m papermill --log-output notebooks/experiments/train.ipynb runs/pages/$(notdir $(1)) $(2)
-	mv runs/pages/$(notdir $(1)) $(1)
+	$(BIN)/python -m vsclib.runs --page $(1) $(2)
 endef
 
 # FIRST RUN: the one line to change when the first run of `make book` should be another.

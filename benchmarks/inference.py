@@ -20,8 +20,8 @@ import numpy as np
 import torch
 
 from vsclib import fit, models
-from vsclib.experiment import provenance
 from vsclib.files import write_text
+from vsclib.runs import provenance
 
 RESULT = Path(__file__).parent.parent / "results" / "inference-speed.json"
 

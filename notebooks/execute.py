@@ -13,8 +13,8 @@ from pathlib import Path
 
 import papermill
 
-from vsclib.experiment import provenance
 from vsclib.files import write_text
+from vsclib.runs import provenance
 
 HERE = Path(__file__).parent
 

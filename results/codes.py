@@ -1,7 +1,7 @@
 """What the codes of trained runs are good for: few labels, noise, and a picture by t-SNE.
 
-    python results/codes.py                                the three measures, for every run found
-    in runs/ python results/codes.py labels tsne --runs FOLDER ...  these, for runs of other folders
+    python results/codes.py                                all, for every run found in runs/
+    python results/codes.py labels tsne --runs FOLDER ...  these, for runs of other folders
 
 Writes results/codes-labels.json, codes-robustness.json and codes-tsne.json. A run that stands there
 already is not measured again: to do so, delete its line. A run that is missing is named, with the
@@ -23,8 +23,8 @@ import vsclib
 from vsclib import data, metrics
 from vsclib.data import to_tensor
 from vsclib.errors import VsclibError
-from vsclib.experiment import provenance
 from vsclib.files import write_text
+from vsclib.runs import provenance
 
 HERE = Path(__file__).parent
 RUNS = [
@@ -115,15 +115,16 @@ def robustness(name: str, runs: dict[str, Path], mnist: data.DataSet) -> list[di
     return rows
 
 
-def of_images(
-    mnist: data.DataSet, draw: int, kept: dict[int, metrics.Classifier] = {}
-) -> metrics.Classifier:  # noqa: B006
+_NETS: dict[int, metrics.Classifier] = {}
+
+
+def of_images(mnist: data.DataSet, draw: int) -> metrics.Classifier:
     """The net on clean pixels that all runs of a draw face; fitted once."""
-    if draw not in kept:
-        kept[draw] = metrics.Classifier(
+    if draw not in _NETS:
+        _NETS[draw] = metrics.Classifier(
             flat(mnist.train.images[:5000]), mnist.train.labels[:5000], seed=draw
         )
-    return kept[draw]
+    return _NETS[draw]
 
 
 def untouched(mnist: data.DataSet, draw: int, classifier: metrics.Classifier) -> list[dict]:
@@ -141,7 +142,7 @@ def untouched(mnist: data.DataSet, draw: int, classifier: metrics.Classifier) ->
 
 
 def tsne(name: str, runs: dict[str, Path], mnist: data.DataSet) -> list[dict]:
-    """t-SNE of test codes: the numbers, and the first positions to one decimal with their labels."""
+    """t-SNE of test codes: the numbers, and the first positions with their labels."""
     settings = SETTINGS["tsne"]
     z = encoder(name, runs, mnist)(mnist.test.images[: settings["test_images"]])
     wanted = mnist.test.labels[: settings["test_images"]]

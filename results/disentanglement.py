@@ -1,8 +1,7 @@
 """Measures of disentanglement of several models on Smiley, three seeds each, into
 results/disentanglement-smiley.json.
 
-    python results/disentanglement.py             the sweep, about four minutes of one processor
-    core
+    python results/disentanglement.py    the sweep, about four minutes of one processor core
 
 No download: the images are drawn by the library.
 """
@@ -16,8 +15,8 @@ import torch
 
 from vsclib import data, fit, metrics, models
 from vsclib.data.smiley import ATTRIBUTE_OF_FACTOR
-from vsclib.experiment import provenance
 from vsclib.files import write_text
+from vsclib.runs import provenance
 from vsclib.spike_slab import split_kl
 
 TARGET = Path(__file__).parent / "disentanglement-smiley.json"

@@ -17,9 +17,9 @@ from pathlib import Path
 from papermill import PapermillExecutionError
 
 from vsclib.errors import ConfigurationError, VsclibError, nearest
-from vsclib.experiment import Experiment, run
 from vsclib.files import write_text
 from vsclib.refiner import Refinement
+from vsclib.runs import Experiment, execute, kinds
 
 HERE = Path(__file__).parent
 NOTEBOOKS = HERE.parent / "notebooks" / "experiments"
@@ -34,22 +34,20 @@ def listing() -> dict[str, dict]:
 
 
 def experiment_of(name: str, settings: dict, seed: int, threads: int | None = None) -> Experiment:
-    """What one seed of a listed run does. A run of the notebook ``refine`` names its base as it is
-    listed, without a seed.
-    """
+    """What one seed of a listed run does; a base is listed by its name without a seed."""
     parameters = {key: value for key, value in settings.items() if key not in NOT_PARAMETERS}
     parameters |= {"name": f"{name}-seed{seed}", "seed": seed, "threads": threads}
-    if settings.get("notebook") != "refine":
-        return Experiment.of(**parameters)
-    return Refinement.of(**parameters | {"base": f"{settings['base']}-seed{seed}"})
+    if "base" in settings:
+        parameters["base"] = f"{settings['base']}-seed{seed}"
+    return kinds()[settings.get("notebook", "train")].of(**parameters)
 
 
 def reproduce(name: str, settings: dict, seed: int, threads: int | None) -> None:
-    """One seed of one run: its record into results/, for the first seed its page into book/runs/."""
+    """One seed of a run: its record into results/, the first seed's page into book/runs/."""
     experiment = experiment_of(name, settings, seed, threads)
     if isinstance(experiment, Refinement) and not experiment.base_file.is_file():
         reproduce(settings["base"], listing()[settings["base"]], seed, threads)
-    page = run(experiment, NOTEBOOKS / f"{settings.get('notebook', 'train')}.ipynb")
+    page = execute(experiment, NOTEBOOKS / f"{experiment.kind}.ipynb")
     write_text(
         HERE / f"{experiment.title}.json",
         (experiment.path / "record.json").read_text(encoding="utf-8"),

@@ -15,9 +15,9 @@ from torch.distributions import Normal
 import vsclib
 from vsclib import data
 from vsclib.errors import CheckpointError, ConfigurationError
-from vsclib.experiment import Experiment, run
 from vsclib.models import TrainingStep
 from vsclib.networks import Gaussian
+from vsclib.runs import Experiment, execute
 
 NOTEBOOK = Path(__file__).parent.parent / "notebooks" / "experiments" / "train.ipynb"
 NORMAL = Normal(0.0, 1.0)
@@ -406,7 +406,7 @@ def test_a_run_through_papermill(tmp_path, name, options):
         folder=str(tmp_path / "run"),
         **options,
     )
-    page = run(made, NOTEBOOK, progress=False)
+    page = execute(made, NOTEBOOK, progress=False)
     record = json.loads((page.parent / "record.json").read_text())
     assert record["experiment"]["options"] == {"latents": 3, "hidden": 6} | options
     assert record["metrics"]["psnr"] > 0 and (record["metrics"]["elbo"] is None) is (

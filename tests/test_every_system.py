@@ -4,7 +4,6 @@ seconds.
 That each of them learns, trained by ``fit``, test_training.py and test_presets.py say.
 """
 
-import json
 import math
 import re
 from collections.abc import Iterator
@@ -18,8 +17,8 @@ from nbclient import NotebookClient
 from papermill.parameterize import parameterize_notebook
 
 import vsclib
-from vsclib import models
-from vsclib.experiment import Experiment
+from vsclib import metrics, models, records
+from vsclib.runs import Experiment
 
 NOTEBOOK = Path(__file__).parent.parent / "notebooks" / "experiments" / "train.ipynb"
 SMALL = {
@@ -60,7 +59,9 @@ def test_every_system_runs_through_the_notebook(name, kernel, tmp_path):
     outputs = [output for cell in page.cells if cell.cell_type == "code" for output in cell.outputs]
     assert [output for output in outputs if output.output_type == "error"] == []
     assert sum(PICTURE in output.get("data", {}) for output in outputs) >= 4
-    record = json.loads((tmp_path / "record.json").read_text(encoding="utf-8"))
+    record = records.load(tmp_path / "record.json")
+    assert record["not_measured"] == {} and (tmp_path / "done.json").is_file()
+    assert set(record["metrics"]) == set(record["definitions"]) == set(metrics.DEFINITIONS)
     asked = Experiment.of(model=name, **SMALL)
     assert record["name"] == asked.title and record["experiment"]["options"] == asked.options
     assert record["training"]["steps"] == 3 and math.isfinite(record["metrics"]["psnr"])

@@ -428,8 +428,8 @@ def test_fvu_is_one_for_the_average_image_and_a_share_of_its_error_else():
 
 @pytest.mark.parametrize("name", models.names())
 def test_a_record_is_plain_defined_and_complete(digits, name):
-    record = metrics.evaluate(tiny(name), digits, seeded(), test_images=40)
-    assert tuple(record) == tuple(metrics.DEFINITIONS)
+    record, not_measured = metrics.evaluate(tiny(name), digits, seeded(), test_images=40)
+    assert not not_measured and tuple(record) == tuple(metrics.DEFINITIONS)
     assert all(value is None or type(value) in (int, float) for value in record.values())
     assert json.loads(json.dumps(record, allow_nan=False)) == record
     sparse = name in ("vsc", "vsc_mixture", "vsc_thresholds", "vsc_uai", "vsc_wu")
@@ -446,7 +446,7 @@ def test_a_record_is_plain_defined_and_complete(digits, name):
 
 def test_a_record_holds_what_the_single_measures_give(digits):
     model = tiny("vsc", alpha=0.1, gamma_bias=0.0)
-    record = metrics.evaluate(model, digits, seeded())
+    record = metrics.evaluate(model, digits, seeded()).numbers
     images, labels = digits.test.images, digits.test.labels
     code, train = metrics.codes(model, images), metrics.codes(model, digits.train.images)
     assert record["psnr"] == metrics.psnr(images, model.decode(code.mu * code.active).mean.detach())
@@ -466,18 +466,31 @@ def test_a_record_holds_what_the_single_measures_give(digits):
 
 
 def test_a_model_keeps_its_own_threshold_in_the_record(digits):
-    record = metrics.evaluate(
-        tiny("vsc", threshold=0.9, gamma_bias=0.0), digits, seeded(), test_images=50
-    )
-    looser = metrics.evaluate(tiny("vsc", gamma_bias=0.0), digits, seeded(), test_images=50)
+    model, loose = tiny("vsc", threshold=0.9, gamma_bias=0.0), tiny("vsc", gamma_bias=0.0)
+    record = metrics.evaluate(model, digits, seeded(), test_images=50).numbers
+    looser = metrics.evaluate(loose, digits, seeded(), test_images=50).numbers
     assert record["threshold"] == 0.9
     assert record["on_per_image"] < looser["on_per_image"]
 
 
-def test_images_without_labels_leave_the_accuracies_empty(digits):
+def test_what_the_data_do_not_allow_is_told_from_what_the_model_does_not_have(digits):
     unlabelled = digits._replace(train=digits.train._replace(labels=None))
-    record = metrics.evaluate(tiny("vae"), unlabelled, seeded(), test_images=10)
-    assert record["accuracy"] is None and record["psnr"] is not None
+    numbers, not_measured = metrics.evaluate(tiny("vae"), unlabelled, seeded(), test_images=10)
+    assert not_measured == {"accuracy": "no labels in the data set"}
+    assert numbers["accuracy_mu_gamma"] is None and numbers["psnr"] is not None
+    sparse = metrics.evaluate(tiny("vsc", alpha=0.1), unlabelled, seeded(), test_images=10)
+    assert set(sparse.not_measured) == {"accuracy", "accuracy_mu_gamma", "low_accuracy"}
+
+
+def test_a_measure_that_fails_costs_its_own_number_alone(digits, monkeypatch):
+    def broken(*_: object) -> float:
+        raise RuntimeError("no memory\nand more")
+
+    sound = metrics.evaluate(tiny("vsc"), digits, seeded(), test_images=20).numbers
+    monkeypatch.setattr("vsclib.metrics.record.ssim", broken)
+    numbers, not_measured = metrics.evaluate(tiny("vsc"), digits, seeded(), test_images=20)
+    assert not_measured == {"ssim": "raised RuntimeError: no memory"}
+    assert numbers == {name: value for name, value in sound.items() if name != "ssim"}
 
 
 def test_a_record_holds_no_infinity(digits):
@@ -491,8 +504,10 @@ def test_a_record_holds_no_infinity(digits):
     flat = digits.test._replace(images=np.zeros((4, *SHAPE), np.uint8), labels=None)
     with torch.no_grad():
         model.decoder.layers[-1].bias.fill_(-1e4)
-    record = metrics.evaluate(model, digits._replace(test=flat), seeded())
-    assert record["psnr"] is None and record["ssim"] == pytest.approx(1.0)
+    record, not_measured = metrics.evaluate(model, digits._replace(test=flat), seeded())
+    assert not_measured["psnr"] == "the number is infinite" and "psnr" not in record
+    assert not_measured["fvu"] == "the test images are all the same"
+    assert record["ssim"] == pytest.approx(1.0)
 
 
 def test_a_record_of_no_images_is_refused(digits):

@@ -15,8 +15,9 @@ from torch import nn
 import vsclib
 from vsclib import data, models
 from vsclib.errors import ConfigurationError, DataError
-from vsclib.experiment import Experiment, parameters_of, run, run_parameters, write_record
+from vsclib.metrics import Evaluation
 from vsclib.networks import Decoder, Encoder
+from vsclib.runs import Experiment, execute, parameters_of, write_record
 
 REPORT = [name for name in models.presets() if name.startswith("report")]
 RUNS = Path(__file__).parent.parent / "results" / "runs.toml"
@@ -263,7 +264,7 @@ def test_every_preset_trains_with_fewer_steps_alone(name, tmp_path):
 
 
 def test_a_notebook_of_defaults_leaves_the_preset_alone_and_any_number_overrides_it():
-    defaults = parameters_of(run_parameters() | {"alpha": None, "hidden": None})
+    defaults = parameters_of(Experiment.run_parameters() | {"alpha": None, "hidden": None})
     paper = Experiment.of(**defaults | {"model": "uai_2019", "dataset": "mnist"})
     assert paper == Experiment.of(model="uai_2019", dataset="mnist")
     assert (paper.steps, paper.batch_size, paper.learning_rate, paper.options["hidden"]) == (
@@ -284,7 +285,7 @@ def test_a_notebook_of_defaults_leaves_the_preset_alone_and_any_number_overrides
 
 def test_the_record_names_the_preset(tmp_path):
     asked = Experiment.of(model="li_han_mnist", dataset="mnist", steps=2, folder=str(tmp_path))
-    record = json.loads(write_record(asked, {}).read_text(encoding="utf-8"))
+    record = json.loads(write_record(asked, Evaluation({}, {})).read_text(encoding="utf-8"))
     assert record["name"] == "li_han_mnist-mnist-seed0"
     assert (record["experiment"]["model"], record["experiment"]["preset"]) == (
         "sparse_generator",
@@ -299,13 +300,13 @@ def test_a_run_arrives_in_its_notebook_as_it_was_asked_for(name, monkeypatch, tm
     asked = Experiment.of(model=name, dataset="mnist", steps=2, latents=3, folder=str(tmp_path))
     sent = {}
 
-    def execute(notebook, page, parameters, **_):
+    def fill_in(notebook, page, parameters, **_):
         sent.update(parameters)
         Path(page).write_text('{"metadata": {"papermill": {}}}')
 
-    monkeypatch.setattr("papermill.execute_notebook", execute)
-    run(asked, RUNS.parent.parent / "notebooks" / "experiments" / "train.ipynb", progress=False)
-    again = Experiment.of(**run_parameters() | sent | {"folder": str(tmp_path)})
+    monkeypatch.setattr("papermill.execute_notebook", fill_in)
+    execute(asked, RUNS.parent.parent / "notebooks" / "experiments" / "train.ipynb", progress=False)
+    again = Experiment.of(**Experiment.run_parameters() | sent | {"folder": str(tmp_path)})
     assert again == asked and again.preset == name
 
 

@@ -2,15 +2,12 @@
 what it leaves alone.
 """
 
-import ast
-import dataclasses
 import json
 import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
-import nbformat
 import numpy as np
 import pytest
 import torch
@@ -20,12 +17,12 @@ from scipy.linalg import sqrtm
 from torch import nn
 
 import vsclib
-from vsclib import checkpoints, data, fit, metrics, models, refiner
+from vsclib import checkpoints, data, fit, metrics, models, records, refiner, runs
 from vsclib.errors import CheckpointError, ConfigurationError, DataError
 from vsclib.metrics.images import frechet_distance
 from vsclib.models import TrainingStep
 from vsclib.refiner.measure import edges
-from vsclib.refiner.run import Refinement, parameters
+from vsclib.refiner.run import Refinement
 
 NOTEBOOK = Path(__file__).parent.parent / "notebooks" / "experiments" / "refine.ipynb"
 SHAPE = (1, 8, 8)
@@ -404,7 +401,7 @@ def test_edges_are_mean_differences():
 
 def test_a_record_holds_every_number_and_psnr_falls(trained):
     numbers, rows = refiner.evaluate(trained, data.load("digits"), [1, 10], test_images=240)
-    assert list(numbers) == list(refiner.DEFINITIONS) and all(
+    assert list(numbers) == list(refiner.REFINEMENT_DEFINITIONS) and all(
         np.isfinite(value) for value in numbers.values()
     )
     assert [row["steps"] for row in rows] == [1, 10] and numbers["psnr_refined"] == rows[1][
@@ -455,22 +452,27 @@ def test_the_base_of_a_run_lies_beside_it(tmp_path):
     with pytest.raises(
         CheckpointError, match="there is no run 'mine' beside 'refiner-mine-seed0': repeat it first"
     ):
-        run.make_base(data.load("digits"))
+        run.make_base()
     vsclib.save(base(seed=9), tmp_path / "mine" / "model.safetensors")
-    found = run.make_base(data.load("digits"))
+    found = run.make_base()
     assert torch.equal(found.decoder.layers[0].weight, base(seed=9).decoder.layers[0].weight)
     vsclib.save(base(shape=(1, 4, 4)), tmp_path / "mine" / "model.safetensors")
     with pytest.raises(
         ConfigurationError, match=r"base = 'mine' is for images shaped \(1, 4, 4\): choose a run on"
     ):
-        run.make_base(data.load("digits"))
+        run.make_base()
 
 
-def test_the_notebook_lists_every_parameter_with_its_default_and_checks_names_first():
-    code = [cell for cell in nbformat.read(NOTEBOOK, 4).cells if cell.cell_type == "code"]
-    found = {
-        line.targets[0].id: ast.literal_eval(line.value) for line in ast.parse(code[0].source).body
-    }
-    assert found == parameters() and "parameters" in code[0].metadata["tags"]
-    assert "Refinement.of(**parameters_of(globals()))" in code[1].source
-    assert {field.name for field in dataclasses.fields(refiner.RefinerConfig)} <= set(found)
+def test_a_refinement_leaves_the_files_of_a_run(tmp_path):
+    asked = Refinement.of(
+        base="mine", steps=2, refiner_steps=[2], test_images=40, folder=str(tmp_path / "r"), **SMALL
+    )
+    vsclib.save(base(seed=9), tmp_path / "mine" / "model.safetensors")
+    done = runs.run(asked, progress=False)
+    files = {"training.safetensors", "model.safetensors", "record.json", "done.json"}
+    assert {path.name for path in (tmp_path / "r").iterdir()} == files
+    assert done.record["kind"] == "refine" and done.record["by_steps"][0]["steps"] == 2
+    assert list(done.record["metrics"]) == list(refiner.REFINEMENT_DEFINITIONS)
+    assert records.stale(done.record) == {} and "PSNR of the base" in records.describe(done.record)
+    loaded = refiner.load(tmp_path / "r" / "model.safetensors")
+    assert torch.equal(loaded.base.decoder.layers[0].weight, base(seed=9).decoder.layers[0].weight)

@@ -13,8 +13,8 @@ from torch.distributions import Normal, kl_divergence
 import vsclib
 from vsclib import data, figures, metrics, spike_slab
 from vsclib.errors import ConfigurationError
-from vsclib.experiment import Experiment
 from vsclib.models import TrainingStep
+from vsclib.runs import Experiment
 from vsclib.spike_slab import learned_prior
 from vsclib.spike_slab.learned_prior import Selector
 from vsclib.traversal import Traversal
@@ -417,7 +417,7 @@ def test_trains_measures_travels_and_draws(dataset, tmp_path):
     )
     assert history.terms["total"][-1] < history.terms["total"][0] - 10
     assert history.terms["sparsity"][-1] < 5
-    record = metrics.evaluate(model, images_of, seeded(), test_images=300)
+    record = metrics.evaluate(model, images_of, seeded(), test_images=300).numbers
     assert record["sparsity_term"] >= 0 and 1 <= record["pseudo_inputs_used"] <= 5
     assert record["elbo_paid"] <= record["elbo"] + 0.5 and record["low_threshold"] is None
     vsclib.save(model, tmp_path / "model.safetensors")
@@ -523,7 +523,7 @@ def trained_on_digits(**options):
         "vsc_uai", image_shape=SHAPE, latents=50, hidden=100, alpha=0.2, **options
     )
     history = vsclib.fit(model, digits, steps=400, batch_size=100, progress=False)
-    return history.terms, metrics.evaluate(model, digits, seeded(), test_images=300)
+    return history.terms, metrics.evaluate(model, digits, seeded(), test_images=300).numbers
 
 
 def test_selector_as_printed_ends_in_an_autoencoder():

@@ -59,7 +59,7 @@ from vsclib.metrics.readers import (
     linear_accuracy,
     network_accuracy,
 )
-from vsclib.metrics.record import DEFINITIONS, evaluate
+from vsclib.metrics.record import DEFINITIONS, Evaluation, evaluate
 from vsclib.metrics.robustness import Robustness, add_noise, robustness
 from vsclib.metrics.usage import (
     AggregateSparsity,
@@ -85,6 +85,7 @@ __all__ = [
     "Classifier",
     "Elbo",
     "Embedding",
+    "Evaluation",
     "FewLabels",
     "Gap",
     "ImportanceBound",

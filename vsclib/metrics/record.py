@@ -1,22 +1,23 @@
 """Every number that a run's record holds, from one call."""
 
 import math
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import NamedTuple, Self
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from vsclib.data import DataSet
 from vsclib.errors import ConfigurationError
-from vsclib.metrics.bounds import elbo
+from vsclib.metrics.bounds import Elbo, elbo
 from vsclib.metrics.codes import codes, read_out, reconstruct
-from vsclib.metrics.collapse import (
-    coefficient_collapsed,
-    informative_latents,
-    posterior_collapsed,
-)
+from vsclib.metrics.collapse import coefficient_collapsed, informative_latents, posterior_collapsed
 from vsclib.metrics.images import fvu, psnr, psnr_thresholded, ssim, ssim_window
 from vsclib.metrics.readers import PROBE_CODES, linear_accuracy
 from vsclib.metrics.usage import (
+    Usage,
     dead_latents,
     l0,
     moving_latents,
@@ -27,50 +28,90 @@ from vsclib.metrics.usage import (
 )
 from vsclib.models import Code, Model
 
+Number = float | int | None
+
+# Records keep a digest of these sentences: after a change of words, too, they count as stale.
 DEFINITIONS: dict[str, str] = {
     "test_images": "Number of test images that the numbers are computed on, from the first one on.",
-    "elbo": "Evidence lower bound, hard gates, 5 draws an image, unweighted KL; nats per image. None without a bound.",
+    "elbo": "Evidence lower bound, hard gates, 5 draws an image, unweighted KL; nats per image. "
+    "None without a bound.",
     "elbo_standard_error": "Standard error of the bound over the images; nats per image.",
-    "likelihood": "Mean log-likelihood under sampled codes, the bound's first part; nats per image.",
-    "kl": "KL from posterior to prior, summed over latents, the bound's second part; nats per image.",
-    "elbo_paid": "The bound of a learned prior with the choice of a pseudo-input paid for: the same likelihood, KL to the plain "
-    "average of the pseudo-inputs' codes by the same draws; nats per image. None with a fixed prior.",
-    "sparsity_term": "What training adds to hold a learned prior sparse, J KL(mean gamma || alpha), mean over images; nats per "
-    "image, no part of the bounds. None for other models.",
-    "pseudo_inputs_used": "Number of pseudo-inputs that weigh most for more than 0.1 % of the images. None with a fixed prior.",
+    "likelihood": "Mean log-likelihood under sampled codes, the bound's first part; nats per "
+    "image.",
+    "kl": "KL from posterior to prior, summed over latents, the bound's second part; nats per "
+    "image.",
+    "elbo_paid": "The bound of a learned prior with the choice of a pseudo-input paid for: the "
+    "same likelihood, KL to the plain average of the pseudo-inputs' codes by the same draws; nats "
+    "per image. None with a fixed prior.",
+    "sparsity_term": "What training adds to hold a learned prior sparse, J KL(mean gamma || "
+    "alpha), mean over images; nats per image, no part of the bounds. None for other models.",
+    "pseudo_inputs_used": "Number of pseudo-inputs that weigh most for more than 0.1 % of the "
+    "images. None with a fixed prior.",
     "psnr": "PSNR at the mean code: 10 log10(1/MSE) of each image, then the mean; dB.",
-    "psnr_sampled": "The same PSNR at one sampled code an image; dB. None where the posterior is no distribution.",
-    "fvu": "Fraction of variance unexplained at the mean code: squared error over that of the average test image; 0 is the best.",
-    "ssim": "SSIM at the mean code, Gaussian window, data range 1, mean over images; 1 is the best.",
-    "ssim_window": "Side of SSIM's window in pixels; its standard deviation is 1.5 pixels for 11, in proportion below.",
-    "threshold": "What gamma must exceed for a latent to be on. None for dense models, where all are on.",
+    "psnr_sampled": "The same PSNR at one sampled code an image; dB. None where the posterior is "
+    "no distribution.",
+    "fvu": "Fraction of variance unexplained at the mean code: squared error over that of the "
+    "average test image; 0 is the best.",
+    "ssim": "SSIM at the mean code, Gaussian window, data range 1, mean over images; 1 is the "
+    "best.",
+    "ssim_window": "Side of SSIM's window in pixels; its standard deviation is 1.5 pixels for 11, "
+    "in proportion below.",
+    "threshold": "What gamma must exceed for a latent to be on. None for dense models, where all "
+    "are on.",
     "on_per_image": "Mean number of latents on for an image, by that threshold.",
     "ever_on": "Number of latents on for more than 0.1 % of the images.",
     "always_on": "Number of latents on for more than 99 % of the images.",
     "sparsity": "Share of code entries that are off; between 0 and 1.",
-    "expected_on": "Sum of gamma over latents, mean over images: idle gates at the prior's rate included.",
+    "expected_on": "Sum of gamma over latents, mean over images: idle gates at the prior's rate "
+    "included.",
     "near_zero": "Share of entries of the mean code with |z| < 0.05; between 0 and 1.",
     "near_zero_0.2": "Share of entries of the mean code with |z| < 0.2; between 0 and 1.",
     "psnr_thresholded_0.05": "PSNR at the mean code with |z| < 0.05 set to zero; dB.",
     "psnr_thresholded_0.2": "PSNR at the mean code with |z| < 0.2 set to zero; dB.",
-    "moving_latents": "Number of latents with a variance of mu (of z without one) over the images above 0.01.",
+    "moving_latents": "Number of latents with a variance of mu (of z without one) over the images "
+    "above 0.01.",
     "informative_latents": "Number of latents with a mean KL above 0.01 nat. None without a bound.",
     "dead_latents": "Number of latents that are on for no image at all, by the threshold.",
     "l0": "Mean number of entries of an image's mean code that are not exactly zero.",
-    "coefficient_collapsed": "Share of latents with |z| at most 0.01 for at least 95 % of the images; between 0 and 1.",
-    "posterior_collapsed": "Share of latents with a KL of at most 0.01 nat for at least 95 % of the images; between 0 and 1. "
-    "None without a bound.",
-    "accuracy": "Share of test images whose label a logistic regression reads from the mean code (mu * active for a "
-    "VSC); C = 1, codes divided by one standard deviation, fitted on the first 5,000 training images.",
-    "accuracy_mu_gamma": "The same classifier on mu * gamma. None where the code has no mu or no gamma.",
-    "low_threshold": "2 alpha, the lower read-out of a fixed-prior VSC. None for other models and from alpha = 0.5 on.",
+    "coefficient_collapsed": "Share of latents with |z| at most 0.01 for at least 95 % of the "
+    "images; between 0 and 1.",
+    "posterior_collapsed": "Share of latents with a KL of at most 0.01 nat for at least 95 % of "
+    "the images; between 0 and 1. None without a bound.",
+    "accuracy": "Share of test images whose label a logistic regression reads from the mean code "
+    "(mu * active for a VSC); C = 1, codes divided by one standard deviation, fitted on the first "
+    "5,000 training images.",
+    "accuracy_mu_gamma": "The same classifier on mu * gamma. None where the code has no mu or no "
+    "gamma.",
+    "low_threshold": "2 alpha, the lower read-out of a fixed-prior VSC. None for other models and "
+    "from alpha = 0.5 on.",
     "low_on_per_image": "Mean number of latents on for an image with gamma > 2 alpha.",
     "low_psnr": "PSNR at mu where gamma > 2 alpha and zero elsewhere; dB.",
     "low_accuracy": "The classifier's accuracy on mu where gamma > 2 alpha and zero elsewhere.",
 }
 """What each key of :func:`evaluate` means, unit included."""
 
-Record = dict[str, float | int | None]
+
+class Evaluation(NamedTuple):
+    """The numbers of a record.
+
+    Attributes:
+        numbers: name to number; None where the model has no such number.
+        not_measured: name to the reason why its number is not there.
+    """
+
+    numbers: dict[str, Number]
+    not_measured: dict[str, str]
+
+    @classmethod
+    def of(cls, numbers: Mapping[str, Number], not_measured: Mapping[str, str]) -> Self:
+        """The same, with numbers that JSON cannot hold moved to those that were not measured."""
+        broken = {
+            name: f"the number is {'infinite' if math.isinf(value) else 'not a number'}"
+            for name, value in numbers.items()
+            if value is not None and not math.isfinite(value)
+        }
+        sound = {name: value for name, value in numbers.items() if name not in broken}
+        return cls(sound, {**not_measured, **broken})
 
 
 def evaluate(
@@ -79,7 +120,7 @@ def evaluate(
     generator: torch.Generator,
     test_images: int | None = None,
     samples: int = 5,
-) -> Record:
+) -> Evaluation:
     """Every number that a run's record holds.
 
     Args:
@@ -92,8 +133,8 @@ def evaluate(
         samples: draws for each image in the evidence lower bound.
 
     Returns:
-        A flat dictionary, ready for JSON, with the keys of :data:`DEFINITIONS` in that order. None
-        stands where a model has no such number, and where a PSNR is infinite.
+        Numbers ready for JSON and reasons; every key of :data:`DEFINITIONS` is in one of the two.
+        A measure that fails costs its own number, not those of the others.
 
     Raises:
         ConfigurationError: fewer than one test image.
@@ -103,102 +144,133 @@ def evaluate(
         raise ConfigurationError(
             f"test_images = {test_images!r} is not allowed: choose at least 1, or None for all"
         )
-    x = data.test.images[:test_images]
-    code = codes(model, x)
-    record: Record = dict.fromkeys(DEFINITIONS)
-    record["test_images"] = len(x)
-    record |= _bound(model, x, code, generator, samples)
-    record |= _pixels(model, x, code)
-    record |= _sparsity(model, code)
-    record |= _probe(model, data, x, code)
-    return {
-        key: value if value is None or math.isfinite(value) else None
-        for key, value in record.items()
-    }
+    subject = _Subject(model, data, generator, test_images, samples)
+    numbers, not_measured = {}, {}
+    for name in DEFINITIONS:
+        try:
+            numbers[name] = _MEASURES[name](subject)
+        except _NotMeasured as reason:
+            not_measured[name] = str(reason)
+        except (ValueError, RuntimeError, ArithmeticError) as error:
+            first = str(error).splitlines()[0] if str(error) else "without a message"
+            not_measured[name] = f"raised {type(error).__name__}: {first}"
+    return Evaluation.of(numbers, not_measured)
 
 
-def _bound(
-    model: Model, x: np.ndarray, code: Code, generator: torch.Generator, samples: int
-) -> Record:
-    bound = elbo(model, x, generator, samples, code)
-    if bound is None:
-        return {}
-    return {
-        "elbo": bound.elbo,
-        "elbo_standard_error": bound.standard_error,
-        "likelihood": bound.likelihood,
-        "kl": bound.kl,
-        "elbo_paid": bound.paid,
-        "sparsity_term": penalty(model, code),
-        "pseudo_inputs_used": pseudo_inputs_used(code),
-        "psnr_sampled": psnr(x, reconstruct(model, x, sampled=True, generator=generator)),
-        "informative_latents": informative_latents(model, code),
-        "posterior_collapsed": posterior_collapsed(model, code),
-    }
+class _NotMeasured(Exception):
+    """The model has such a number, but it cannot be taken here."""
 
 
-def _pixels(model: Model, x: np.ndarray, code: Code) -> Record:
-    reconstructions = reconstruct(model, code)
-    return {
-        "psnr": psnr(x, reconstructions),
-        "fvu": fvu(x, reconstructions) if np.ptp(x, axis=0).any() else None,
-        "ssim": ssim(x, reconstructions),
-        "ssim_window": ssim_window(x.shape),
-        "psnr_thresholded_0.05": psnr_thresholded(model, x, 0.05, code),
-        "psnr_thresholded_0.2": psnr_thresholded(model, x, 0.2, code),
-    }
+class _Subject:
+    """A model and its test images, with what several measures share, made when first asked for."""
+
+    def __init__(
+        self,
+        model: Model,
+        data: DataSet,
+        generator: torch.Generator,
+        test_images: int | None,
+        samples: int,
+    ) -> None:
+        self.model, self.data, self.generator, self.samples = model, data, generator, samples
+        self.x: np.ndarray = data.test.images[:test_images]
+        self.code: Code = codes(model, self.x)
+        self.threshold = 0.5 if model.threshold is None else model.threshold
+
+    @cached_property
+    def bound(self) -> Elbo | None:
+        return elbo(self.model, self.x, self.generator, self.samples, self.code)
+
+    @cached_property
+    def reconstructions(self) -> Tensor:
+        return reconstruct(self.model, self.code)
+
+    @cached_property
+    def usage(self) -> Usage:
+        return usage(self.code, self.threshold)
+
+    @cached_property
+    def low(self) -> float | None:
+        """Twice the prior's rate, where the code is a spike-and-slab with such a rate."""
+        rate = self.model.prior_rate
+        # A learned prior rests at no common rate.
+        has_rate = self.gated and not self.model.chooses_prior
+        return 2.0 * rate if has_rate and rate is not None and rate < 0.5 else None
+
+    @property
+    def gated(self) -> bool:
+        """Whether the code has a slab and a gate."""
+        return self.code.gamma is not None and self.code.mu is not None
+
+    @cached_property
+    def train(self) -> Code:
+        """Codes of the images that the classifier is fitted on."""
+        return codes(self.model, self.data.train.images[:PROBE_CODES])
+
+    def sampled_psnr(self) -> Number:
+        if self.bound is None:
+            return None
+        sampled = reconstruct(self.model, self.x, sampled=True, generator=self.generator)
+        return psnr(self.x, sampled)
+
+    def fvu(self) -> Number:
+        if not np.ptp(self.x, axis=0).any():
+            raise _NotMeasured("the test images are all the same")
+        return fvu(self.x, self.reconstructions)
+
+    def accuracy(self, read: Callable[[Code], Tensor]) -> Number:
+        """What the classifier reads from one form of the code."""
+        if self.data.train.labels is None or self.data.test.labels is None:
+            raise _NotMeasured("no labels in the data set")
+        labels = self.data.train.labels[:PROBE_CODES], self.data.test.labels[: len(self.x)]
+        return linear_accuracy(read(self.train), labels[0], read(self.code), labels[1])
+
+    def with_bound(self, measure: Callable[[Elbo], Number]) -> Number:
+        return None if self.bound is None else measure(self.bound)
+
+    def with_low(self, measure: Callable[[float], Number]) -> Number:
+        return None if self.low is None else measure(self.low)
 
 
-def _sparsity(model: Model, code: Code) -> Record:
-    threshold = 0.5 if model.threshold is None else model.threshold
-    return {
-        "threshold": None if code.gamma is None else threshold,
-        **usage(code, threshold)._asdict(),
-        "expected_on": None if code.gamma is None else code.gamma.sum(1).mean().item(),
-        "near_zero": near_zero(code),
-        "near_zero_0.2": near_zero(code, 0.2),
-        "moving_latents": moving_latents(code),
-        "dead_latents": dead_latents(code, threshold),
-        "l0": l0(code),
-        "coefficient_collapsed": coefficient_collapsed(code),
-    }
-
-
-def _probe(model: Model, data: DataSet, x: np.ndarray, code: Code) -> Record:
-    """What the classifier reads from each form of the code, and the other numbers of the lower
-    threshold.
-    """
-    low = _low_threshold(model, code)
-    record: Record = {"low_threshold": low}
-    if low is not None:
-        lower = read_out(code, low)
-        record["low_on_per_image"] = usage(code, low).on_per_image
-        record["low_psnr"] = psnr(x, reconstruct(model, lower))
-    if data.train.labels is None or data.test.labels is None:
-        return record
-    train = codes(model, data.train.images[:PROBE_CODES])
-    labels = data.train.labels[:PROBE_CODES], data.test.labels[: len(x)]
-    record["accuracy"] = linear_accuracy(train.z, labels[0], code.z, labels[1])
-    if (
-        train.mu is not None
-        and train.gamma is not None
-        and code.mu is not None
-        and code.gamma is not None
-    ):
-        record["accuracy_mu_gamma"] = linear_accuracy(
-            train.mu * train.gamma, labels[0], code.mu * code.gamma, labels[1]
-        )
-    if low is not None:
-        record["low_accuracy"] = linear_accuracy(
-            read_out(train, low).z, labels[0], lower.z, labels[1]
-        )
-    return record
-
-
-def _low_threshold(model: Model, code: Code) -> float | None:
-    """Twice the prior's rate, where the code is a spike-and-slab with such a rate."""
-    # A learned prior rests at no common rate.
-    if code.gamma is None or code.mu is None or model.chooses_prior:
-        return None
-    rate = model.prior_rate
-    return 2.0 * rate if rate is not None and rate < 0.5 else None
+_MEASURES: dict[str, Callable[[_Subject], Number]] = {
+    "test_images": lambda s: len(s.x),
+    "elbo": lambda s: s.with_bound(lambda bound: bound.elbo),
+    "elbo_standard_error": lambda s: s.with_bound(lambda bound: bound.standard_error),
+    "likelihood": lambda s: s.with_bound(lambda bound: bound.likelihood),
+    "kl": lambda s: s.with_bound(lambda bound: bound.kl),
+    "elbo_paid": lambda s: s.with_bound(lambda bound: bound.paid),
+    "sparsity_term": lambda s: s.with_bound(lambda _: penalty(s.model, s.code)),
+    "pseudo_inputs_used": lambda s: s.with_bound(lambda _: pseudo_inputs_used(s.code)),
+    "psnr": lambda s: psnr(s.x, s.reconstructions),
+    "psnr_sampled": _Subject.sampled_psnr,
+    "fvu": _Subject.fvu,
+    "ssim": lambda s: ssim(s.x, s.reconstructions),
+    "ssim_window": lambda s: ssim_window(s.x.shape),
+    "threshold": lambda s: None if s.code.gamma is None else s.threshold,
+    "on_per_image": lambda s: s.usage.on_per_image,
+    "ever_on": lambda s: s.usage.ever_on,
+    "always_on": lambda s: s.usage.always_on,
+    "sparsity": lambda s: s.usage.sparsity,
+    "expected_on": lambda s: None if s.code.gamma is None else s.code.gamma.sum(1).mean().item(),
+    "near_zero": lambda s: near_zero(s.code),
+    "near_zero_0.2": lambda s: near_zero(s.code, 0.2),
+    "psnr_thresholded_0.05": lambda s: psnr_thresholded(s.model, s.x, 0.05, s.code),
+    "psnr_thresholded_0.2": lambda s: psnr_thresholded(s.model, s.x, 0.2, s.code),
+    "moving_latents": lambda s: moving_latents(s.code),
+    "informative_latents": lambda s: informative_latents(s.model, s.code),
+    "dead_latents": lambda s: dead_latents(s.code, s.threshold),
+    "l0": lambda s: l0(s.code),
+    "coefficient_collapsed": lambda s: coefficient_collapsed(s.code),
+    "posterior_collapsed": lambda s: posterior_collapsed(s.model, s.code),
+    "accuracy": lambda s: s.accuracy(lambda code: code.z),
+    "accuracy_mu_gamma": lambda s: s.accuracy(lambda c: c.slab[0] * c.spike) if s.gated else None,
+    "low_threshold": lambda s: s.low,
+    "low_on_per_image": lambda s: s.with_low(lambda low: usage(s.code, low).on_per_image),
+    "low_psnr": lambda s: s.with_low(
+        lambda low: psnr(s.x, reconstruct(s.model, read_out(s.code, low)))
+    ),
+    "low_accuracy": lambda s: s.with_low(
+        lambda low: s.accuracy(lambda code: read_out(code, low).z)
+    ),
+}
+"""How each number is taken. The bound draws before the sampled codes do."""

@@ -26,12 +26,12 @@ Source:
 """
 
 from vsclib.refiner.files import load, save
-from vsclib.refiner.measure import DEFINITIONS, evaluate
+from vsclib.refiner.measure import REFINEMENT_DEFINITIONS, evaluate
 from vsclib.refiner.model import STEPS, Refiner, RefinerConfig, create
 from vsclib.refiner.run import Refinement
 
 __all__ = [
-    "DEFINITIONS",
+    "REFINEMENT_DEFINITIONS",
     "STEPS",
     "Refinement",
     "Refiner",

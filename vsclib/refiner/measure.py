@@ -17,7 +17,7 @@ from vsclib.refiner.model import STEPS, Refiner
 FITTED = 10_000
 """Training images that the classifier is fitted on."""
 
-DEFINITIONS: dict[str, str] = {
+REFINEMENT_DEFINITIONS: dict[str, str] = {
     "test_images": "Number of test images that the numbers are computed on, from the first one on.",
     "refiner_steps": "Steps of a refinement, unless the table says another number.",
     "psnr": "PSNR of the base's mean reconstructions: 10 log10(1/MSE) of each image, then the mean; dB.",
@@ -96,7 +96,8 @@ def evaluate(
             same noise.
 
     Returns:
-        The numbers by the names of :data:`DEFINITIONS`, and a row for each number of steps.
+        The numbers by the names of :data:`REFINEMENT_DEFINITIONS`, and a row for each number of
+        steps.
 
     Raises:
         ConfigurationError: no number of steps, or fewer than four test images.
@@ -153,4 +154,4 @@ def evaluate(
         "distance_reconstructed": distance(blurred[:half]),
         "distance_samples": distance(drawn),
     } | rows[-1]
-    return {name: numbers[name] for name in DEFINITIONS}, rows
+    return {name: numbers[name] for name in REFINEMENT_DEFINITIONS}, rows

@@ -1,24 +1,41 @@
-"""A run that trains a refiner: its checked parameters, for the notebook and for the list of runs."""
+"""A run that trains a refiner: its checked parameters, and how it differs from a model's run."""
 
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
 import vsclib
 from vsclib import data
 from vsclib.configuration import Count, Positive, configuration, configure
-from vsclib.errors import CheckpointError, ConfigurationError, nearest
-from vsclib.experiment import Experiment
+from vsclib.errors import CheckpointError, ConfigurationError
+from vsclib.metrics import Evaluation
 from vsclib.models import Model
+from vsclib.refiner.files import save
+from vsclib.refiner.measure import REFINEMENT_DEFINITIONS, evaluate
 from vsclib.refiner.model import STEPS, Refiner, RefinerConfig, create
+from vsclib.runs import Experiment, register
 
 
+@register
 @configuration
 class Refinement(Experiment):
-    """Everything that decides what a run does. Make one with :meth:`of`."""
+    """Everything that decides what a run does. Make one with :meth:`of`.
+
+    Example:
+        >>> Refinement.of(dataset="digits", channels=8).options
+        {'channels': 8}
+    """
+
+    kind: ClassVar[str] = "refine"
+    called: ClassVar[str] = "a refinement"
+    explained_in: ClassVar[str] = "vsclib.refiner.Refinement"
+    options_note: ClassVar[str] = "The refiner's options: None keeps the default."
+    left_open: ClassVar[tuple[str, ...]] = ()
+    definitions: ClassVar[Mapping[str, str]] = REFINEMENT_DEFINITIONS
+    taste: ClassVar[Mapping[str, Any]] = {}
 
     model: str = "refiner"
     """Always ``refiner``."""
@@ -38,32 +55,19 @@ class Refinement(Experiment):
     """Test images that are measured, from the first on; None takes all."""
 
     @classmethod
-    def of(cls, **parameters: Any) -> "Refinement":
-        """Check flat parameters: those of the run, and those of the refiner. An option of None
-        keeps its default.
+    def run_parameters(cls) -> dict[str, Any]:
+        """The parameters that every refinement has, with their defaults."""
+        return {name: v for name, v in super().run_parameters().items() if name != "preset"}
 
-        Raises:
-            ConfigurationError: an unknown name, or a value out of range.
-            DataError: an unknown data set.
+    @classmethod
+    def option_names(cls) -> list[str]:
+        """The refiner's options."""
+        return sorted(field.name for field in dataclasses.fields(RefinerConfig))
 
-        Example:
-            >>> Refinement.of(dataset="digits", channels=8).options
-            {'channels': 8}
-        """
-        run = {field.name for field in dataclasses.fields(cls)} - {"options", "preset"}
-        own = {field.name for field in dataclasses.fields(RefinerConfig)}
-        for name in parameters:
-            if name not in run | own:
-                raise ConfigurationError(
-                    f"a refinement has no parameter {name!r}: {nearest(name, run | own)}"
-                )
-        options = {
-            name: value for name, value in parameters.items() if name in own and value is not None
-        }
-        given = {name: value for name, value in parameters.items() if name in run}
-        made = configure(cls, "refinement", given | {"options": options})
-        made.check()
-        return made
+    @classmethod
+    def unfold(cls, parameters: dict[str, Any]) -> dict[str, Any]:
+        """The parameters as they are: a refinement has no presets."""
+        return parameters
 
     def check(self) -> None:
         """Refuse what could only fail later, after work is done."""
@@ -76,7 +80,8 @@ class Refinement(Experiment):
         for steps in self.refiner_steps or [0]:
             if not steps or config.timesteps % steps:
                 raise ConfigurationError(
-                    f"refiner_steps = {self.refiner_steps!r} is not allowed: choose divisors of {config.timesteps}"
+                    f"refiner_steps = {self.refiner_steps!r} is not allowed: "
+                    f"choose divisors of {config.timesteps}"
                 )
 
     @property
@@ -89,7 +94,7 @@ class Refinement(Experiment):
         """Where the named run has left its model."""
         return self.path.parent / str(self.base) / "model.safetensors"
 
-    def make_base(self, images: data.DataSet) -> Model:
+    def make_base(self) -> Model:
         """The model to refine: the named run's, or a small VSC that is trained here.
 
         Raises:
@@ -97,39 +102,42 @@ class Refinement(Experiment):
             ConfigurationError: its model is for other images.
         """
         if self.base is None:
-            small = {
-                "steps": self.base_steps,
-                "learning_rate": 5e-3,
-                "alpha": 0.3,
-                "latents": 16,
-                "hidden": 64,
-            }
-            experiment = Experiment.of(model="vsc", dataset=self.dataset, seed=self.seed, **small)
-            base = experiment.make_model()
-            training = dataclasses.replace(
-                experiment.training(len(images.train.images)), checkpoint=None, progress=False
-            )
-            vsclib.fit(base, images, training)
-            return base
+            return self._train_base()
         if not self.base_file.is_file():
             raise CheckpointError(
-                f"there is no run {self.base!r} beside {self.title!r}: repeat it first with results/reproduce.py"
+                f"there is no run {self.base!r} beside {self.title!r}: "
+                "repeat it first with results/reproduce.py"
             )
         base = vsclib.load(self.base_file)
         if base.image_shape != data.about(self.dataset).image_shape:
             raise ConfigurationError(
-                f"base = {self.base!r} is for images shaped {base.image_shape}: choose a run on {self.dataset!r}"
+                f"base = {self.base!r} is for images shaped {base.image_shape}: "
+                f"choose a run on {self.dataset!r}"
             )
         return base
 
-    def make_refiner(self, base: Model) -> Refiner:
-        """The untrained refiner of a base."""
-        return create(base, seed=self.seed, **self.options)
+    def _train_base(self) -> Model:
+        small = {"learning_rate": 5e-3, "alpha": 0.3, "latents": 16, "hidden": 64}
+        experiment = Experiment.of(
+            model="vsc", dataset=self.dataset, seed=self.seed, steps=self.base_steps, **small
+        )
+        base, images = experiment.make_model(), data.load(self.dataset, self.data_root)
+        training = experiment.training(len(images.train.images))
+        training.checkpoint, training.progress = None, False
+        vsclib.fit(base, images, training)
+        return base
 
+    def make_model(self) -> Refiner:
+        """The untrained refiner of its base."""
+        return create(self.make_base(), seed=self.seed, **self.options)
 
-def parameters() -> Mapping[str, Any]:
-    """Every parameter of a refinement, with its default."""
-    made = dataclasses.asdict(Refinement())  # type: ignore[call-overload]
-    for name in ("options", "preset"):
-        made.pop(name)
-    return made | dict.fromkeys(field.name for field in dataclasses.fields(RefinerConfig))
+    def save(self, model: Any, path: Path) -> None:
+        """Write the trained refiner, its base with it."""
+        assert isinstance(model, Refiner)
+        save(model, path)
+
+    def measure(self, model: Any, images: data.DataSet) -> tuple[Evaluation, dict[str, Any]]:
+        """The numbers of the record, and the same by number of steps."""
+        assert isinstance(model, Refiner)
+        numbers, by_steps = evaluate(model, images, self.refiner_steps, self.test_images, self.seed)
+        return Evaluation.of(numbers, {}), {"by_steps": by_steps}
