@@ -58,7 +58,8 @@ def load(path: str | Path) -> Model:
         )
     if "config" not in metadata or "model" not in metadata:
         raise CheckpointError(
-            f"{path} holds the state of a training, not a finished model: give the file that vsclib.save wrote"
+            f"{path} holds the state of a training, not a finished model: "
+            "give the file that vsclib.save wrote"
         )
     return restore(path, metadata["model"], metadata["config"], tensors)
 
@@ -117,7 +118,7 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         ) from None
     if metadata.get("format") != FORMAT:
         raise CheckpointError(
-            f"{path} holds weights of another program (format {metadata.get('format')!r}, wanted {FORMAT!r}): "
-            "load it with the program that wrote it"
+            f"{path} holds weights of another program (format {metadata.get('format')!r}, wanted "
+            f"{FORMAT!r}): load it with the program that wrote it"
         )
     return tensors, metadata

@@ -94,7 +94,7 @@ class PseudoInputs(VSC):
         return {"sparsity": self.latents * spike_slab.bernoulli_kl(gamma, self.config.alpha)}
 
     def log_ratio(self, code: Code) -> Tensor:
-        """log q(z|x) - log p(z) of drawn codes, (B,) in nats; p averages the pseudo-inputs' codes."""
+        """log q(z|x) - log p(z) of drawn codes, (B,) in nats; p averages all pseudo-inputs."""
         prior, density = self.prior(), learned_prior.log_density
         z, active = code.z.unsqueeze(1), code.active.unsqueeze(1)  # (B, 1, J)
         posterior = density(code.z, code.active, *code.spike_and_slab).sum(1)  # (B,)

@@ -42,7 +42,8 @@ class VSCThresholds(VAE):
     r"""Codes that are draws of Laplace noise, thresholded around their mean.
 
     .. math:: z_j = \begin{cases}0 & |\varepsilon_j| \le \tau_j\\
-        \mu_j + \operatorname{sign}(\varepsilon_j)\,(|\varepsilon_j| - \tau_j) & \text{otherwise}\end{cases},
+        \mu_j + \operatorname{sign}(\varepsilon_j)\,(|\varepsilon_j| - \tau_j)
+        & \text{otherwise}\end{cases},
         \qquad \varepsilon_j \sim \mathrm{Laplace}(0, b_j)
 
     Laplace noise forgets its threshold, so this is a spike-and-slab with :math:`\gamma_j =

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from vsclib.data import DataSet
 from vsclib.errors import ConfigurationError, DataError
@@ -20,21 +21,26 @@ FITTED = 10_000
 REFINEMENT_DEFINITIONS: dict[str, str] = {
     "test_images": "Number of test images that the numbers are computed on, from the first one on.",
     "refiner_steps": "Steps of a refinement, unless the table says another number.",
-    "psnr": "PSNR of the base's mean reconstructions: 10 log10(1/MSE) of each image, then the mean; dB.",
-    "psnr_refined": "The same after refinement; dB. It falls wherever the refiner invents another detail than the image has.",
+    "psnr": "PSNR of the base's mean reconstructions: 10 log10(1/MSE) of each image, then the "
+    "mean; dB.",
+    "psnr_refined": "The same after refinement; dB. It falls wherever the refiner invents another "
+    "detail than the image has.",
     "ssim": "SSIM of the base's mean reconstructions, mean over images; 1 is the best.",
     "ssim_refined": "The same after refinement.",
     "edges": "Mean absolute difference of neighbouring pixels in the test images.",
-    "edges_reconstructed": "The same in the base's mean reconstructions: less where they are blurred.",
+    "edges_reconstructed": "The same in the base's mean reconstructions: less where they are "
+    "blurred.",
     "edges_refined": "The same after refinement.",
-    "accuracy": "Share of test images whose label a net with one hidden layer reads from the pixels; fitted on real training "
-    "images, 10,000 at most.",
+    "accuracy": "Share of test images whose label a net with one hidden layer reads from the "
+    "pixels; fitted on real training images, 10,000 at most.",
     "accuracy_reconstructed": "The same net on the base's mean reconstructions.",
     "accuracy_refined": "The same net on refined reconstructions.",
-    "label_kept": "Share of reconstructions that the net gives the same label before and after refinement.",
-    "distance_floor": "Squared Frechet distance, in the net's hidden layer, between the two halves of the test images: what "
-    "no set of images can be expected to beat.",
-    "distance_reconstructed": "The same, from the second half to mean reconstructions of the first.",
+    "label_kept": "Share of reconstructions that the net gives the same label before and after "
+    "refinement.",
+    "distance_floor": "Squared Frechet distance, in the net's hidden layer, between the two halves "
+    "of the test images: what no set of images can be expected to beat.",
+    "distance_reconstructed": "The same, from the second half to mean reconstructions of the "
+    "first.",
     "distance_refined": "The same, from the second half to refined reconstructions of the first.",
     "distance_samples": "The same, from the second half to as many of the base's samples.",
     "distance_samples_refined": "The same, from the second half to those samples, refined.",
@@ -62,7 +68,8 @@ class Judge:
     def __init__(self, data: DataSet, seed: int) -> None:
         if data.train.labels is None or data.test.labels is None:
             raise DataError(
-                f"{data.name} has no labels, but the judge of refined images needs them: choose another set"
+                f"{data.name} has no labels, but the judge of refined images needs them: "
+                "choose another set"
             )
         images = as_floats(data.train.images[:FITTED]).flatten(1)  # (N, D)
         self.net = Classifier(images, data.train.labels[:FITTED], seed=seed)
@@ -108,50 +115,64 @@ def evaluate(
         raise ConfigurationError(
             f"{len(steps)} numbers of steps and {len(x)} test images: choose 1 and 4 or more"
         )
-    judge, half = Judge(data, seed), len(x) // 2
     labels = np.asarray(data.test.labels)[: len(x)]
-    real, device = judge.features(x[half:]), device_of(refiner)
-
-    def seeded() -> torch.Generator:
-        return torch.Generator(device).manual_seed(seed)
-
-    def distance(images: Images) -> float:
-        return frechet_distance(judge.features(images), real)
-
-    blurred = reconstruct(refiner.base, x)  # (N, C, H, W)
-    drawn = refiner.base.sample(half, seeded()).cpu()
-    before = judge.labels(blurred)
-    rows: list[dict[str, Any]] = []
-    for count in steps:
-        began = time.process_time()
-        sharp = refiner.refine(blurred.to(device), seeded(), count).cpu()
-        seconds = (time.process_time() - began) / len(x)
-        samples = refiner.refine(drawn.to(device), seeded(), count).cpu()
-        after = judge.labels(sharp)
-        rows.append(
-            {
-                "steps": count,
-                "psnr_refined": psnr(x, sharp),
-                "ssim_refined": ssim(x, sharp),
-                "edges_refined": edges(sharp),
-                "accuracy_refined": float((after == labels).mean()),
-                "label_kept": float((after == before).mean()),
-                "distance_refined": distance(sharp[:half]),
-                "distance_samples_refined": distance(samples),
-                "cpu_seconds_per_image": seconds,
-            }
-        )
-    numbers = {
-        "test_images": len(x),
-        "refiner_steps": steps[-1],
-        "psnr": psnr(x, blurred),
-        "ssim": ssim(x, blurred),
-        "edges": edges(x),
-        "edges_reconstructed": edges(blurred),
-        "accuracy": float((judge.labels(x) == labels).mean()),
-        "accuracy_reconstructed": float((before == labels).mean()),
-        "distance_floor": distance(x[:half]),
-        "distance_reconstructed": distance(blurred[:half]),
-        "distance_samples": distance(drawn),
-    } | rows[-1]
+    subject = _Subject(refiner, Judge(data, seed), x, labels, seed)
+    rows = [subject.refined(count) for count in steps]
+    numbers = {"refiner_steps": steps[-1]} | subject.unrefined() | rows[-1]
     return {name: numbers[name] for name in REFINEMENT_DEFINITIONS}, rows
+
+
+class _Subject:
+    """A refiner before a judge, with what every number of steps shares."""
+
+    def __init__(
+        self, refiner: Refiner, judge: Judge, x: np.ndarray, labels: np.ndarray, seed: int
+    ) -> None:
+        self.refiner, self.judge, self.x, self.labels, self.seed = refiner, judge, x, labels, seed
+        self.device, self.half = device_of(refiner), len(x) // 2
+        self.real = judge.features(x[self.half :])
+        self.blurred = reconstruct(refiner.base, x)  # (N, C, H, W)
+        self.drawn = refiner.base.sample(self.half, self.seeded()).cpu()
+        self.before = judge.labels(self.blurred)
+
+    def seeded(self) -> torch.Generator:
+        return torch.Generator(self.device).manual_seed(self.seed)
+
+    def distance(self, images: Images) -> float:
+        return frechet_distance(self.judge.features(images), self.real)
+
+    def refine(self, images: Tensor, count: int) -> Tensor:
+        return self.refiner.refine(images.to(self.device), self.seeded(), count).cpu()
+
+    def refined(self, count: int) -> dict[str, Any]:
+        """What so many steps give."""
+        began = time.process_time()
+        sharp = self.refine(self.blurred, count)
+        seconds = (time.process_time() - began) / len(self.x)
+        after = self.judge.labels(sharp)
+        return {
+            "steps": count,
+            "psnr_refined": psnr(self.x, sharp),
+            "ssim_refined": ssim(self.x, sharp),
+            "edges_refined": edges(sharp),
+            "accuracy_refined": float((after == self.labels).mean()),
+            "label_kept": float((after == self.before).mean()),
+            "distance_refined": self.distance(sharp[: self.half]),
+            "distance_samples_refined": self.distance(self.refine(self.drawn, count)),
+            "cpu_seconds_per_image": seconds,
+        }
+
+    def unrefined(self) -> dict[str, Any]:
+        """What there is to compare with."""
+        return {
+            "test_images": len(self.x),
+            "psnr": psnr(self.x, self.blurred),
+            "ssim": ssim(self.x, self.blurred),
+            "edges": edges(self.x),
+            "edges_reconstructed": edges(self.blurred),
+            "accuracy": float((self.judge.labels(self.x) == self.labels).mean()),
+            "accuracy_reconstructed": float((self.before == self.labels).mean()),
+            "distance_floor": self.distance(self.x[: self.half]),
+            "distance_reconstructed": self.distance(self.blurred[: self.half]),
+            "distance_samples": self.distance(self.drawn),
+        }

@@ -216,7 +216,7 @@ class Experiment:
         """The model's options, with the image shape of the data set unless another is asked for."""
         return {"image_shape": data.about(self.dataset).image_shape} | self.options
 
-    def make_model(self) -> models.Trainable:
+    def make_model(self) -> Any:
         """The untrained model."""
         return models.create(self.model, seed=self.seed, **self.model_options())
 
@@ -240,7 +240,7 @@ class Experiment:
             },
         )
 
-    def save(self, model: models.Trainable, path: Path) -> None:
+    def save(self, model: Any, path: Path) -> None:
         """Write the trained model."""
         vsclib.save(model, path)
 
