@@ -1,0 +1,57 @@
+"""Where a result comes from: commit, versions, machine, time."""
+
+import platform
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import vsclib
+
+
+def provenance(device: str) -> dict[str, Any]:
+    """Where a result comes from. Take it when a run starts: the code may change under it.
+
+    Args:
+        device: where the run computes, ``cpu`` or ``cuda``.
+    """
+    gpu = torch.cuda.get_device_name(device) if device.startswith("cuda") else None
+    return {
+        "commit": _commit(),
+        "vsclib": vsclib.__version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "device": gpu or device,
+        "threads": torch.get_num_threads(),
+        "started": now(),
+    }
+
+
+def now() -> str:
+    """The time in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _commit() -> str | None:
+    try:
+        # An installed copy may lie inside a repository that is not the library's own.
+        _git("ls-files", "--error-unmatch", __file__)
+        commit, changes = _git("rev-parse", "HEAD"), _git("status", "--porcelain", ".")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return commit + (" with changes" if changes else "")
+
+
+def _git(*arguments: str) -> str:
+    """What git says in the library's folder."""
+    done = subprocess.run(
+        ["git", *arguments],
+        cwd=Path(__file__).parent.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()

@@ -1,0 +1,139 @@
+"""A run: train, save the model, measure, write the record, say that it is done."""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+import vsclib
+from vsclib import data, records
+from vsclib.files import write_text
+from vsclib.metrics import Evaluation
+from vsclib.models import Model
+from vsclib.records import Record
+from vsclib.runs.experiment import Experiment
+from vsclib.runs.provenance import now, provenance
+from vsclib.training import History, TrainingConfig
+
+
+class Run(NamedTuple):
+    """A finished run.
+
+    Attributes:
+        experiment: what was asked for.
+        model: the trained model, on the CPU.
+        history: of the training.
+        data: the data set.
+        record: what was measured.
+        path: of ``record.json``; the other files lie beside it.
+    """
+
+    experiment: Experiment
+    model: Model
+    history: History
+    data: data.DataSet
+    record: Record
+    path: Path
+
+
+def run(experiment: Experiment, *, progress: bool = True) -> Run:
+    """Train, save the model, measure it, write the record, and the done file last.
+
+    A run that was killed resumes from its checkpoint, to the same weights bit for bit. A finished
+    one is measured again and not trained again: to train it afresh, delete its folder.
+
+    Args:
+        experiment: what to run.
+        progress: show a progress bar and a line for each part.
+
+    Raises:
+        CheckpointError: the folder holds another training.
+        ConfigurationError: the device is absent.
+        DataError: the data set is missing, or its images do not fit.
+        TrainingError: the loss is no finite number.
+    """
+    folder = experiment.path
+    done = folder / "done.json"
+    done.unlink(missing_ok=True)
+    if experiment.threads:
+        torch.set_num_threads(experiment.threads)
+    images = data.load(experiment.dataset, experiment.data_root)
+    training = experiment.training(len(images.train.images))
+    training.progress = progress
+    origin = provenance(training.device)
+    model = experiment.make_model()
+    if progress:
+        _announce(experiment, model, images, training)
+    history = vsclib.fit(model, images, training)
+    experiment.save(model, folder / "model.safetensors")
+    if progress:
+        print(f"{training.steps:,} steps in {history.seconds:.0f} s; now the measures")
+    evaluation, sections = experiment.measure(model, images)
+    path = write_record(
+        experiment,
+        evaluation,
+        **sections,
+        training=_training(training, history, len(images.train.images)),
+        dataset={"name": images.name, "sha256": images.sha256},
+        provenance=origin,
+    )
+    files = {"record": "record.json", "model": "model.safetensors"}
+    write_text(done, json.dumps(files) + "\n")
+    return Run(experiment, model.cpu(), history, images, records.load(path), path)
+
+
+def write_record(experiment: Experiment, evaluation: Evaluation, **sections: Any) -> Path:
+    """Write the record of a finished run to its folder, atomically.
+
+    Args:
+        experiment: what was run.
+        evaluation: its numbers, and why some are not there.
+        **sections: further parts, such as ``training`` and ``provenance``.
+
+    Returns:
+        The path of ``record.json``.
+    """
+    asked = experiment.as_dict()
+    # Folders are this machine's own business.
+    for name in ("folder", "data_root"):
+        asked.pop(name)
+    record = {
+        "schema": records.SCHEMA,
+        "name": experiment.title,
+        "kind": experiment.kind,
+        "experiment": asked,
+        "metrics": evaluation.numbers,
+        "not_measured": evaluation.not_measured,
+        "definitions": {
+            name: records.digest(experiment.definitions[name]) for name in evaluation.numbers
+        },
+        **sections,
+        "finished": now(),
+    }
+    path = experiment.path / "record.json"
+    write_text(path, json.dumps(record, indent=1, allow_nan=False) + "\n")
+    return path
+
+
+def _announce(
+    experiment: Experiment, model: Model, images: data.DataSet, training: TrainingConfig
+) -> None:
+    weights = sum(weight.numel() for weight in model.parameters())
+    train, test = len(images.train.images), len(images.test.images)
+    print(f"{experiment.title}: {model.name} with {weights:,} weights")
+    print(f"{images.name}: {train:,} training and {test:,} test images")
+    print(f"{training.steps:,} steps of {training.batch_size} images on {training.device}")
+
+
+def _training(training: TrainingConfig, history: History, images: int) -> dict[str, Any]:
+    """What the record says of the training."""
+    epoch = images // training.batch_size
+    per_epoch = history.cpu_seconds * epoch / max(1, training.steps)
+    return {
+        "steps": training.steps,
+        "batch_size": training.batch_size,
+        "seconds": round(history.seconds, 1),
+        "cpu_seconds_per_epoch": round(per_epoch, 2),
+        "loss": history.terms["total"][-1] if history.steps else None,
+    }
