@@ -1,7 +1,7 @@
 """The ledger's pages in the book: the equations of the documents, and what was found wrong in them.
 
-A Sphinx extension. The line ``% claims-ledger`` of a page becomes the equations, ``% errata-ledger``
-the errata, ``% claims-counts`` the numbers of both. Nothing is computed here: the entries come from
+A Sphinx extension. A page's line ``% claims-ledger`` becomes the equations, ``% errata-ledger`` the
+errata, ``% claims-counts`` the numbers of both. Nothing is computed here: the entries come from
 ``equations.yml`` and ``errata.yml``, what the checks found from ``outcomes.json``.
 """
 
@@ -172,10 +172,9 @@ def insert_ledger(app: Sphinx, docname: str, source: list[str]) -> None:
         ledger, found = read(), stored()
     except ConfigurationError as error:
         raise ExtensionError(str(error)) from None
+    book = Path(app.srcdir)
     texts = {
-        "% claims-ledger": lambda: equations_text(
-            ledger, found, chapters_that_show(Path(app.srcdir))
-        ),
+        "% claims-ledger": lambda: equations_text(ledger, found, chapters_that_show(book)),
         "% errata-ledger": lambda: errata_text(ledger, found),
         "% claims-counts": lambda: counts_text(ledger, found),
     }

@@ -1,5 +1,4 @@
-"""Li & Han (2022), Eq. 2 to 6 and 8: the generator, its likelihood, inference by gradient and
-learning.
+"""Li & Han (2022), Eq. 2 to 6 and 8: the generator, its likelihood, inference and learning.
 
 A generator of one latent and one pixel, G(z) = theta z, is solved in closed form: x is again a
 mixture of two Gaussians.
@@ -53,9 +52,7 @@ EVERYWHERE = (-sp.oo, sp.oo)
 
 
 def equation_2() -> Iterator[Verdict]:
-    """An image drawn by the model is Gaussian about G(z), with sigma as the standard deviation of
-    its pixels.
-    """
+    """An image drawn by the model is Gaussian about G(z), with sigma as its pixels' deviation."""
     sigma, mean, sizes = (
         0.3,
         torch.tensor([0.2, 0.7], dtype=torch.float64),
@@ -106,9 +103,7 @@ def equation_3() -> Iterator[Correction]:
 
 
 def equation_4() -> Iterator[Verdict]:
-    """Integrated over the code, the joint density is the density of the image; the noise belongs
-    into its variance.
-    """
+    """Integrated over the code, the joint density is the image's; noise adds to its variance."""
     joint = LIKELIHOOD * DENSITY
     yield integral("Eq. 4", joint, z, EVERYWHERE, MARGINAL, *ALLOWED, points=2, by_sympy=False)
     noiseless = MARGINAL.subs(noise, 0)
@@ -126,9 +121,7 @@ def equation_4() -> Iterator[Verdict]:
 
 
 def equation_5() -> Iterator[Verdict]:
-    """The gradient of the log-likelihood is the mean, under the posterior of the code, of the
-    joint's gradient.
-    """
+    """The log-likelihood's gradient is the mean of the joint's under the posterior of the code."""
     inner = sp.diff(sp.log(LIKELIHOOD), theta)
 
     def gradient(name: str, weight: sp.Expr) -> Verdict:
@@ -142,9 +135,7 @@ def equation_5() -> Iterator[Verdict]:
 
 
 def equation_6() -> Iterator[Verdict]:
-    """Each step climbs the log-posterior of the code by s^2 / 2, and as s vanishes its noise leaves
-    the right spread.
-    """
+    """A step climbs the log-posterior by s^2 / 2; as s vanishes its noise has the right spread."""
     penalty = (x - theta * z) ** 2 / (2 * noise**2) - LOG_DENSITY
     # p(x) does not hold z: the posterior's score is that of the joint density.
     climb = sp.diff(sp.log(LIKELIHOOD), z) + SCORE
@@ -162,9 +153,7 @@ def equation_6() -> Iterator[Verdict]:
 
 
 def steps_without_end() -> Iterator[Correction]:
-    """A step that stays finite leaves a bias, for ever: a variance of 1 / (1 - s^2 / 4) where the
-    target has 1.
-    """
+    """A step that stays finite leaves a bias: a variance of 1 / (1 - s^2 / 4) instead of 1."""
     yield correction(
         "E32, variance after endless steps",
         lambda name, variance: symbolic(name, variance, _stationary_variance(s**2 / 2), s < 1),
@@ -174,9 +163,7 @@ def steps_without_end() -> Iterator[Correction]:
 
 
 def steps_without_noise() -> Iterator[Verdict]:
-    """Without noise the steps end at the mode of the posterior, the MAP code, whatever the start;
-    they draw nothing.
-    """
+    """Without noise the steps end at the posterior's mode from any start; they draw nothing."""
     image, slope, sigma = 0.8, 1.5, 0.3
     start = torch.tensor([[-2.0], [0.0], [3.0]], dtype=torch.float64)
     ends = follow_gradient(
@@ -194,9 +181,7 @@ def steps_without_noise() -> Iterator[Verdict]:
 
 
 def equation_8() -> Iterator[Verdict]:
-    """A step of gradient descent on the mean negative log-likelihood is the printed step; a turned
-    sign walks away.
-    """
+    """Descent on the mean negative log-likelihood is the printed step; a turned sign walks away."""
     images = torch.tensor([-1.2, 0.3, 0.9, 2.0], dtype=torch.float64)
     rate, start, sigma = 0.05, 1.4, 0.5
     weights = torch.tensor([PAPER[alpha], 1 - PAPER[alpha]], dtype=torch.float64)

@@ -1,6 +1,4 @@
-"""Li & Han (2022), Eq. 9, 10, section 3.3 and appendix A.2, A.3: the component posterior and what
-it does to a code.
-"""
+"""Li & Han (2022), Eq. 9, 10, section 3.3 and A.2, A.3: the component posterior and its effect."""
 
 from collections.abc import Iterator
 
@@ -46,9 +44,7 @@ def equation_10() -> Iterator[Verdict]:
 
 
 def the_exponent_is_negative() -> Iterator[Verdict]:
-    """1 / (2 sigma1^2) - 1 / (2 sigma2^2) is minus a product of positive factors while sigma2 <
-    sigma1.
-    """
+    """The exponent is minus a product of factors that are positive while sigma2 < sigma1."""
     factors = (sigma1 - sigma2) * (sigma1 + sigma2) / (2 * sigma1**2 * sigma2**2)
     yield catches(
         "section 3.3 exponent", lambda name, form: symbolic(name, EXPONENT / z**2, -form), factors
@@ -56,9 +52,7 @@ def the_exponent_is_negative() -> Iterator[Verdict]:
 
 
 def a_large_code_feels_the_wide_component() -> Iterator[Verdict]:
-    """Far out the posterior of the wide component is 1, and what the narrow one pulls with
-    vanishes.
-    """
+    """Far out the posterior of the wide component is 1, and the pull of the narrow one vanishes."""
     setting = {sigma1: 1, sigma2: sp.Rational(1, 10), alpha: sp.Rational(1, 100)}
     odds = _odds().subs(setting)
     yield limit("section 3.3, p(C1 | z) far out", 1 / (1 + odds), z, sp.oo, 1)
@@ -70,9 +64,7 @@ def a_large_code_feels_the_wide_component() -> Iterator[Verdict]:
 
 
 def a_small_code_feels_the_narrow_component() -> Iterator[Verdict]:
-    """At zero the posterior of the narrow component is 1 up to a share that vanishes with its
-    width; so is the pull.
-    """
+    """At zero the narrow component's posterior is 1 up to a share that vanishes with its width."""
     share = alpha * sigma2 / (alpha * sigma2 + (1 - alpha) * sigma1)
     yield symbolic("section 3.3, p(C1 | 0)", RESPONSIBILITY.subs(z, 0), share, *ALLOWED)
     yield limit(
@@ -96,7 +88,7 @@ def a_small_code_feels_the_narrow_component() -> Iterator[Verdict]:
 
 
 def equation_23() -> Iterator[Correction]:
-    """Bayes' rule with the normaliser of a density: with sigma under the root the odds are wrong."""
+    """Bayes' rule with the density's normaliser: with sigma under the root the odds are wrong."""
 
     def bayes(name: str, density) -> Verdict:
         wide, narrow = alpha * density(sigma1), (1 - alpha) * density(sigma2)
@@ -116,7 +108,7 @@ def equation_24() -> Iterator[Correction]:
 
 
 def equations_27_and_28() -> Iterator[Correction]:
-    """What is differentiated is the logarithm of the density of Eq. 11, so its normaliser matters."""
+    """The logarithm of Eq. 11's density is differentiated, so its normaliser matters."""
 
     def derivative(name: str, density) -> Verdict:
         return is_score(

@@ -41,9 +41,7 @@ def under_the_root(sigma: sp.Expr) -> sp.Expr:
 
 
 def narrow_gaussian_for_a_point_mass() -> Iterator[Verdict]:
-    """As its width vanishes, the narrow Gaussian averages a wave as the point mass does: to the
-    wave's value at zero.
-    """
+    """As its width vanishes, the narrow Gaussian averages a wave as the point mass at zero does."""
     t = sp.Symbol("t", real=True)
     average = sp.exp(-(t**2) * sigma2**2 / 2)
     yield integral(
@@ -59,7 +57,7 @@ def narrow_gaussian_for_a_point_mass() -> Iterator[Verdict]:
 
 
 def equation_7() -> Iterator[Correction | Verdict]:
-    """The exponent holds R2 once; read as a square, the letter that is printed gives another score."""
+    """The exponent holds R2 once; read as a square, the printed letter gives another score."""
     yield correction(
         "E12, Eq. 7",
         lambda name, rate: is_score(
@@ -104,9 +102,7 @@ def equation_14() -> Iterator[Correction]:
 
 
 def equations_15_and_16() -> Iterator[Correction]:
-    """What is taken out of the bracket must divide what stays in it: the whole weighed wide
-    component is missing.
-    """
+    """What is taken out of the bracket must divide what stays; the wide component is missing."""
 
     def factored(name: str, parts: tuple[sp.Expr, sp.Expr]) -> Verdict:
         outside, inside = parts
@@ -155,7 +151,7 @@ def equation_19() -> Iterator[Verdict]:
 
 
 def equation_20() -> Iterator[Correction]:
-    """The exponent is R2 z^2 / 2; divided by sigma2^2 instead, the pull to zero all but disappears."""
+    """The exponent is R2 z^2 / 2; divided by sigma2^2 instead, the pull to zero nearly vanishes."""
     yield correction(
         "E17, Eq. 20",
         lambda name, divisor: is_score(

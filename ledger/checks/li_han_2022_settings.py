@@ -1,6 +1,4 @@
-"""Li & Han (2022), Algorithm 1 and section 4: the decay of alpha, the width of the narrow
-component, the threshold.
-"""
+"""Li & Han (2022), Algorithm 1 and section 4: alpha's decay, the narrow width, the threshold."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -23,9 +21,7 @@ Rule = Callable[[np.floating], np.floating]
 
 
 def decay_of_alpha() -> Iterator[Correction | Verdict]:
-    """The printed rule ends beside its threshold, in single precision at a negative weight;
-    clamped, it ends there.
-    """
+    """The printed rule ends beside its threshold, even at a negative weight; clamped, at it."""
 
     def ends_at_the_floor(name: str, step: Callable[[type], Rule]) -> Verdict:
         ends = [_decay(step(kind), kind)[0] for kind in (np.float64, np.float32)]
@@ -51,9 +47,7 @@ def decay_of_alpha() -> Iterator[Correction | Verdict]:
 
 
 def variance_or_standard_deviation() -> Iterator[Correction | Verdict]:
-    """Read as a variance, 0.1 puts half of the prior beyond the threshold of 0.2; as a standard
-    deviation, a twentieth.
-    """
+    """As a variance, 0.1 puts half of the prior beyond 0.2; as a deviation, a twentieth."""
     yield correction(
         "E25, share of the prior beyond 0.2",
         lambda name, setting: close(name, 1 - mass_within(0.2, setting), 0.0535, tolerance=5e-4),
@@ -86,9 +80,7 @@ def variance_or_standard_deviation() -> Iterator[Correction | Verdict]:
 
 
 def threshold_of_activation() -> Iterator[Correction | Verdict]:
-    """At the threshold of 0.2 a code comes from the narrow component, all but surely; the odds are
-    even at 0.373.
-    """
+    """At the threshold of 0.2 a code is nearly surely narrow; the odds are even at 0.373."""
     yield correction(
         "E33, p(C1 | z) at the threshold",
         lambda name, size: close(name, _responsibility(size, PAPER), 0.5, tolerance=5e-3),
@@ -123,9 +115,7 @@ def _clamped(kind: type) -> Rule:
 
 
 def _decay(rule: Rule, kind: type) -> tuple[float, int]:
-    """Algorithm 1: while alpha exceeds its threshold it is lowered, once an epoch; where it stops,
-    and after how many.
-    """
+    """Algorithm 1, which lowers alpha once an epoch: where it stops, and after how many epochs."""
     weight, epochs = kind(1.0), 0
     while weight > kind(FLOOR):
         weight, epochs = rule(weight), epochs + 1

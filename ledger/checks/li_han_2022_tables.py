@@ -1,6 +1,4 @@
-"""Li & Han (2022), tables: numbers that contradict one another, and a decibel that seems to count
-double.
-"""
+"""Li & Han (2022), tables: numbers that contradict one another, a decibel that counts double."""
 
 import math
 from collections.abc import Iterator
@@ -75,9 +73,7 @@ def a_header_is_swapped() -> Iterator[Correction]:
 
 
 def two_similarities_for_one_experiment() -> Iterator[Verdict]:
-    """SSIM on MNIST with noise of 0.5: 0.33 in Table 2; in Table 4 that is the row of constant
-    sparsity.
-    """
+    """SSIM on MNIST with noise of 0.5: Table 2's 0.33 is Table 4's row of constant sparsity."""
     table_2, proposed, constant = 0.33, 0.31, 0.33
     yield fails(
         close, "E24, proposed model, Table 4 against Table 2", proposed, table_2, tolerance=5e-3
@@ -88,7 +84,7 @@ def two_similarities_for_one_experiment() -> Iterator[Verdict]:
 
 
 def accuracy_that_rises_with_noise() -> Iterator[Verdict]:
-    """More noise lowers every model's accuracy but one's, whose middle entry is a PSNR of Table 1."""
+    """More noise lowers every model's accuracy but one's, whose middle entry is a PSNR."""
     for model, row in TABLE_3.items():
         falling = sorted(row, reverse=True)
         if model != "ABP":
@@ -109,9 +105,7 @@ def accuracy_that_rises_with_noise() -> Iterator[Verdict]:
 
 
 def ranks_in_table_1() -> Iterator[Verdict]:
-    """Short-run inference leads on all four sets; the sparse model passes the VAE on three, not on
-    MNIST.
-    """
+    """Short-run inference leads on all four sets; the sparse model passes the VAE on three."""
     rows = zip(*TABLE_1.values(), strict=True)
     best = [max(zip(row, TABLE_1, strict=True))[1] for row in rows]
     ahead = [ours > vae for ours, vae in zip(TABLE_1["ours"], TABLE_1["VAE"], strict=True)]

@@ -1,6 +1,4 @@
-"""Li & Han (2022), supplement A.2 and A.3: which component a code came from, and the score from
-that point of view.
-"""
+"""Li & Han (2022), supplement A.2 and A.3: the component of a code, and the score through it."""
 
 from collections.abc import Iterator
 
@@ -54,9 +52,7 @@ SLIPPED_NARROW = z**2 / sigma2**2 - z**2 / (2 * sigma1**2)
 
 
 def equations_10_to_13() -> Iterator[Verdict]:
-    """Among draws near one z, the share from the wide component is the posterior; without the
-    coin's weights it is not.
-    """
+    """Among draws near one z, the share from the wide component is the posterior."""
     edges = torch.tensor([0.1, 0.2, 0.3, 0.4], dtype=torch.float64)
 
     def calibrated(name: str, posterior: sp.Expr) -> Verdict:
@@ -135,9 +131,7 @@ def equations_17_and_19() -> Iterator[Verdict]:
 
 
 def equation_20() -> Iterator[Correction | Verdict]:
-    """The score is two pulls weighed by the posterior of Eq. 15; that of Eq. 14, which the text
-    names, gives another.
-    """
+    """The score is two pulls weighed by the posterior of Eq. 15; that of Eq. 14 gives another."""
 
     def pulled(name: str, posteriors: tuple[sp.Expr, sp.Expr]) -> Verdict:
         return is_score(name, -posteriors[0] * z / sigma1**2 - posteriors[1] * z / sigma2**2)

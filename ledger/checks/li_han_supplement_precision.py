@@ -1,6 +1,4 @@
-"""Li & Han (2022), supplement, end of A.1: which form of the score overflows, and which forms agree
-in single precision.
-"""
+"""Li & Han (2022), supplement, end of A.1: which form of the score overflows, which ones agree."""
 
 import functools
 import math
@@ -24,9 +22,7 @@ Form = Callable[[Tensor], Tensor]
 
 
 def the_exponential_that_overflows() -> Iterator[Correction | Sweep | Verdict]:
-    """The rewriting brings in the only exponential that overflows; what it replaces was safe, and
-    the ratio underflows.
-    """
+    """The rewriting brings in the only exponential that overflows, and the ratio underflows."""
     yield correction(
         "E03, the exponential that does not overflow",
         lambda name, exponential: _finite(name, exponential),
@@ -69,9 +65,7 @@ def the_exponential_that_overflows() -> Iterator[Correction | Sweep | Verdict]:
 
 
 def three_ways_to_one_score() -> Iterator[Verdict]:
-    """Closed form, posterior form and autograd of the log-density agree to 2e-5 in single precision
-    for every code.
-    """
+    """Closed form, posterior form and autograd agree to 2e-5 in single precision for every code."""
     codes, weights = torch.meshgrid(
         torch.linspace(-20, 20, 4001), torch.tensor(WEIGHTS), indexing="ij"
     )

@@ -67,9 +67,7 @@ def equation_1() -> Iterator[Correction | Verdict]:
 
 
 def equation_2() -> Iterator[Verdict]:
-    """The density integrates to 1 and has the variance of the draw; a normaliser with sigma under
-    the root has not.
-    """
+    """The density integrates to 1 with the draw's variance; with sigma under the root, not."""
     everywhere = (-sp.oo, sp.oo)
     yield integral("Eq. 2, mass", DENSITY, z, everywhere, 1, *ALLOWED)
     variance = alpha * sigma1**2 + (1 - alpha) * sigma2**2
@@ -110,7 +108,7 @@ def equation_6() -> Iterator[Correction]:
 
 
 def equation_7() -> Iterator[Verdict]:
-    """The score with a decaying exponential above and below is the derivative of the log-density."""
+    """The score with a decaying exponential is the derivative of the log-density."""
     decay = sp.exp(R2 * z**2 / 2)
     yield catches("Eq. 7", is_score, -z / sigma1**2 + R1 * R2 * z * decay / (1 + R1 * decay))
 

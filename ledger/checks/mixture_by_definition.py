@@ -1,6 +1,4 @@
-"""The two-Gaussian prior by its definition: Li & Han's equations are held against it and against no
-other form.
-"""
+"""The two-Gaussian prior by its definition, which Li & Han's equations are held against."""
 
 import numpy as np
 import sympy as sp
@@ -53,8 +51,7 @@ def is_responsibility(name: str, form: sp.Expr) -> Verdict:
 
 
 def draw(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Draws as the paper's words have it: a coin with probability alpha first, then a value from
-    the component it chose.
+    """Draws as the paper's words have it: first a coin with probability alpha, then a value.
 
     Args:
         count: how many.

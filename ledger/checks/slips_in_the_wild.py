@@ -104,8 +104,7 @@ def reaches_both_ends(
 
 
 def agrees_with_draws(name: str, kl: Callable[[Tensor, Tensor], Tensor]) -> Verdict:
-    """The KL of a code to N(0, 1) is the mean of log q(z) - log p(z) over draws from q, all latents
-    together.
+    """The KL of a code to N(0, 1) is the mean of log q(z) - log p(z) over draws from q.
 
     Args:
         name: what is checked.
@@ -135,8 +134,7 @@ def beta_weighs_the_kl(name: str, loss: Callable[[Tensor], Tensor]) -> Verdict:
 def terms_give_the_kl(
     name: str, total_correlation: Callable[[Tensor, Tensor, Tensor], Tensor]
 ) -> Verdict:
-    """Index-code information, total correlation and the latents' own KL add up to the KL of the
-    bound.
+    """Index-code information, total correlation and the latents' own KL add up to the bound's KL.
 
     Args:
         name: what is checked.
@@ -168,9 +166,7 @@ def caught(
 
 
 def aggregate(z: Tensor) -> tuple[Tensor, Tensor]:
-    """Log q(z) of the six images together, and the sum over latents of log q(z_j), each (n,), for
-    codes (n, J).
-    """
+    """Log q(z) of the six images, and the sum over latents of log q(z_j), each (n,), for (n, J)."""
     equal = Categorical(torch.full((IMAGES,), 1 / IMAGES, dtype=torch.float64))
     together = MixtureSameFamily(equal, Independent(Normal(MU, SIGMA), 1))
     per_latent = MixtureSameFamily(
@@ -204,9 +200,7 @@ def log_gamma_for_a_logit() -> Iterator[Verdict]:
 
 
 def half_the_log_scale() -> Iterator[Verdict]:
-    """A Laplace log-density whose normaliser holds half the log-scale integrates to the square root
-    of the scale.
-    """
+    """A Laplace density whose normaliser holds half the log-scale integrates to sqrt(scale)."""
     yield from caught(
         "area under a Laplace density",
         integrates_to_one,
@@ -216,9 +210,7 @@ def half_the_log_scale() -> Iterator[Verdict]:
 
 
 def warm_up_without_its_end() -> Iterator[Verdict]:
-    """A step of 1/100 that is taken only strictly between the first and the last step is taken 99
-    times.
-    """
+    """A step of 1/100 taken strictly between the first and the last step is taken 99 times."""
     yield from caught(
         "ends of a warm-up",
         reaches_both_ends,
@@ -251,9 +243,7 @@ def mean_for_sum() -> Iterator[Verdict]:
 
 
 def factor_two_of_log_sigma() -> Iterator[Verdict]:
-    """Log sigma^2 is twice log sigma: a reported slip that is none, and the proposal that would
-    have been one.
-    """
+    """Log sigma^2 is twice log sigma: a reported slip that is none; its proposal is one."""
     yield from caught(
         "2 log sigma in the KL",
         agrees_with_draws,
@@ -274,9 +264,7 @@ def beta_without_effect() -> Iterator[Verdict]:
 
 
 def total_correlation_by_name_only() -> Iterator[Verdict]:
-    """Three terms that are to split the KL must add up to it; a function of the variances in the
-    place of one does not.
-    """
+    """Three terms that split the KL add up to it; one that is a variance penalty does not."""
     yield from caught(
         "three terms of the KL",
         terms_give_the_kl,

@@ -1,6 +1,4 @@
-"""Spike-and-slab densities against a point mass at zero plus length: where the checks of both VSC
-documents start.
-"""
+"""Spike-and-slab densities against a point mass at zero plus length: the checks start here."""
 
 import functools
 

@@ -1,6 +1,4 @@
-"""ICLR 2019 submission, appendices A and C: gamma out of the network, the spike and its relaxation,
-the draws.
-"""
+"""ICLR 2019 submission, appendices A and C: gamma, the relaxed spike, the draws."""
 
 import functools
 from collections.abc import Callable, Iterator
@@ -34,9 +32,7 @@ def recognised(value: Tensor) -> Tensor:
 
 
 def spike_probability() -> Iterator[Verdict]:
-    """log gamma = -relu(-v) is min(v, 0): gamma is exp(v) for a negative output, and 1 for any
-    other.
-    """
+    """log gamma = -relu(-v) is min(v, 0): gamma is exp(v) for a negative output, else 1."""
     expected = torch.minimum(VALUES.exp(), torch.ones(4))
     yield close("Eq. 12", recognised(VALUES), expected, tolerance=1e-15)
     yield fails(close, "Eq. 12, a sign lost", torch.relu(-VALUES).exp(), expected, tolerance=1e-15)
@@ -46,9 +42,7 @@ def spike_probability() -> Iterator[Verdict]:
 
 
 def gamma_reaches_one() -> Iterator[Verdict | Correction]:
-    """Gamma is exactly 1 for every output above zero: half of all units at the start, without
-    gradient and with a NaN.
-    """
+    """Gamma is exactly 1 for outputs above zero: half of all units, with no gradient and a NaN."""
 
     def below_one(count: int, generator: torch.Generator) -> Tensor:
         return (
@@ -82,9 +76,7 @@ def gamma_reaches_one() -> Iterator[Verdict | Correction]:
 
 
 def draws_of_a_code() -> Iterator[Verdict | Correction]:
-    """A draw is mu + sigma eps with probability gamma, else 0; each draw l needs its own uniform
-    noise.
-    """
+    """A draw is mu + sigma eps with probability gamma, else 0; each draw needs noise of its own."""
     chance, mean, deviation = torch.tensor([0.3, 0.7, 0.5], dtype=torch.float64)
 
     def codes(count: int, generator: torch.Generator, draws: int, own: bool) -> Tensor:
@@ -113,9 +105,7 @@ def draws_of_a_code() -> Iterator[Verdict | Correction]:
 
 
 def step_gives_the_coin() -> Iterator[Verdict]:
-    """T(eta - 1 + gamma) is 1 for a share gamma of the uniform noise, never at gamma = 0 and always
-    at gamma = 1.
-    """
+    """T(eta - 1 + gamma) is 1 for a share gamma of the noise: never at gamma = 0, always at 1."""
     noise = ((torch.arange(1000, dtype=torch.float64) + 0.5) / 1000)[:, None]
     chances = torch.tensor([0.0, 0.01, 0.25, 0.9, 1.0], dtype=torch.float64)
     check = functools.partial(close, tolerance=1e-12)
@@ -125,9 +115,7 @@ def step_gives_the_coin() -> Iterator[Verdict]:
 
 
 def relaxed_step_becomes_the_step() -> Iterator[Verdict]:
-    """S(c y) goes to 1 above zero and to 0 below it as c grows; at zero itself it stays 1/2, where
-    T is 1.
-    """
+    """As c grows, S(c y) goes to 1 above zero and to 0 below; at zero it stays 1/2, T is 1."""
     above, below = 1 / (1 + sp.exp(-c * step)), 1 / (1 + sp.exp(c * step))
     yield limit("section C.1, S(c y), y > 0", above, c, sp.oo, 1)
     yield limit("section C.1, S(c y), y < 0", below, c, sp.oo, 0)
@@ -140,9 +128,7 @@ def relaxed_step_becomes_the_step() -> Iterator[Verdict]:
 
 
 def relaxed_step_leaks() -> Iterator[Verdict]:
-    """A unit with gamma = 0 still lets ln 2 / c of its value through, and a relaxed gate has a
-    gradient in gamma.
-    """
+    """At gamma = 0 a unit lets ln 2 / c of its value through; a relaxed gate has a gradient."""
     sigmoid = 1 / (1 + sp.exp(-c * (eta - 1 + gamma)))
     mean = sp.log(1 + sp.exp(c * gamma)) / c - sp.log(1 + sp.exp(-c * (1 - gamma))) / c
 

@@ -1,6 +1,4 @@
-"""ICLR 2019 submission, sections 2 and 3: sparse coding, the evidence lower bound, the prior and
-the encoder's distribution.
-"""
+"""ICLR 2019 submission, sections 2 and 3: sparse coding, the bound, the prior, the encoder."""
 
 import functools
 from collections.abc import Callable, Iterator
@@ -46,9 +44,7 @@ MARGINAL = normal(ZERO, sp.sqrt(weight**2 + noise**2)).subs(z, x)
 
 
 def sparse_coding_objective() -> Iterator[Verdict]:
-    """The most probable code of Eq. 2 minimises Eq. 1 with lambda = sigma_x^2 beta: the slopes
-    agree at every code.
-    """
+    """The most probable code of Eq. 2 minimises Eq. 1 with lambda = sigma_x^2 beta."""
     codes = sp.symbols("z_1 z_2", real=True)
     basis = sp.Matrix(2, 2, sp.symbols("b_11 b_12 b_21 b_22", real=True))
     residual = sp.Matrix(sp.symbols("x_1 x_2", real=True)) - basis * sp.Matrix(codes)
@@ -66,9 +62,7 @@ def sparse_coding_objective() -> Iterator[Verdict]:
 
 
 def sparse_prior() -> Iterator[Correction]:
-    """exp(-beta phi) is no density until it is normalised; with phi(z) = |z| the constant is beta /
-    2.
-    """
+    """exp(-beta phi) is no density until normalised; for phi(z) = |z| the constant is beta / 2."""
     printed = sp.exp(-beta * sp.Abs(z))
     yield correction(
         "E58, Eq. 2, with phi(z) = |z|",
@@ -79,9 +73,7 @@ def sparse_prior() -> Iterator[Correction]:
 
 
 def marginal_likelihood() -> Iterator[Verdict]:
-    """p(x) is the joint density with the code integrated out; in a linear model that is a Gaussian
-    known in closed form.
-    """
+    """p(x) is the joint density with the code integrated out: a Gaussian in a linear model."""
     joint = sp.exp(LOG_PRIOR + LOG_LIKELIHOOD)
     marginal = functools.partial(
         integral, integrand=joint, variable=z, limits=(-sp.oo, sp.oo), by_sympy=False
@@ -95,9 +87,7 @@ def marginal_likelihood() -> Iterator[Verdict]:
 
 
 def evidence_lower_bound() -> Iterator[Verdict]:
-    """The bound falls short of log p(x) by the KL from q to the true posterior, which is known in a
-    linear model.
-    """
+    """The bound falls short of log p(x) by the KL from q to the posterior of a linear model."""
     model = {weight: sp.Rational(3, 4), noise: 1}
     log_q = log_normal(mu, sigma)
     log_posterior = log_normal(sp.Rational(12, 25) * x, sp.Rational(4, 5))
@@ -113,9 +103,7 @@ def evidence_lower_bound() -> Iterator[Verdict]:
 
 
 def spike_and_slab() -> Iterator[Verdict]:
-    """Mass 1 - alpha at zero and alpha in the slab: all of it is 1, and every draw of the library
-    has these shares.
-    """
+    """Mass 1 - alpha at zero and alpha in the slab, 1 in all, as in every draw of the library."""
     for name, share, density in (
         ("Eq. 4", alpha, alpha * normal(ZERO, ONE)),
         ("Eq. 5", gamma, gamma * normal(mu, sigma)),
@@ -134,9 +122,7 @@ def spike_and_slab() -> Iterator[Verdict]:
 
 
 def four_cross_entropies() -> Iterator[Verdict]:
-    """The negative KL splits into four terms whatever stands for the spike: the integrands agree
-    wherever all is finite.
-    """
+    """The negative KL splits into four terms whatever stands for the spike, if all is finite."""
     slab, prior, spike = sp.symbols("N P delta", positive=True)
     q, p = gamma * slab + (1 - gamma) * spike, alpha * prior + (1 - alpha) * spike
     terms = (
@@ -153,9 +139,7 @@ def four_cross_entropies() -> Iterator[Verdict]:
 
 
 def reconstruction_by_draws() -> Iterator[Verdict]:
-    """The mean over draws is the expected log-likelihood, if the gate is hard; a relaxed gate gives
-    another number.
-    """
+    """The mean over draws is the expected log-likelihood if the gate is hard, not if relaxed."""
     chance, mean, deviation = (value[0] for value in _settings())
     image, slope, spread = torch.tensor([1.3, 0.8, 0.5], dtype=torch.float64)
     numbers = {mu: mean, sigma: deviation, x: image, weight: slope, noise: spread}

@@ -1,6 +1,4 @@
-"""ICLR 2019 submission, section 3.1 and appendix B: the KL from the encoder's spike-and-slab to the
-prior.
-"""
+"""ICLR 2019 submission, section 3.1 and appendix B: the KL from q to the prior."""
 
 import functools
 from collections.abc import Iterator
@@ -59,8 +57,7 @@ def _both_places(name: str, form: sp.Expr) -> Verdict:
 
 
 def cross_entropy_split_in_two() -> Iterator[Verdict]:
-    """delta(z - c) / delta(0) is 1 at the spike and 0 elsewhere: with it the cross entropy splits,
-    and every line holds.
+    """With delta(z - c) / delta(0), 1 at the spike and 0 elsewhere, the cross entropy splits.
 
     The spike is a box of height u, so that the quotient is an ordinary function b and every line is
     an identity under the integral, before u grows.
@@ -77,9 +74,7 @@ def cross_entropy_gathered() -> Iterator[Verdict]:
 
 
 def spike_adds_nothing_to_a_density() -> Iterator[Verdict]:
-    """A box of height u adds f(c)/u log(1 + (1 - alpha)/alpha u/g(c)) to the cross entropy, which
-    vanishes as u grows.
-    """
+    """A box of height u adds f(c)/u log(1 + (1 - alpha)/alpha u/g(c)): nothing as u grows."""
     remainder = f / u * sp.log(1 + (1 - alpha) / alpha * u / g)
     yield limit("Eq. 7, last term", remainder, u, sp.oo, 0, *ALLOWED)
     yield fails(
@@ -112,9 +107,7 @@ def spike_adds_nothing_to_a_density() -> Iterator[Verdict]:
 
 
 def spike_against_spike() -> Iterator[Verdict]:
-    """Where q puts a point mass, only the prior's point mass counts: the densities vanish beside a
-    spike of height u.
-    """
+    """Where q has a point mass, only the prior's counts: densities vanish beside a spike."""
     slab, prior = sp.symbols("N P", positive=True)
     quotient = (1 - gamma) * sp.log(
         (alpha * prior + (1 - alpha) * u) / (gamma * slab + (1 - gamma) * u)
@@ -167,9 +160,7 @@ def gaussian_divergence() -> Iterator[Verdict | Correction]:
 
 
 def prior_term_of_section_3() -> Iterator[Correction]:
-    """The negative KL holds plus gamma / 2 times the bracket; a minus there rewards slabs that
-    leave the prior.
-    """
+    """The negative KL holds plus gamma / 2 times the bracket; a minus rewards distant slabs."""
     yield correction(
         "E53, Eq. 9", _prior_term, printed=-gamma / 2 * BRACKET + COINS, right=PRIOR_TERM
     )
@@ -201,9 +192,7 @@ def _one_unit(name: str, form: sp.Expr) -> Verdict:
 
 
 def prior_term_of_appendix_b() -> Iterator[Verdict | Correction]:
-    """The closed form is the negative KL of the definition, every slip in it is noticed, and the
-    library computes it.
-    """
+    """The closed form is the negative KL by definition; the library agrees, slips do not."""
     yield correction(
         "E55, Eq. 23 against Eq. 11", _prior_term, printed=gamma * BRACKET + COINS, right=PRIOR_TERM
     )
@@ -213,9 +202,7 @@ def prior_term_of_appendix_b() -> Iterator[Verdict | Correction]:
 
 
 def dense_limit() -> Iterator[Verdict]:
-    """As alpha goes to 1 with gamma = alpha, or with gamma = 1, the prior term becomes the VAE's;
-    at 1 the form is 0 log(0/0).
-    """
+    """As alpha = gamma goes to 1, or at gamma = 1, the term is the VAE's; at 1, 0 log(0/0)."""
     vae = BRACKET / 2
     yield limit("E63, gamma = alpha", PRIOR_TERM.subs(gamma, alpha), alpha, 1, vae, side="-")
     yield limit("E63, gamma = 1", BRACKET / 2 + sp.log(alpha), alpha, 1, vae, side="-")
@@ -237,9 +224,7 @@ def dense_limit() -> Iterator[Verdict]:
 
 
 def one_dimension_at_a_time() -> Iterator[Correction]:
-    """The KL of J units is the sum over units, each against N(0, 1); against N(0, I_J) each unit
-    would count J times.
-    """
+    """The KL is a sum over units, each against N(0, 1); with N(0, I_J) each would count J times."""
     units = 3
     mean = torch.tensor([0.3, -1.0, 0.7], dtype=torch.float64)
     whole = torch.distributions.MultivariateNormal(

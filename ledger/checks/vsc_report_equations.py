@@ -35,9 +35,7 @@ def log_gaussian(value: sp.Expr, mean: sp.Expr, variance: sp.Expr) -> sp.Expr:
 
 
 def expected(expression: sp.Expr) -> sp.Expr:
-    """Mean of a polynomial in z under q = N(m, v^2): odd powers of the noise vanish, its square is
-    1 on average.
-    """
+    """Mean of a polynomial in z under q = N(m, v^2): the noise's odd powers vanish."""
     powers = sp.Poly(sp.expand(expression.subs(z, m + v * eps)), eps)
     return sum(c * {0: 1, 1: 0, 2: 1}[power] for (power,), c in powers.terms())
 
@@ -53,9 +51,7 @@ KL = expected(ENCODER - PRIOR)
 
 
 def autoencoder_loss() -> Iterator[Verdict]:
-    """The squared error is the negative Gaussian log-likelihood with variance 1/2, but for a
-    constant.
-    """
+    """The squared error is a negative Gaussian log-likelihood of variance 1/2, plus a constant."""
     reconstruction = sp.Symbol("r", real=True)
     slope = -sp.diff(log_gaussian(x, reconstruction, sp.Rational(1, 2)), reconstruction)
     yield catches(
@@ -84,7 +80,7 @@ def marginal_likelihood() -> Iterator[Verdict]:
 
 
 def elbo() -> Iterator[Verdict]:
-    """The bound lies below the evidence by exactly the KL from the encoder to the true posterior."""
+    """The bound lies below the evidence by the KL from the encoder to the true posterior."""
     gap = expected(ENCODER - POSTERIOR)
 
     def bound(name: str, weight: int) -> Verdict:
@@ -129,16 +125,14 @@ GAMMA, MU, SIGMA = (
 
 
 def draw_code(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Codes from q for two latents, and whether each is on; the definition in two steps: a coin,
-    then a value.
-    """
+    """Codes from q for two latents, and whether each is on: first a coin, then a value."""
     on = torch.rand(count, 2, generator=generator, dtype=torch.float64) < GAMMA
     value = torch.normal(MU.expand(count, 2), SIGMA.expand(count, 2), generator=generator)
     return torch.where(on, value, 0.0), on  # (n, 2), (n, 2)
 
 
 def recognition_model() -> Iterator[Verdict | Correction]:
-    """Moments of the spike-and-slab, and sigma a standard deviation: the text calls it a variance."""
+    """Moments of the spike-and-slab; sigma is a deviation, where the text says variance."""
 
     def second_moment(name: str, form: Callable[[Tensor, Tensor], Tensor]) -> Verdict:
         return monte_carlo(
@@ -165,7 +159,7 @@ CHANCE_U, CENTRE_U, LOGVAR_U = (
 
 
 def draw_log_ratio(count: int, generator: torch.Generator) -> Tensor:
-    """Draws of log q(z) - log p_s(z) under q: a quotient of densities off zero, of masses at zero."""
+    """Draws of log q(z) - log p_s(z) under q: densities' ratios off zero, masses' at zero."""
     q = torch.distributions.Normal(CENTRE, (0.5 * LOGVAR).exp())
     p = torch.distributions.Normal(CENTRE_U, (0.5 * LOGVAR_U).exp())
     on = torch.rand(count, 1, generator=generator, dtype=torch.float64) < CHANCE
@@ -175,9 +169,7 @@ def draw_log_ratio(count: int, generator: torch.Generator) -> Tensor:
 
 
 def kl_to_pseudo_input() -> Iterator[Verdict | Correction]:
-    """The closed form that the text promises for the KL; the repository charges for a value whether
-    it is on or not.
-    """
+    """The KL's closed form; the repository charges for a value whether it is on or not."""
     slab = spike_slab.gaussian_kl(CENTRE, LOGVAR, CENTRE_U, LOGVAR_U)
     coin = spike_slab.bernoulli_kl(CHANCE, CHANCE_U)
     yield correction(
@@ -195,9 +187,7 @@ def kl_to_pseudo_input() -> Iterator[Verdict | Correction]:
 
 
 def sparsity_term_counts_for_every_image() -> Iterator[Correction]:
-    """A data set that holds every image twice asks for the same model, so the objective per image
-    must not change.
-    """
+    """A data set that holds every image twice asks for the same model: the same objective."""
     images, bound, penalty = sp.symbols("N L P", positive=True)
 
     def unchanged(name: str, objective: sp.Expr) -> Verdict:
@@ -228,9 +218,7 @@ def share_of_latents_that_are_off() -> Iterator[Correction]:
 
 
 def warm_up() -> Iterator[Verdict | Correction]:
-    """The interpolated slab is a sum of two independent draws; at lambda = 0 an open gate lets
-    noise through.
-    """
+    """The interpolated slab sums two independent draws; at lambda = 0 an open gate gives noise."""
     # Shares lambda and 1 - lambda of two unit noises: independent variances add.
     signal, noise = sp.sqrt(lam) * sigma, sp.sqrt(1 - lam)
     yield catches(
@@ -277,9 +265,7 @@ def _open_value(count: int, generator: torch.Generator, share: float, mean: floa
 
 
 def smiley_images() -> Iterator[Verdict | Correction]:
-    """Smiley has 32 x 32 pixels, black or white, and no expressions but 4 attributes with 18
-    factors.
-    """
+    """Smiley has 32 x 32 black or white pixels, no expressions, 4 attributes, 18 factors."""
     faces = data.smiley.load(train=200, test=1).train
     yield correction(
         "E73, pixels of a Smiley image",

@@ -1,6 +1,4 @@
-"""The course report: what its three snippets compute, in statements of our own, and what its text
-asks for.
-"""
+"""The course report: what its three snippets compute, and what its text asks for."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -46,9 +44,7 @@ def vae_draw() -> Iterator[Verdict]:
 
 
 def spike_and_slab_draw() -> Iterator[Correction | Verdict]:
-    """A name that is never set, a standard deviation mixed where the variance is meant, and a draw
-    without gradient.
-    """
+    """An unset name, a standard deviation mixed in place of a variance, a draw without gradient."""
     yield from name_that_is_never_set()
     yield from variance_of_the_mixed_slab()
     yield from gradient_through_the_spike()
@@ -73,9 +69,7 @@ def _unset_names(source: str) -> int:
 
 
 def variance_of_the_mixed_slab() -> Iterator[Correction | Verdict]:
-    """Section 4.3.2 mixes variances; the snippet mixes standard deviations, and its slab is too
-    narrow on the way.
-    """
+    """Section 4.3.2 mixes variances, the snippet deviations: its slab is too narrow on the way."""
     yield correction(
         "E67, variance of the mixed slab",
         lambda name, variance: symbolic(
@@ -104,9 +98,7 @@ def variance_of_the_mixed_slab() -> Iterator[Correction | Verdict]:
 
 
 def gradient_through_the_spike() -> Iterator[Correction]:
-    """A latent of value 1.5 explains a pixel of 1: its gradient in gamma is f(1) - f(0), and a bare
-    draw gives 0.
-    """
+    """The gradient in gamma of a latent that matters is f(1) - f(0); a bare draw gives 0."""
 
     def mean_gradient(name: str, gate: Callable[[Tensor], Tensor]) -> Verdict:
         gamma = torch.full((200_000,), 0.5, dtype=torch.float64, requires_grad=True)
@@ -143,9 +135,7 @@ def cross_entropy(gamma: Tensor) -> Tensor:
 
 
 def sparsity_term() -> Iterator[Correction | Verdict]:
-    """Another direction, latent by latent, with a floor, and a mean for a sum: four departures from
-    the objective.
-    """
+    """Another direction, latent by latent, with a floor, a mean for a sum: four departures."""
     yield from _direction_of_the_kl()
     yield from _mean_before_or_after()
     yield from _floor_of_the_cross_entropy()
@@ -153,9 +143,7 @@ def sparsity_term() -> Iterator[Correction | Verdict]:
 
 
 def _direction_of_the_kl() -> Iterator[Correction | Verdict]:
-    """Less its floor, the cross entropy is the KL the other way round: 0.071 for 0.144, and 2.22
-    for 3.82.
-    """
+    """Less its floor, the cross entropy is the reversed KL: 0.071 for 0.144, and 2.22 for 3.82."""
     chances = torch.tensor([0.1, 0.9], dtype=torch.float64)
     less_floor = torch.stack([cross_entropy(chance[None]) for chance in chances]) - _entropy(ALPHA)
     yield correction(
@@ -173,9 +161,7 @@ def _direction_of_the_kl() -> Iterator[Correction | Verdict]:
 
 
 def _mean_before_or_after() -> Iterator[Correction | Verdict]:
-    """One latent of a hundred on for good: the mean gamma is on target and costs nothing, latent by
-    latent it costs.
-    """
+    """One latent of a hundred always on: free for the mean gamma, not latent by latent."""
     gammas = torch.full((100,), 1e-6, dtype=torch.float64)
     gammas[0] = 1 - 1e-6
     yield correction(
@@ -201,9 +187,7 @@ def _floor_of_the_cross_entropy() -> Iterator[Correction | Verdict]:
 
 
 def _weight_of_the_term() -> Iterator[Verdict]:
-    """All gammas raised together: the objective's term has the slope of J coins, a mean has the
-    slope of one.
-    """
+    """All gammas raised together: the objective has the slope of J coins, a mean that of one."""
     latents = 60
 
     def slope(name: str, count: int) -> Verdict:

@@ -17,9 +17,7 @@ FACTOR = {name: position for position, name in enumerate(smiley.FACTORS)}
 
 
 def drawn(attribute: str, **values: float) -> np.ndarray:
-    """The face with one attribute; factors are zero unless named, with '_' for a space. Bool (32,
-    32).
-    """
+    """The face with one attribute, bool (32, 32); factors not named are zero; '_' for a space."""
     present = smiley.ATTRIBUTE_OF_FACTOR == smiley.ATTRIBUTES.index(attribute)
     row = np.zeros((1, len(FACTOR)))
     for name, value in values.items():
@@ -34,9 +32,7 @@ def span(line: np.ndarray) -> tuple[float, float]:
 
 
 def sizes() -> Iterator[Verdict | Correction]:
-    """Smiley has 32 x 32 = 1024 pixels, Fashion-MNIST 28 x 28 = 784: the two models differ in their
-    outer layers.
-    """
+    """Smiley has 32 x 32 = 1024 pixels, Fashion-MNIST 28 x 28 = 784: the outer layers differ."""
     pixels = {name: math.prod(data.about(name).image_shape) for name in ("smiley", "fashion_mnist")}
     yield correction(
         "E42, pixels of a Smiley image",
@@ -69,8 +65,7 @@ def bow_tie_depends_on_itself() -> Iterator[Correction]:
 
 
 def hat_has_sizes() -> Iterator[Correction]:
-    """Deviations 1, 1.5, 0.5 and 1 belong to the sizes of the two rectangles; their own positions
-    are not drawn.
+    """Deviations 1, 1.5, 0.5 and 1 belong to the rectangles' sizes; their positions are not drawn.
 
     Columns and rows are those where the hat is clear of the head and of its other half.
     """
@@ -93,7 +88,7 @@ def hat_has_sizes() -> Iterator[Correction]:
 
 
 def mouth_moves_less() -> Iterator[Correction]:
-    """The mouth's sizes have deviation 0.5, its position 0.25, the holes at its sides 0.5 and 0.7."""
+    """The mouth's sizes have deviation 0.5, its position 0.25, the holes beside it 0.5 and 0.7."""
     still = drawn("mouth")
     row, column, inner, outer = (
         np.s_[21, 8:24],

@@ -1,6 +1,4 @@
-"""UAI 2019 supplement, section C: the whole KL against its definition, by drawing, by quadrature
-and with a narrow spike.
-"""
+"""UAI 2019 supplement, section C: the whole KL against its definition, in three ways."""
 
 import functools
 from collections.abc import Iterator
@@ -95,9 +93,7 @@ def divergence_by_quadrature() -> Iterator[Verdict]:
 
 
 def divergence_with_a_narrow_spike() -> Iterator[Verdict]:
-    """A Gaussian of deviation 1e-7 in place of the point mass: an ordinary KL of two mixtures comes
-    out the same.
-    """
+    """A Gaussian of deviation 1e-7 for the point mass: the KL of two mixtures is the same."""
     sets = pairs(6)
     spike, none = torch.tensor(1e-7, dtype=torch.float64), torch.zeros((), dtype=torch.float64)
 

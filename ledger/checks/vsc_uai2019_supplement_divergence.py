@@ -1,6 +1,4 @@
-"""UAI 2019 supplement, section C: the KL between two spike-and-slab distributions, for an image and
-a pseudo-input.
-"""
+"""UAI 2019 supplement, section C: the KL from an image's spike-and-slab to a pseudo-input's."""
 
 from collections.abc import Iterator
 
@@ -52,9 +50,7 @@ FULL_PRINTED = (
 
 
 def four_cross_entropies() -> Iterator[Verdict | Correction]:
-    """The KL is minus terms 1 and 2 plus terms 3 and 4, whatever stands for the spike; Eq. 8 to 10
-    belong in there.
-    """
+    """The KL is minus terms 1 and 2 plus terms 3 and 4, whatever stands for the spike."""
     slab, other, spike = sp.symbols("N N_u delta", positive=True)
     q, p = gamma * slab + (1 - gamma) * spike, gamma_u * other + (1 - gamma_u) * spike
     form = -gamma * slab * sp.log(p) - (1 - gamma) * spike * sp.log(p)
@@ -81,9 +77,7 @@ def four_cross_entropies() -> Iterator[Verdict | Correction]:
 
 
 def slab_against_slab() -> Iterator[Correction]:
-    """Terms 3 - 1: the image's own slab stands above the fraction, and gamma multiplies the slab's
-    KL alone.
-    """
+    """Terms 3 - 1: the image's own slab is the numerator; gamma multiplies the slab's KL alone."""
     truth = slab_share(gamma_u, mu_u, sigma_u)
 
     def check(name: str, form: sp.Expr) -> Verdict:
@@ -108,9 +102,7 @@ def slab_against_slab() -> Iterator[Correction]:
 
 
 def gaussian_divergence() -> Iterator[Verdict | Correction]:
-    """Variances, not deviations, stand in the fraction; with deviations the KL can be negative,
-    which no KL is.
-    """
+    """Variances, not deviations, stand in the fraction; with deviations the KL can be negative."""
     truth = slab_mean(log_normal(mu, sigma) - log_normal(mu_u, sigma_u))
     yield correction(
         "E34, Eq. 9", lambda n, form: symbolic(n, form, truth), printed=SLAB_PRINTED, right=SLAB
@@ -154,9 +146,7 @@ def gaussian_divergence() -> Iterator[Verdict | Correction]:
 
 
 def spike_against_spike() -> Iterator[Verdict]:
-    """Terms 4 - 2: beside a spike of height u the densities vanish, and the masses at zero are
-    left.
-    """
+    """Terms 4 - 2: beside a spike of height u the densities vanish; the masses at zero are left."""
     slab, other, u = sp.symbols("N N_u u", positive=True)
     quotient = (1 - gamma) * sp.log(
         (gamma * slab + (1 - gamma) * u) / (gamma_u * other + (1 - gamma_u) * u)
@@ -171,9 +161,7 @@ def spike_against_spike() -> Iterator[Verdict]:
 
 
 def whole_divergence() -> Iterator[Verdict | Correction]:
-    """Gamma multiplies the whole KL of the slabs, whose deviations are squared; the result is the
-    KL, not its negative.
-    """
+    """Gamma multiplies the slabs' whole KL, deviations squared; the result is no negative KL."""
     truth = kl_by_definition(gamma_u, mu_u, sigma_u)
 
     def check(name: str, form: sp.Expr) -> Verdict:
@@ -187,9 +175,7 @@ def whole_divergence() -> Iterator[Verdict | Correction]:
 
 
 def hidden_values_leave_the_coin() -> Iterator[Verdict]:
-    """With lambda = 0 the slab is N(0, 1); against a standard normal slab only the coins' KL is
-    left.
-    """
+    """With lambda = 0 the slab is N(0, 1); against a standard slab only the coins' KL is left."""
     truth = kl_by_definition(gamma_u, mu_u, sigma_u).subs({mu: 0, sigma: 1, mu_u: 0, sigma_u: 1})
 
     def at_zero(name: str, form: sp.Expr) -> Verdict:

@@ -1,6 +1,4 @@
-"""UAI 2019 supplement, sections A.3, B.2 and D: the choice of a pseudo-input, the noise, the
-warm-up, the prior's sparsity.
-"""
+"""UAI 2019 supplement, A.3, B.2 and D: selection, noise, the warm-up, the prior's sparsity."""
 
 import functools
 import itertools
@@ -22,9 +20,7 @@ def sharpened(share: Tensor) -> Tensor:
 
 
 def selection_weights() -> Iterator[Verdict | Correction]:
-    """Sharpened shares no longer sum to one: twenty equal ones sum to 3.8e-11 and switch the KL
-    off.
-    """
+    """Sharpened shares do not sum to one: twenty equal ones sum to 3.8e-11 and remove the KL."""
     decided = torch.tensor([0.49] + [0.51 / 19] * 19, dtype=torch.float64)
     shares = torch.stack([INDECISIVE, decided])
     unit = functools.partial(close, expected=torch.ones(2), tolerance=1e-12)
@@ -49,9 +45,7 @@ def selection_weights() -> Iterator[Verdict | Correction]:
 
 
 def weighted_divergence() -> Iterator[Verdict]:
-    """Where the selector is sure, the weighted sum is the KL to the pseudo-input it chose; where
-    not, it nearly vanishes.
-    """
+    """The weighted sum is the KL to the chosen pseudo-input if the selector is sure, else small."""
     divergences = torch.linspace(1.0, 20.0, 20, dtype=torch.float64)
     sure = torch.zeros(20, dtype=torch.float64)
     sure[4] = 1.0
@@ -66,9 +60,7 @@ def weighted_divergence() -> Iterator[Verdict]:
 
 
 def relu_before_the_unit_sum() -> Iterator[Verdict]:
-    """A ReLU may leave nothing to divide by; a sigmoid, as the released code has it, always leaves
-    something.
-    """
+    """A ReLU may leave nothing to divide by; the released code's sigmoid leaves something."""
     outputs = torch.tensor([[-0.3, -1.2, -0.1], [0.4, -1.2, 0.9]], dtype=torch.float64)
     unit = functools.partial(close, expected=torch.ones(2), tolerance=1e-12)
     by_relu, by_sigmoid = torch.relu(outputs), torch.sigmoid(outputs)
@@ -81,9 +73,7 @@ def relu_before_the_unit_sum() -> Iterator[Verdict]:
 
 
 def noise_has_no_image() -> Iterator[Correction]:
-    """Gamma belongs to the image i, the noise to the draw l: a gate that takes gamma of the draw
-    mixes images up.
-    """
+    """Gamma belongs to the image i, the noise to the draw l: a gate by the draw mixes images up."""
     noise = ((torch.arange(400, dtype=torch.float64) + 0.5) / 400).repeat(2, 1)
     chances = torch.tensor([0.2, 0.7], dtype=torch.float64)
     of_image, of_draw = chances[:, None].expand(2, 400), chances.repeat(200).expand(2, 400)
@@ -98,9 +88,7 @@ def noise_has_no_image() -> Iterator[Correction]:
 
 
 def warm_up_of_lambda() -> Iterator[Verdict]:
-    """Lambda is 0 for 15,000 iterations, rises to 1 over 5,000, and 50,000 follow: 70,000, as many
-    as the beta-VAE has.
-    """
+    """Lambda is 0 for 15,000 iterations, rises over 5,000, and 50,000 follow: 70,000 in all."""
     lam = Linear(start=0.0, end=1.0, begin=15_000, until=20_000)
     steps = [0, 15_000, 16_250, 17_500, 20_000, 69_999]
     check = functools.partial(close, expected=[0.0, 0.0, 0.25, 0.5, 1.0, 1.0], tolerance=1e-12)
@@ -111,9 +99,7 @@ def warm_up_of_lambda() -> Iterator[Verdict]:
 
 
 def sparsity_term() -> Iterator[Verdict]:
-    """J KL(mean gamma || alpha) is the KL between J coins each, summed over all 2^J outcomes: zero
-    where they agree.
-    """
+    """J KL(mean gamma || alpha) is the KL between J coins each, summed over all 2^J outcomes."""
     units, alpha = 4, 0.01
     shares = torch.tensor([0.003, 0.01, 0.2], dtype=torch.float64)
     outcomes = torch.tensor(list(itertools.product([0.0, 1.0], repeat=units)), dtype=torch.float64)
