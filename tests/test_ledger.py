@@ -1,18 +1,26 @@
-"""The ledger of claims: complete, consistent, and every check in it passes and can fail."""
+"""The ledger: complete, consistent, and every check in it passes and can fail."""
 
 import json
 import re
+import shutil
+import subprocess
+import sys
+import zipfile
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from conftest import REPOSITORY
-from vsclib.claims.outcomes import can_fail, kept
 
-from vsclib import checks, claims
+import ledger
+from ledger.outcomes import can_fail, run_all, stored
+from ledger.pages import SHOWN
+from ledger.registry import require_match
 from vsclib.errors import ConfigurationError
 
-LEDGER = claims.read()
-CHECKS = checks.names()
+LEDGER = ledger.read()
+CHECKS = ledger.names()
+KINDS = {".py", ".yml", ".json"}
 # The last number that each document gives to an equation, and the numbers that it leaves out: the
 # supplement of 2019 goes on counting where the paper ends.
 NUMBERED = {
@@ -21,7 +29,6 @@ NUMBERED = {
     "li-han-2022": (31, set()),
     "li-han-supplement": (20, {18}),
 }
-SHOWN = re.compile(r"claims\.show\(\\?[\"']([\w-]+)\\?[\"']\)")
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +38,7 @@ def outcomes():
 
     def outcome(name):
         if name not in found:
-            found[name] = checks.run(name)
+            found[name] = ledger.run(name)
         return found[name]
 
     return outcome
@@ -68,17 +75,22 @@ def test_every_corrected_equation_names_its_erratum_and_every_certain_erratum_it
     assert silent == []
 
 
-def test_every_check_is_used():
-    used = {entry.check for entry in [*LEDGER.equations.values(), *LEDGER.errata.values()]}
-    # The slips in the wild belong to no document; their chapter shows them.
-    assert {
-        name for name in CHECKS if name not in used and not name.startswith("slips_in_the_wild:")
-    } == set()
+def test_every_check_is_named_by_an_entry_and_every_entry_names_a_check_that_exists():
+    require_match(LEDGER)
+    assert set(LEDGER.checks) == set(CHECKS)
 
 
-def test_entries_name_checks_that_exist():
-    named = {entry.check for entry in [*LEDGER.equations.values(), *LEDGER.errata.values()]} - {""}
-    assert named <= set(CHECKS)
+def test_only_slips_belong_to_no_document():
+    slips = {slip.check for slip in LEDGER.slips.values()}
+    assert slips == {name for name in CHECKS if name.startswith("slips_in_the_wild:")}
+
+
+def test_what_a_check_settles_is_read_from_the_entries():
+    assert LEDGER.checks["li_han_supplement_prior:equations_4_and_5"] == (
+        "li-han-supplement-eq-4",
+        "li-han-supplement-eq-5",
+        "E01",
+    )
 
 
 # --------------------------------------------------------------------------------------- the checks
@@ -105,10 +117,8 @@ def test_check_of_a_corrected_equation_refutes_a_form_and_passes_another(id, out
 
 
 @pytest.mark.parametrize("id", [entry.id for entry in LEDGER.errata.values() if entry.check])
-def test_proof_of_an_erratum_says_which_it_settles_and_refutes_something(id, outcomes):
-    outcome = outcomes(LEDGER.errata[id].check)
-    assert id in outcome.about
-    assert any(verdict.refutes for verdict in outcome.verdicts)
+def test_proof_of_an_erratum_refutes_something(id, outcomes):
+    assert outcomes(LEDGER.errata[id].check).refutes
 
 
 def test_all_checks_together_stay_under_three_minutes(outcomes):
@@ -116,8 +126,8 @@ def test_all_checks_together_stay_under_three_minutes(outcomes):
 
 
 def test_the_pages_show_what_the_checks_find(outcomes):
-    found = kept()
-    assert set(found) == set(CHECKS), "checks.json is out of date: run 'make checks'"
+    found = stored()
+    assert set(found) == set(CHECKS), "outcomes.json is out of date: run 'make checks'"
     for name in CHECKS:
         assert len(found[name].verdicts) == len(outcomes(name).verdicts), (
             f"{name}: run 'make checks'"
@@ -146,7 +156,7 @@ def test_chapters_show_equations_of_the_ledger_and_their_results():
 
 
 def test_a_card_holds_the_equation_its_source_its_check_and_the_result():
-    card = claims.show("li-han-supplement-eq-6")
+    card = ledger.show("li-han-supplement-eq-6")
     text = card._repr_markdown_()
     assert "\\boxed" in text and card.equation.tex.strip() in text
     assert "supplement, Eq. 6" in text and "(#e02)" in text and "(#li-han-supplement-eq-6)" in text
@@ -168,16 +178,23 @@ def entry(**changes):
     return {key: value for key, value in (fields | changes).items() if value is not None}
 
 
-def book(folder, *equations, errata=()):
+def written(folder, *equations, errata=(), slips=()):
+    """A folder with a small ledger in it."""
     documents = {"paper": {"title": "A paper", "short": "Paper", "cite": ""}}
-    (folder / "claims.yml").write_text(json.dumps({"documents": documents, "equations": equations}))
-    (folder / "errata.yml").write_text(json.dumps({"errata": errata}))
+    for name, content in {
+        "equations": {"documents": documents, "equations": equations},
+        "errata": {"errata": errata},
+        "slips": {"slips": slips},
+    }.items():
+        (folder / f"{name}.yml").write_text(json.dumps(content))
     return folder
 
 
 def test_a_ledger_is_read(tmp_path):
-    ledger = claims.read(book(tmp_path, entry(), entry(number="after Eq. 1")))
-    assert list(ledger.equations) == ["paper-eq-1", "paper-after-eq-1"]
+    slip = {"title": "a slip", "check": "m:f"}
+    small = ledger.read(written(tmp_path, entry(), entry(number="after Eq. 1"), slips=[slip]))
+    assert list(small.equations) == ["paper-eq-1", "paper-after-eq-1"]
+    assert small.checks == {"m:f": ("paper-eq-1", "paper-after-eq-1", "a slip")}
 
 
 @pytest.mark.parametrize(
@@ -195,22 +212,70 @@ def test_a_ledger_is_read(tmp_path):
 )
 def test_a_wrong_entry_is_refused_in_one_line(tmp_path, changes, message):
     with pytest.raises(ConfigurationError, match=message) as error:
-        claims.read(book(tmp_path, entry(**changes)))
+        ledger.read(written(tmp_path, entry(**changes)))
     assert "\n" not in str(error.value)
 
 
 def test_an_entry_that_stands_twice_is_refused(tmp_path):
     with pytest.raises(ConfigurationError, match="stands twice"):
-        claims.read(book(tmp_path, entry(), entry()))
+        ledger.read(written(tmp_path, entry(), entry()))
 
 
 def test_a_missing_ledger_and_a_missing_record_say_what_to_do(tmp_path):
     with pytest.raises(ConfigurationError, match="needs a clone"):
-        claims.read(tmp_path)
+        ledger.read(tmp_path)
     with pytest.raises(ConfigurationError, match="make checks"):
-        kept(tmp_path)
+        stored(tmp_path)
 
 
 def test_an_unknown_equation_is_refused_with_the_nearest_one():
     with pytest.raises(ConfigurationError, match="li-han-2022-eq-7"):
-        claims.show("li-han-2022-eq7")
+        ledger.show("li-han-2022-eq7")
+
+
+def test_checks_do_not_run_when_an_entry_names_a_missing_check(monkeypatch):
+    equation = next(iter(LEDGER.equations.values()))
+    wrong = LEDGER._replace(equations={"paper-eq-1": replace(equation, check="m:f")})
+    monkeypatch.setattr("ledger.outcomes.read", lambda: wrong)
+    with pytest.raises(ConfigurationError, match="paper-eq-1: no check is called 'm:f'"):
+        run_all()
+
+
+# ----------------------------------------------------------------------------------- the two wheels
+
+
+def wheel(source, folder):
+    """Names of the files in the wheel that is built from a folder."""
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation"]
+    built = subprocess.run(
+        [*command, "--outdir", str(folder), str(source)], capture_output=True, text=True
+    )
+    assert built.returncode == 0, built.stdout + built.stderr
+    (path,) = folder.glob("*.whl")
+    with zipfile.ZipFile(path) as archive:
+        return set(archive.namelist())
+
+
+@pytest.mark.slow
+def test_the_library_s_wheel_holds_no_ledger_and_the_ledger_s_wheel_holds_all_of_it(tmp_path):
+    clone = tmp_path / "clone"
+    for part in ("vsclib", "ledger"):
+        ignore = shutil.ignore_patterns("__pycache__", "*.egg-info", "build")
+        shutil.copytree(REPOSITORY / part, clone / part, ignore=ignore)
+    for part in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(REPOSITORY / part, clone / part)
+
+    library = wheel(clone, tmp_path / "library")
+    assert "vsclib/checks/__init__.py" in library
+    assert [name for name in library if "ledger" in name or "claims" in name] == []
+
+    own = wheel(clone / "ledger", tmp_path / "own")
+    sources = [path for path in (REPOSITORY / "ledger").rglob("*") if path.suffix in KINDS]
+    assert {path.relative_to(REPOSITORY).as_posix() for path in sources} <= own
+    assert {name.split("/")[0].split("-")[0] for name in own} == {"ledger", "vsclib_ledger"}
+
+
+def test_the_library_knows_nothing_of_the_ledger():
+    sources = (REPOSITORY / "vsclib").rglob("*.py")
+    imports = re.compile(r"^\s*(?:from|import) ledger\b", re.MULTILINE)
+    assert [path for path in sources if imports.search(path.read_text(encoding="utf-8"))] == []
