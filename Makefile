@@ -58,8 +58,8 @@ train: $(INSTALLED) ## train a model of your choice: MODEL=vae DATASET=digits ST
 chapters: $(INSTALLED) ## execute chapters again and store their outputs: all, or ONLY="02-vae 03-vsc"
 	$(BIN)/python notebooks/execute.py $(ONLY)
 
-checks: $(INSTALLED) ## run every check of the ledger and keep what it finds for the book's pages
-	$(BIN)/python -m vsclib.claims
+checks: $(INSTALLED) ## run every check of the ledger and store what it finds for the book's pages
+	$(BIN)/python -m ledger
 
 assignments: $(COURSE) ## write the assignments as students get them, without solutions, to assignments/release
 	$(BIN)/python assignments/release.py

@@ -6,8 +6,7 @@ The rooms, ground floor first: :mod:`~vsclib.spike_slab` (the mathematics),
 :mod:`~vsclib.data`, :mod:`~vsclib.training`, :mod:`~vsclib.metrics`, :mod:`~vsclib.figures`,
 :mod:`~vsclib.traversal`, :mod:`~vsclib.records`, :mod:`~vsclib.runs`. Behind them,
 :mod:`~vsclib.refiner` makes a trained model's images sharp; it alone needs an optional package.
-Beside them stand :mod:`~vsclib.checks`, which hold an equation against something that knows nothing
-of it, and :mod:`~vsclib.claims`, which apply them to every equation of the source documents.
+Beside them, :mod:`~vsclib.checks` hold an equation against something that knows nothing of it.
 """
 
 from vsclib import data, models

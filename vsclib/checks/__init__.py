@@ -16,7 +16,6 @@ from vsclib.checks.integrals import integral, quadrature
 from vsclib.checks.limits import limit
 from vsclib.checks.numbers import close
 from vsclib.checks.precision import Breakdown, Sweep, overflow
-from vsclib.checks.registry import Outcome, claim, named, names, run
 from vsclib.checks.slips import catches, slips
 from vsclib.checks.verdict import Verdict
 from vsclib.errors import CheckFailed, CheckRefused
@@ -26,11 +25,9 @@ __all__ = [
     "CheckFailed",
     "CheckRefused",
     "Correction",
-    "Outcome",
     "Sweep",
     "Verdict",
     "catches",
-    "claim",
     "close",
     "correction",
     "fails",
@@ -40,11 +37,8 @@ __all__ = [
     "integral",
     "limit",
     "monte_carlo",
-    "named",
-    "names",
     "overflow",
     "quadrature",
-    "run",
     "slips",
     "symbolic",
 ]

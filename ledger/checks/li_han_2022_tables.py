@@ -1,0 +1,121 @@
+"""Li & Han (2022), tables: numbers that contradict one another, a decibel that counts double."""
+
+import math
+from collections.abc import Iterator
+
+import torch
+
+from vsclib.checks import Correction, Verdict, close, correction, fails
+from vsclib.metrics.images import image_psnr
+
+SETS = ("MNIST", "Fashion", "CelebA", "SVHN")
+TABLE_1 = {
+    "VSC": (32.73, 34.45, 40.11, 41.31),
+    "VAE": (38.71, 38.69, 47.74, 47.53),
+    "beta-VAE": (33.68, 33.99, 40.82, 39.64),
+    "short-run": (39.91, 43.61, 53.56, 58.41),
+    "ours": (37.20, 39.02, 49.37, 50.17),
+}
+"""PSNR as printed, by data set in the order of SETS."""
+TABLE_3 = {
+    "VSC": (72.41, 57.94, 53.54),
+    "beta-VAE": (72.31, 62.13, 59.49),
+    "ABP": (74.16, 47.74, 55.39),
+    "short-run": (78.78, 74.23, 68.17),
+    "ours": (82.22, 75.54, 71.52),
+}
+"""Accuracy in percent on images with more and more noise."""
+TABLE_4 = {"MNIST": 37.20, "Fashion": 39.02, "SVHN": 49.37, "CelebA": 50.17}
+"""PSNR of the proposed model as printed."""
+SUPPLEMENT = {"multiple chains": (19.44, 19.82, 19.90), "single chain": (18.56, 19.77, 19.84)}
+"""PSNR on MNIST in the supplement's Table 1."""
+
+
+def psnr_counts_double() -> Iterator[Correction | Verdict]:
+    """The square root is missing: 20 log10 takes a root mean square, 10 log10 a mean square."""
+    image = torch.zeros(1, 1, 4, 4)
+    off = image + 0.1
+    mean_square = (image - off).square().mean().item()
+    yield correction(
+        "E26, an image that is 0.1 off everywhere has 20 dB",
+        lambda name, decibel: close(name, decibel, 20.0, tolerance=1e-4),
+        printed=20 * math.log10(1 / mean_square),
+        right=10 * math.log10(1 / mean_square),
+    )
+    yield close("E26, library", image_psnr(image, off), [20.0], tolerance=1e-4)
+
+    low, high = min(map(min, SUPPLEMENT.values())), max(map(max, SUPPLEMENT.values()))
+    yield correction(
+        f"E08, MNIST within the supplement's {low} to {high} dB",
+        lambda name, decibel: close(name, decibel, (low + high) / 2, tolerance=(high - low) / 2),
+        printed=TABLE_1["ours"][0],
+        right=TABLE_1["ours"][0] / 2,
+    )
+    implied = [10 ** (-row[0] / 20) for row in TABLE_1.values()]
+    yield close(
+        "E26, mean square that is implied",
+        implied,
+        [0.0231, 0.0116, 0.0207, 0.0101, 0.0138],
+        tolerance=5e-5,
+    )
+
+
+def a_header_is_swapped() -> Iterator[Correction]:
+    """Table 4 repeats Table 1's numbers of CelebA and SVHN under each other's names."""
+    yield correction(
+        "E23, Table 4 against Table 1",
+        lambda name, order: close(
+            name, [TABLE_4[data] for data in order], TABLE_1["ours"], tolerance=0
+        ),
+        printed=SETS,
+        right=("MNIST", "Fashion", "SVHN", "CelebA"),
+    )
+
+
+def two_similarities_for_one_experiment() -> Iterator[Verdict]:
+    """SSIM on MNIST with noise of 0.5: Table 2's 0.33 is Table 4's row of constant sparsity."""
+    table_2, proposed, constant = 0.33, 0.31, 0.33
+    yield fails(
+        close, "E24, proposed model, Table 4 against Table 2", proposed, table_2, tolerance=5e-3
+    )
+    yield close(
+        "E24, constant sparsity, Table 4 against Table 2", constant, table_2, tolerance=5e-3
+    )
+
+
+def accuracy_that_rises_with_noise() -> Iterator[Verdict]:
+    """More noise lowers every model's accuracy but one's, whose middle entry is a PSNR."""
+    for model, row in TABLE_3.items():
+        falling = sorted(row, reverse=True)
+        if model != "ABP":
+            yield close(f"E28, {model} falls with noise", row, falling, tolerance=0)
+    yield fails(
+        close,
+        "E28, ABP falls with noise",
+        TABLE_3["ABP"],
+        sorted(TABLE_3["ABP"], reverse=True),
+        tolerance=0,
+    )
+    yield close(
+        "E28, ABP's middle entry and the VAE's PSNR on CelebA",
+        TABLE_3["ABP"][1],
+        TABLE_1["VAE"][2],
+        0,
+    )
+
+
+def ranks_in_table_1() -> Iterator[Verdict]:
+    """Short-run inference leads on all four sets; the sparse model passes the VAE on three."""
+    rows = zip(*TABLE_1.values(), strict=True)
+    best = [max(zip(row, TABLE_1, strict=True))[1] for row in rows]
+    ahead = [ours > vae for ours, vae in zip(TABLE_1["ours"], TABLE_1["VAE"], strict=True)]
+    yield close("E07, sets that short-run leads", best.count("short-run"), len(SETS), tolerance=0)
+    yield fails(
+        close, "E07, sets that the sparse model leads", best.count("ours"), len(SETS), tolerance=0
+    )
+    yield close(
+        "E29, ahead of the VAE on MNIST, Fashion, CelebA, SVHN",
+        ahead,
+        [False, True, True, True],
+        tolerance=0,
+    )
