@@ -1,7 +1,6 @@
 import hashlib
 import importlib.metadata
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +14,8 @@ from published_page import REPOSITORY, build_small_book, executed_notebook, laun
 from test_traversal import a_model, random_images, sparse_widget
 from traversal_page import canvas_pixels, check_traversals, next_frame
 
-from vsclib.traversal import FOLDER, Traversal
+from vsclib.traversal import Traversal
+from vsclib.traversal.script import FOLDER, MODULE, STYLE
 
 VENDOR = REPOSITORY / "book" / "_assets" / "vendor"
 MANIFEST = json.loads((VENDOR / "MANIFEST.json").read_text("utf-8"))
@@ -31,6 +31,7 @@ WORKBENCH = """<!DOCTYPE html><meta charset="utf-8"><link rel="icon" href="data:
   const listeners = {};
   window.saved = [];
   window.model = {
+    widget_manager: { get_model: async (name) => ({ get: (key) => state.models[name][key] }) },
     get: (name) => state[name],
     set: (name, value) => { state[name] = value; },
     save_changes: () => { window.saved.push(structuredClone({ z: state.z, image: state.image })); },
@@ -57,9 +58,12 @@ def browser() -> Iterator[Browser]:
 
 def workbench(folder: Path, widget: Traversal) -> Path:
     (folder / "index.html").write_text(WORKBENCH, "utf-8")
-    (folder / "widget.js").write_text(str(Traversal._esm), "utf-8")
-    shutil.copy(FOLDER / "decoder.js", folder)
-    state = {**widget.get_state(), "_css": str(Traversal._css)}
+    (folder / "widget.js").write_text(MODULE, "utf-8")
+    exports = "\nexport { decode, halfToFloat, readDecoder };\n"
+    decoder = (FOLDER / "decoder.js").read_text("utf-8") + exports
+    (folder / "decoder.js").write_text(decoder, "utf-8")
+    models = {widget.decoder.model_id: widget.decoder.get_state()}
+    state = {**widget.get_state(), "_css": STYLE, "models": models}
     (folder / "state.json").write_text(json.dumps(state), "utf-8")
     return folder
 
@@ -96,7 +100,8 @@ def test_the_browsers_numbers_are_torchs(browser, tmp_path, network, shape):
               const { readDecoder, decode } = await import("./decoder.js");
               const state = await (await fetch("state.json")).json();
               const size = state.shape.reduce((a, b) => a * b);
-              const decoder = readDecoder(state.layers, state.weights);
+              const { layers, weights } = Object.values(state.models)[0];
+              const decoder = readDecoder(layers, weights);
               return codes.map((z) => Array.from(decode(decoder, z, size)));
             }""",
             z.tolist(),
