@@ -17,7 +17,7 @@ SCRIPT = r'<script type="application/vnd\.jupyter\.widget-{}\+json">(.*?)</scrip
 
 
 def stored_traversals(page: Path) -> list[dict]:
-    """The states of the traversals that a built page shows, in order, with their decoders' inside."""
+    """The states of the traversals that a built page shows, in order, decoders inside."""
     text = page.read_text("utf-8")
     states: dict[str, dict] = {}
     for script in re.findall(SCRIPT.format("state"), text, re.DOTALL):

@@ -1,4 +1,4 @@
-"""The widget's script and style: what a kernel sends, what a site serves, what a notebook stores."""
+"""The widget's script and style: what a kernel sends, a site serves and a notebook stores."""
 
 from pathlib import Path
 
