@@ -15,6 +15,7 @@ import papermill
 
 from vsclib.files import write_text
 from vsclib.runs import provenance
+from vsclib.traversal.stored import keep_data_only
 
 HERE = Path(__file__).parent
 
@@ -43,6 +44,7 @@ def execute(chapter: Path) -> None:
         "default_parameters",
     ):
         notebook["metadata"]["papermill"].pop(name, None)
+    keep_data_only(notebook)
     write_text(chapter, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
 
 

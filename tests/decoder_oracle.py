@@ -1,6 +1,4 @@
-"""A second opinion on what the widget draws: its stored state decoded by numpy, from the formats'
-definitions alone.
-"""
+"""A second opinion on what the widget draws: numpy decodes its state, from the formats alone."""
 
 import base64
 
@@ -14,9 +12,9 @@ def stored_codes(state: dict) -> np.ndarray:
     )
 
 
-def mean_image(state: dict, z: np.ndarray) -> np.ndarray:
-    """The image (C, H, W) in [0, 1] that the decoder in a widget's state makes of one code (J,)."""
-    weights = np.frombuffer(base64.b64decode(state["weights"]), "<f2").astype(np.float64)
+def mean_image(decoder: dict, shape: list[int], z: np.ndarray) -> np.ndarray:
+    """The image (C, H, W) in [0, 1] that an exported decoder makes of one code (J,)."""
+    weights = np.frombuffer(base64.b64decode(decoder["weights"]), "<f2").astype(np.float64)
     values, place = np.asarray(z, dtype=np.float64), 0
 
     def take(*shape: int) -> np.ndarray:
@@ -24,7 +22,7 @@ def mean_image(state: dict, z: np.ndarray) -> np.ndarray:
         place += int(np.prod(shape))
         return weights[place - int(np.prod(shape)) : place].reshape(shape)
 
-    for layer in state["layers"]:
+    for layer in decoder["layers"]:
         if layer["kind"] == "linear":
             matrix = take(layer["outputs"], layer["inputs"])
             values = matrix @ values + take(layer["outputs"])
@@ -37,7 +35,7 @@ def mean_image(state: dict, z: np.ndarray) -> np.ndarray:
         else:
             values = np.where(values > 0, values, 0.0)
     assert place == len(weights), "weights are left over"
-    channels, height, width = state["shape"]
+    channels, height, width = shape
     return (1 / (1 + np.exp(-values.reshape(-1, height, width))))[:channels]
 
 

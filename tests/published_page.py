@@ -19,6 +19,8 @@ import yaml
 from nbclient import NotebookClient
 from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Route
 
+from vsclib.traversal.stored import keep_data_only
+
 REPOSITORY = Path(__file__).parent.parent
 BROWSER_ARGUMENTS = [
     "--no-sandbox",
@@ -126,7 +128,7 @@ def visited(
 
 
 def executed_notebook(path: Path, cells: list[str]) -> None:
-    """Writes a notebook of code cells, run, with outputs and widget state inside."""
+    """Writes a notebook of code cells, run and stored as the book's: outputs and widgets' data."""
     notebook = nbformat.v4.new_notebook(
         cells=[nbformat.v4.new_code_cell(source) for source in cells]
     )
@@ -141,14 +143,14 @@ def executed_notebook(path: Path, cells: list[str]) -> None:
         kernel_name="python3",
         resources={"metadata": {"path": str(path.parent)}},
     ).execute()
+    keep_data_only(notebook)
     nbformat.write(notebook, path)
 
 
 def build_small_book(
     folder: Path, pages: list[str], settings: Path = REPOSITORY / "_config.yml"
 ) -> Path:
-    """Builds a book of the given pages in a folder, with the scripts and page settings of the real
-    one.
+    """Builds a book of the given pages with the scripts and settings of the real one.
 
     Returns:
         The folder of its HTML.
@@ -161,6 +163,7 @@ def build_small_book(
         "execute": {"execute_notebooks": "off"},
         "sphinx": {
             "recursive_update": True,
+            "local_extensions": {"widget_script": str(REPOSITORY / "book" / "_extensions")},
             "config": {name: real[name] for name in PAGE_SETTINGS},
         },
     }
@@ -170,13 +173,13 @@ def build_small_book(
     if pages[1:]:
         contents["chapters"] = [{"file": page} for page in pages[1:]]
     (folder / "_toc.yml").write_text(yaml.safe_dump(contents), "utf-8")
-    command = [
-        sys.executable,
-        "-c",
-        "from jupyter_book.cli.main import main; main()",
-        "build",
-        str(folder),
-    ]
-    run = subprocess.run(command, capture_output=True, text=True)
+    return build(folder)
+
+
+def build(folder: Path, **environment: str) -> Path:
+    """Builds the book in a folder, again where it is built; returns the folder of its HTML."""
+    program = "from jupyter_book.cli.main import main; main()"
+    command = [sys.executable, "-c", program, "build", str(folder)]
+    run = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment})
     assert run.returncode == 0, (run.stdout + run.stderr)[-3000:]
     return folder / "_build" / "html"

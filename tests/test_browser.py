@@ -1,3 +1,4 @@
+import contextlib
 import hashlib
 import importlib.metadata
 import json
@@ -11,11 +12,22 @@ import pytest
 import torch
 from conftest import require
 from playwright.sync_api import Browser, sync_playwright
-from published_page import REPOSITORY, build_small_book, executed_notebook, launch, served, visited
+from published_page import (
+    REPOSITORY,
+    build,
+    build_small_book,
+    executed_notebook,
+    launch,
+    served,
+    visited,
+)
 from test_traversal import a_model, random_images, sparse_widget
+from test_traversal_stored import notebook_of
 from traversal_page import canvas_pixels, check_traversals, next_frame
 
-from vsclib.traversal import FOLDER, Traversal
+from vsclib.traversal import Traversal
+from vsclib.traversal.script import FOLDER, MODULE, STUB, STYLE
+from vsclib.traversal.stored import keep_data_only
 
 VENDOR = REPOSITORY / "book" / "_assets" / "vendor"
 MANIFEST = json.loads((VENDOR / "MANIFEST.json").read_text("utf-8"))
@@ -31,6 +43,7 @@ WORKBENCH = """<!DOCTYPE html><meta charset="utf-8"><link rel="icon" href="data:
   const listeners = {};
   window.saved = [];
   window.model = {
+    widget_manager: { get_model: async (name) => ({ get: (key) => state.models[name][key] }) },
     get: (name) => state[name],
     set: (name, value) => { state[name] = value; },
     save_changes: () => { window.saved.push(structuredClone({ z: state.z, image: state.image })); },
@@ -39,7 +52,7 @@ WORKBENCH = """<!DOCTYPE html><meta charset="utf-8"><link rel="icon" href="data:
   };
   window.fromPython = (name, value) => { state[name] = value; listeners[`change:${name}`].forEach((f) => f()); };
   window.listening = () => Object.values(listeners).flat().length;
-  window.leave = widget.render({ model: window.model, el: document.getElementById("one") });
+  window.leave = await widget.render({ model: window.model, el: document.getElementById("one") });
 </script>"""
 
 
@@ -57,9 +70,12 @@ def browser() -> Iterator[Browser]:
 
 def workbench(folder: Path, widget: Traversal) -> Path:
     (folder / "index.html").write_text(WORKBENCH, "utf-8")
-    (folder / "widget.js").write_text(str(Traversal._esm), "utf-8")
-    shutil.copy(FOLDER / "decoder.js", folder)
-    state = {**widget.get_state(), "_css": str(Traversal._css)}
+    (folder / "widget.js").write_text(MODULE, "utf-8")
+    exports = "\nexport { decode, halfToFloat, readDecoder };\n"
+    decoder = (FOLDER / "decoder.js").read_text("utf-8") + exports
+    (folder / "decoder.js").write_text(decoder, "utf-8")
+    models = {widget.decoder.model_id: widget.decoder.get_state()}
+    state = {**widget.get_state(), "_css": STYLE, "models": models}
     (folder / "state.json").write_text(json.dumps(state), "utf-8")
     return folder
 
@@ -96,7 +112,8 @@ def test_the_browsers_numbers_are_torchs(browser, tmp_path, network, shape):
               const { readDecoder, decode } = await import("./decoder.js");
               const state = await (await fetch("state.json")).json();
               const size = state.shape.reduce((a, b) => a * b);
-              const decoder = readDecoder(state.layers, state.weights);
+              const { layers, weights } = Object.values(state.models)[0];
+              const decoder = readDecoder(layers, weights);
               return codes.map((z) => Array.from(decode(decoder, z, size)));
             }""",
             z.tolist(),
@@ -315,6 +332,55 @@ def test_a_published_page_moves_without_a_kernel_and_asks_nobody_else(browser, t
             assert visit.page.locator("input[type=radio]:checked").count() == 2, (
                 "two widgets share their choices"
             )
+
+
+@pytest.mark.slow
+def test_a_changed_script_is_on_the_page_after_a_build_that_runs_nothing(browser, tmp_path):
+    library, notebook = tmp_path / "library", tmp_path / "page.ipynb"
+    shutil.copytree(REPOSITORY / "vsclib", library / "vsclib")
+    stored = notebook_of(sparse_widget())
+    keep_data_only(stored)
+    notebook.write_text(json.dumps(stored), "utf-8")
+    before = notebook.read_bytes()
+    html = build_small_book(tmp_path, ["page"])
+    for file, old, new in (
+        ("traversal.js", 'heading("Data")', 'heading("What is chosen")'),
+        ("traversal.css", "--data: #808080", "--data: #010203"),
+    ):
+        path = library / "vsclib" / "traversal" / file
+        text = path.read_text("utf-8")
+        assert text.count(old) == 1
+        path.write_text(text.replace(old, new), "utf-8")
+    first = (html / "page.html").read_text("utf-8")
+    build(tmp_path, PYTHONPATH=str(library))
+    assert (html / "page.html").read_text("utf-8") != first, "a browser may keep the old script"
+    for address in (contextlib.nullcontext(f"{html.as_uri()}/"), served(html)):
+        with address as start, visited(browser, start, "page.html") as visit:
+            heading = visit.page.locator(".vsclib-traversal .data-part .heading")
+            heading.wait_for()
+            assert heading.inner_text() == "What is chosen"
+            frame = visit.page.locator("canvas.data").evaluate(
+                "c => getComputedStyle(c).borderColor"
+            )
+            assert frame == "rgb(1, 2, 3)"
+            assert visit.errors == [] and visit.foreign == [] and visit.missing == []
+    assert notebook.read_bytes() == before
+    assert not (tmp_path / "executed").exists(), "the build has executed the notebook"
+
+
+def test_where_a_notebook_was_not_run_its_widget_says_what_to_do(browser, tmp_path):
+    (tmp_path / "index.html").write_text('<link rel="icon" href="data:,">', "utf-8")
+    with served(tmp_path) as address, visited(browser, address, "index.html") as visit:
+        text = visit.page.evaluate(
+            """async (stub) => {
+              const url = URL.createObjectURL(new Blob([stub], { type: "text/javascript" }));
+              const el = document.createElement("div");
+              (await import(url)).default.render({ el });
+              return el.textContent;
+            }""",
+            STUB,
+        )
+        assert "Run this cell" in text and visit.errors == []
 
 
 @pytest.mark.slow

@@ -83,13 +83,13 @@ def test_exported_weights_decode_to_what_torch_decodes(network, shape, likelihoo
         a_model(network=network, shape=shape, likelihood=likelihood),
         random_images(shape=shape),
     )
-    state = Traversal(model, images).get_state()
+    decoder = Traversal(model, images).decoder.get_state()
     z = torch.randn(3, 12, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         expected = model.decode(z).mean.numpy()
     assert expected.std() > 0.05, "a picture without contrast proves nothing"
     for code, image in zip(z.numpy(), expected, strict=True):
-        np.testing.assert_allclose(mean_image(state, code), image, atol=5e-3)
+        np.testing.assert_allclose(mean_image(decoder, shape, code), image, atol=5e-3)
 
 
 def test_uneven_convolutions_decode_to_what_torch_decodes():
@@ -105,8 +105,8 @@ def test_uneven_convolutions_decode_to_what_torch_decodes():
     with torch.no_grad():
         expected = torch.sigmoid(layers(torch.ones(1, 5)))[0].numpy()
     exported = export_decoder(layers, 5, expected.shape)
-    state = {"layers": exported.layers, "weights": exported.weights, "shape": list(expected.shape)}
-    np.testing.assert_allclose(mean_image(state, np.ones(5)), expected, atol=2e-3)
+    image = mean_image(exported.get_state(), expected.shape, np.ones(5))
+    np.testing.assert_allclose(image, expected, atol=2e-3)
 
 
 @pytest.mark.parametrize("name", models.names())
@@ -133,8 +133,18 @@ def test_state_can_be_stored_in_a_notebook():
 def test_a_decoder_of_400_hidden_units_keeps_a_notebook_under_two_megabytes():
     torch.manual_seed(0)
     model = models.create("vsc", image_shape=(1, 28, 28), latents=200, hidden=400)
-    state = Traversal(model, random_images(12)).get_state()
-    assert 1.0e6 < len(json.dumps(state)) < 1.3e6
+    widget = Traversal(model, random_images(12))
+    states = [widget.get_state(), widget.decoder.get_state()]
+    assert 1.0e6 < len(json.dumps(states)) < 1.3e6
+
+
+def test_widgets_that_decode_alike_share_one_decoder_and_others_do_not():
+    model, images = a_model(), random_images()
+    first = Traversal(model, images)
+    assert Traversal(model, images[:2]).decoder is first.decoder
+    assert Traversal(a_model(latents=11), images).decoder is not first.decoder
+    first.decoder.close()  # as ipywidgets.Widget.close_all() does
+    assert Traversal(model, images).decoder.comm is not None
 
 
 def test_floats_and_bytes_give_the_same_pictures():

@@ -8,6 +8,7 @@ from typing import Any
 from vsclib.errors import ConfigurationError, nearest
 from vsclib.files import write_text
 from vsclib.runs.experiment import Experiment
+from vsclib.traversal.stored import keep_data_only
 
 
 def execute(
@@ -90,7 +91,8 @@ def _flat(experiment: Experiment, notebook: Path) -> dict[str, Any]:
 
 
 def _without_places(executed: Path, notebook: Path, page: Path) -> str:
-    """An executed notebook without the folders in which papermill read and wrote it."""
+    """An executed notebook without this machine's folders and the widget's script."""
     content = json.loads(executed.read_text(encoding="utf-8"))
     content["metadata"]["papermill"] |= {"input_path": notebook.name, "output_path": page.name}
+    keep_data_only(content)
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"

@@ -1,34 +1,28 @@
-"""The live traversal: a reader moves a latent and the decoder answers in the page, with or without
-a kernel.
-"""
+"""The live traversal: a reader moves a latent, the decoder answers, with or without a kernel."""
 
 import base64
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import anywidget
+import ipywidgets
 import numpy as np
 import torch
 import traitlets
 from torch import Tensor
 
 from vsclib.errors import ConfigurationError, DataError
-from vsclib.traversal.decoder_export import export_decoder, round_to_half
+from vsclib.traversal.decoder_export import ExportedDecoder, export_decoder, round_to_half
+from vsclib.traversal.script import MODULE, STYLE
 from vsclib.traversal.still import still_picture
 
 __all__ = ["Traversal"]
 
-FOLDER = Path(__file__).parent
 MOST_IMAGES = 64
 # A decoder whose mean is the sigmoid of its first channels differs from its half-precision copy by
 # far less than this.
 LARGEST_DIFFERENCE = 0.05
-
-
-def _joined(*names: str) -> str:
-    return "\n".join((FOLDER / name).read_text("utf-8") for name in names)
 
 
 class _Start(NamedTuple):
@@ -41,8 +35,7 @@ class _Start(NamedTuple):
 
 
 class Traversal(anywidget.AnyWidget):
-    r"""Sliders over an image's code, and the image that the decoder makes of it, decoded in the
-    browser.
+    r"""Sliders over an image's code, and what the decoder makes of it, computed in the browser.
 
     .. math:: \hat x = \operatorname{sigmoid}(f_\theta(z)), \qquad z_j = s_j \, \nu_j
 
@@ -74,25 +67,19 @@ class Traversal(anywidget.AnyWidget):
         DataError: if the images have another shape or scale.
     """
 
-    # A widget is one module and one style sheet: the files are read as one, in this order.
-    _esm = _joined("decoder.js", "drawing.js", "traversal.js")
-    _css = _joined("traversal.css", "controls.css")
+    _esm, _css = MODULE, STYLE
 
-    layers: traitlets.List = traitlets.List().tag(sync=True)
-    weights = traitlets.Unicode().tag(sync=True)
+    decoder = traitlets.Instance(ExportedDecoder).tag(sync=True, **ipywidgets.widget_serialization)
     shape = traitlets.List(traitlets.Int()).tag(sync=True)  # [C, H, W]
     count = traitlets.Int().tag(sync=True)  # N
     dimensions = traitlets.Int().tag(sync=True)  # J
     pixels = traitlets.Unicode().tag(sync=True)  # base64 of uint8 (N, C, H, W)
     codes = traitlets.Unicode().tag(sync=True)  # base64 of float32 (N, J)
-    slabs = traitlets.Unicode().tag(
-        sync=True
-    )  # base64 of float32 (N, J); empty when they equal the codes
+    slabs = traitlets.Unicode().tag(sync=True)  # the same; empty when they equal the codes
     active = traitlets.Unicode().tag(sync=True)  # base64 of uint8 (N, J)
     gated = traitlets.Bool().tag(sync=True)
-    shown: traitlets.List = traitlets.List().tag(
-        sync=True
-    )  # for each image the latents that start with a slider
+    # For each image the latents that start with a slider.
+    shown: traitlets.List = traitlets.List().tag(sync=True)
     limit = traitlets.Float().tag(sync=True)
     image = traitlets.Int(0).tag(sync=True)
     z = traitlets.List(traitlets.Float()).tag(sync=True)
@@ -108,19 +95,17 @@ class Traversal(anywidget.AnyWidget):
     ) -> None:
         shape = tuple(int(size) for size in model.image_shape)
         pixels = _to_pixels(images, shape)
-        exported = export_decoder(model.decoder.layers, model.latents, shape)  # type: ignore[arg-type]
+        decoder = export_decoder(model.decoder.layers, model.latents, shape)  # type: ignore[arg-type]
         start = _encode(model, pixels)
         limit = _limit(limit, start.z)
-        # The slab of a latent that is off was never asked for anything: it may lie far outside the
-        # range.
+        # The slab of a latent that is off is free: it may lie far outside the range.
         slab = start.slab.clip(-limit, limit)
         reconstruction = _decode_as_the_browser_does(model, start.z)
 
         self._name = str(getattr(model, "name", type(model).__name__))
         self._first_picture = (pixels[0] / 255.0, start, reconstruction[0])
         super().__init__(
-            layers=exported.layers,
-            weights=exported.weights,
+            decoder=decoder,
             shape=list(shape),
             count=len(pixels),
             dimensions=model.latents,
@@ -136,20 +121,15 @@ class Traversal(anywidget.AnyWidget):
 
     @traitlets.observe("image")
     def _start_from_the_chosen_image(self, change: dict) -> None:
-        codes = np.frombuffer(base64.b64decode(self.codes), dtype="<f4").reshape(
-            self.count, self.dimensions
-        )
-        self.z = codes[change["new"]].tolist()
+        codes = np.frombuffer(base64.b64decode(self.codes), dtype="<f4")
+        self.z = codes.reshape(self.count, self.dimensions)[change["new"]].tolist()
 
     @property
     def alt(self) -> str:
         """What the still picture shows, in words."""
         _, start, _ = self._first_picture
-        on = (
-            f"{int(start.active[0].sum())} of {self.dimensions} latents on"
-            if start.gated
-            else "a dense code"
-        )
+        on = f"{int(start.active[0].sum())} of {self.dimensions} latents on"
+        on = on if start.gated else "a dense code"
         return (
             f"An image, its code ({on}) and its reconstruction by the model {self._name}; "
             "on a page that runs scripts, sliders change the code and the reconstruction follows."
@@ -165,16 +145,16 @@ class Traversal(anywidget.AnyWidget):
             return None
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
         image, start, reconstruction = self._first_picture
-        png = still_picture(
-            image, start.z[0], start.active[0] if start.gated else None, reconstruction
-        )
+        active = start.active[0] if start.gated else None
+        png = still_picture(image, start.z[0], active, reconstruction)
         return {**data, "image/png": png}, {**metadata, "image/png": {"alt": self.alt}}
 
     @traitlets.validate("image")
     def _image_exists(self, proposal: dict) -> int:
         if not 0 <= proposal["value"] < max(self.count, 1):
             raise ConfigurationError(
-                f"image={proposal['value']} is not among the {self.count} images; use 0 to {self.count - 1}"
+                f"image={proposal['value']} is not among the {self.count} images; "
+                f"use 0 to {self.count - 1}"
             )
         return proposal["value"]
 
@@ -201,7 +181,8 @@ def _to_pixels(images: np.ndarray | Tensor, shape: tuple[int, ...]) -> np.ndarra
         )
     if shape[0] not in (1, 3):
         raise DataError(
-            f"the images have {shape[0]} channels; the widget draws 1 (grey) or 3 (red, green, blue)"
+            f"the images have {shape[0]} channels; "
+            "the widget draws 1 (grey) or 3 (red, green, blue)"
         )
     if array.dtype == np.uint8:
         return array
@@ -209,7 +190,8 @@ def _to_pixels(images: np.ndarray | Tensor, shape: tuple[int, ...]) -> np.ndarra
         np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1
     ):
         raise DataError(
-            f"images are {array.dtype} between {array.min()} and {array.max()}; give uint8, or floats in [0, 1]"
+            f"images are {array.dtype} between {array.min()} and {array.max()}; "
+            "give uint8, or floats in [0, 1]"
         )
     return np.round(array * 255).astype(np.uint8)
 
@@ -226,7 +208,8 @@ def _encode(model: Any, pixels: np.ndarray) -> _Start:
     active = code.active.detach().cpu().bool().numpy()  # (N, J)
     if not np.isfinite(z).all():
         raise DataError(
-            "the model's code holds a value that is not finite; load a checkpoint whose training went well"
+            "the model's code holds a value that is not finite; "
+            "load a checkpoint whose training went well"
         )
     mu = getattr(code, "mu", None)
     slab = z if mu is None else np.where(active, z, mu.detach().cpu().float().numpy())
@@ -239,16 +222,16 @@ def _decode_as_the_browser_does(model: Any, z: np.ndarray) -> np.ndarray:
     channels, height, width = model.image_shape
     code = torch.from_numpy(z)
     with torch.no_grad():
-        output = round_to_half(model.decoder.layers)(code).reshape(
-            len(z), -1, height, width
-        )  # (N, P * C, H, W)
-        rounded = torch.sigmoid(output[:, :channels])  # (N, C, H, W)
+        output = round_to_half(model.decoder.layers)(code)
+        planes = output.reshape(len(z), -1, height, width)  # (N, P * C, H, W)
+        rounded = torch.sigmoid(planes[:, :channels])  # (N, C, H, W)
         mean = model.decode(code.to(_device(model))).mean.cpu().reshape(rounded.shape)
     difference = (rounded - mean).abs().max().item()
     if not difference <= LARGEST_DIFFERENCE:
         raise ConfigurationError(
-            f"the page's picture would be {difference:.2g} away from the model's (at most {LARGEST_DIFFERENCE} allowed): "
-            "the model's mean must be the sigmoid of its decoder's first channels, with weights that bear half precision"
+            f"the page's picture would be {difference:.2g} away from the model's "
+            f"(at most {LARGEST_DIFFERENCE} allowed): the model's mean must be the sigmoid of its "
+            "decoder's first channels, with weights that bear half precision"
         )
     return rounded.numpy()
 
@@ -264,7 +247,8 @@ def _shown(
         wrong = [latent for latent in chosen if not 0 <= latent < dimensions]
         if wrong or not chosen or len(set(chosen)) < len(chosen):
             raise ConfigurationError(
-                f"latents={chosen} must be different numbers from 0 to {dimensions - 1}, at least one"
+                f"latents={chosen} must be different numbers from 0 to {dimensions - 1}, "
+                "at least one"
             )
         return [chosen for _ in start.z]
     if start.gated:
@@ -291,9 +275,8 @@ def _limit(limit: float | None, z: np.ndarray) -> float:
 def _round_up(value: float) -> float:
     """The next number of the form 1, 1.5, 2, 2.5, 3, 4, 5, 6, 8 times a power of ten."""
     power = 10.0 ** math.floor(math.log10(value))
-    return next(
-        step * power for step in (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10) if step * power >= value
-    )
+    steps = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
+    return next(step * power for step in steps if step * power >= value)
 
 
 def _base64(array: np.ndarray) -> str:

@@ -1,13 +1,14 @@
-// A decoder in plain loops: half-precision weights in, an image's values out. Layers are described by decoder_export.py.
+// A decoder in plain loops: half-precision weights in, an image's values out.
+// Layers are described by decoder_export.py.
 
-export function bytesOf(base64) {
+function bytesOf(base64) {
   const text = atob(base64);
   const bytes = new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
   return bytes;
 }
 
-export function halfToFloat(half) {
+function halfToFloat(half) {
   const sign = half & 0x8000 ? -1 : 1;
   const exponent = (half >> 10) & 0x1f;
   const fraction = half & 0x3ff;
@@ -29,23 +30,26 @@ function parameterSizes(layer) {
 }
 
 // The layers with their weights and biases in place, from base64 of float16.
-export function readDecoder(layers, base64) {
+function readDecoder(layers, base64) {
   const bytes = bytesOf(base64);
   const float = Float32Array.from({ length: 65536 }, (_, half) => halfToFloat(half));
   let offset = 0;
   const take = (size) => {
     const values = new Float32Array(size);
-    for (let i = 0; i < size; i++, offset += 2) values[i] = float[bytes[offset] | (bytes[offset + 1] << 8)];
+    for (let i = 0; i < size; i++, offset += 2) {
+      values[i] = float[bytes[offset] | (bytes[offset + 1] << 8)];
+    }
     return values;
   };
   return layers.map((layer) => {
-    const [weight, bias] = parameterSizes(layer).map(take);
-    return { ...layer, weight: layer.kind === "conv_transpose" ? outputsLast(layer, weight) : weight, bias };
+    const [stored, bias] = parameterSizes(layer).map(take);
+    const weight = layer.kind === "conv_transpose" ? outputsLast(layer, stored) : stored;
+    return { ...layer, weight, bias };
   });
 }
 
-// Kernels from torch's (input, output, row, column) to (input, row, column, output): the innermost loop then walks
-// through memory step by step.
+// Kernels from torch's (input, output, row, column) to (input, row, column, output): the innermost
+// loop then walks through memory step by step.
 function outputsLast(layer, weight) {
   const outputs = layer.output[0];
   const patch = layer.kernel[0] * layer.kernel[1];
@@ -81,7 +85,8 @@ function convTranspose(layer, input) {
         for (let k = Math.max(0, -top); k < Math.min(kernelHeight, outHeight - top); k++) {
           for (let c = Math.max(0, -left); c < Math.min(kernelWidth, outWidth - left); c++) {
             const from = ((i * kernelHeight + k) * kernelWidth + c) * outputs;
-            addScaled(sums, ((top + k) * outWidth + left + c) * outputs, layer.weight, from, outputs, input[at]);
+            const to = ((top + k) * outWidth + left + c) * outputs;
+            addScaled(sums, to, layer.weight, from, outputs, input[at]);
           }
         }
       }
@@ -99,7 +104,7 @@ function addScaled(sums, to, weight, from, length, factor) {
 }
 
 // The mean image in [0, 1]: sigmoid of the first `size` outputs, channel by channel.
-export function decode(decoder, z, size) {
+function decode(decoder, z, size) {
   let values = Float32Array.from(z);
   for (const layer of decoder) {
     if (layer.kind === "linear") values = linear(layer, values);

@@ -2,10 +2,13 @@
 
 import base64
 import copy
-from typing import Any, NamedTuple
+from typing import Any
+from weakref import WeakValueDictionary
 
+import ipywidgets
 import numpy as np
 import torch
+import traitlets
 from torch import Tensor, nn
 
 from vsclib.errors import ConfigurationError
@@ -13,19 +16,22 @@ from vsclib.errors import ConfigurationError
 Layer = dict[str, Any]
 
 
-class ExportedDecoder(NamedTuple):
-    """What the browser needs to decode."""
+class ExportedDecoder(ipywidgets.Widget):
+    """What the browser needs to decode; widgets that decode alike share one."""
 
-    layers: list[Layer]  # one entry for each layer that computes something, in order
-    weights: (
-        str  # base64 of little-endian float16: for each layer its weight, then its bias, row-major
-    )
+    layers: traitlets.List = traitlets.List().tag(sync=True)
+    """One entry for each layer that computes something, in order."""
+    weights = traitlets.Unicode().tag(sync=True)
+    """Base64 of little-endian float16: for each layer its weight, then its bias, row-major."""
+
+
+_exported: WeakValueDictionary[tuple[str, str], ExportedDecoder] = WeakValueDictionary()
 
 
 def export_decoder(
     layers: nn.Sequential, latents: int, image_shape: tuple[int, int, int]
 ) -> ExportedDecoder:
-    """Writes a decoder's layers and weights down for the browser.
+    """Write a decoder's layers and weights down for the browser.
 
     Args:
         layers: `Linear`, `ReLU`, `Unflatten` and `ConvTranspose2d` (one group, no dilation), in any
@@ -51,13 +57,20 @@ def export_decoder(
         if isinstance(layer, nn.Linear | nn.ConvTranspose2d):
             arrays += [layer.weight, _bias(layer)]
     _check_output(shape, image_shape)
-    return ExportedDecoder(entries, _half_floats(arrays))
+    return _shared(entries, _half_floats(arrays))
+
+
+def _shared(entries: list[Layer], weights: str) -> ExportedDecoder:
+    """The decoder that was exported before with the same content, unless it was closed."""
+    content = (repr(entries), weights)
+    known = _exported.get(content)
+    if known is None or known.comm is None:
+        known = _exported[content] = ExportedDecoder(layers=entries, weights=weights)
+    return known
 
 
 def round_to_half(layers: nn.Sequential) -> nn.Sequential:
-    """A copy of the layers on the CPU in float32 whose weights are rounded as the browser gets
-    them.
-    """
+    """A copy of the layers on the CPU in float32, with the weights that the browser gets."""
     rounded = copy.deepcopy(layers).cpu().float()
     with torch.no_grad():
         for parameter in rounded.parameters():
@@ -75,9 +88,8 @@ def _describe(
         return None, tuple(int(size) for size in layer.unflattened_size)
     if isinstance(layer, nn.Linear):
         _check_input(position, layer, layer.in_features, shape[-1] if len(shape) == 1 else None)
-        return {"kind": "linear", "inputs": layer.in_features, "outputs": layer.out_features}, (
-            layer.out_features,
-        )
+        sizes = {"inputs": layer.in_features, "outputs": layer.out_features}
+        return {"kind": "linear", **sizes}, (layer.out_features,)
     if isinstance(layer, nn.ConvTranspose2d) and layer.groups == 1 and layer.dilation == (1, 1):
         _check_input(position, layer, layer.in_channels, shape[0] if len(shape) == 3 else None)
         return _describe_convolution(layer, shape)
@@ -98,15 +110,9 @@ def _describe_convolution(
         for axis, size in enumerate(shape[1:])
     )
     output = (layer.out_channels, height, width)
-    entry = {
-        "kind": "conv_transpose",
-        "input": list(shape),
-        "output": list(output),
-        "kernel": list(kernel),
-        "stride": list(stride),
-        "padding": list(padding),
-    }
-    return entry, output
+    sizes = {"input": shape, "output": output, "kernel": kernel, "stride": stride}
+    lists = {name: list(size) for name, size in {**sizes, "padding": padding}.items()}
+    return {"kind": "conv_transpose", **lists}, output
 
 
 def _words(layer: nn.Module) -> str:
@@ -117,8 +123,8 @@ def _words(layer: nn.Module) -> str:
 def _check_input(position: int, layer: nn.Module, expected: int, given: int | None) -> None:
     if given != expected:
         raise ConfigurationError(
-            f"decoder layer {position}, {_words(layer)}, takes {expected} values or channels and gets {given or 'another shape'}; "
-            "the layers must fit the code and each other"
+            f"decoder layer {position}, {_words(layer)}, takes {expected} values or channels and "
+            f"gets {given or 'another shape'}; the layers must fit the code and each other"
         )
 
 
@@ -138,15 +144,12 @@ def _bias(layer: nn.Linear | nn.ConvTranspose2d) -> Tensor:
 
 
 def _half_floats(arrays: list[Tensor]) -> str:
-    weights = (
-        torch.cat([array.detach().cpu().float().flatten() for array in arrays])
-        if arrays
-        else torch.zeros(0)
-    )
+    flat = [array.detach().cpu().float().flatten() for array in arrays]
+    weights = torch.cat([torch.zeros(0), *flat])
     half = weights.half()
     if not torch.isfinite(half).all():
         raise ConfigurationError(
-            f"a decoder weight of size {weights.abs().max():.3g} does not fit half precision (at most 65504, no NaN); "
-            "retrain with a smaller learning rate"
+            f"a decoder weight of size {weights.abs().max():.3g} does not fit half precision "
+            "(at most 65504, no NaN); retrain with a smaller learning rate"
         )
     return base64.b64encode(half.numpy().astype("<f2").tobytes()).decode("ascii")

@@ -6,7 +6,7 @@ function element(tag, attributes = {}, ...children) {
     if (name in node && typeof value !== "string") node[name] = value;
     else node.setAttribute(name, value);
   }
-  // JupyterLab would take a control's arrow keys for itself; its shortcuts pass over an element with this mark.
+  // JupyterLab would take a control's arrow keys; its shortcuts pass over what has this mark.
   if (tag === "input" || tag === "button") node.setAttribute("data-lm-suppress-shortcuts", "true");
   node.append(...children);
   return node;
@@ -26,7 +26,8 @@ function paint(canvas, values, [channels, height, width]) {
 }
 
 function picture(shape, className, name) {
-  return element("canvas", { width: shape[2], height: shape[1], class: className, role: "img", "aria-label": name });
+  const [, height, width] = shape;
+  return element("canvas", { width, height, class: className, role: "img", "aria-label": name });
 }
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -57,7 +58,8 @@ class Bars {
     const top = 50 - 46 * Math.max(-1, Math.min(1, value / this.limit));
     const zero = value === 0;
     this.bars[j].setAttribute("class", zero ? "bar zero" : "bar");
-    this.bars[j].setAttribute("d", zero ? `M${j + 0.5} 47V53` : `M${j + 0.1} 50V${top}H${j + 0.9}V50Z`);
+    const shape = zero ? `M${j + 0.5} 47V53` : `M${j + 0.1} 50V${top}H${j + 0.9}V50Z`;
+    this.bars[j].setAttribute("d", shape);
     this.dots[j].setAttribute("d", spike ? `M${j + 0.5} ${top}h0` : "");
   }
 

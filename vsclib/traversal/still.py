@@ -1,6 +1,4 @@
-"""The widget's still picture, for places where nothing can move: print, repository pages, untrusted
-notebooks.
-"""
+"""The widget's still picture, for print, repository pages and untrusted notebooks."""
 
 import base64
 import io
@@ -9,9 +7,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from vsclib.figures.look import DATA, RECONSTRUCTION, SPIKE
+
 # Readable on white and on black: the picture cannot know what lies behind it.
-INK = "#767676"
-SPIKE, DATA, RECONSTRUCTION = "#E69F00", "#808080", "#009E73"
+GREY = "#767676"
 
 
 def still_picture(
@@ -44,21 +43,21 @@ def _image(axis, image: np.ndarray, name: str, frame: str) -> None:
         image.transpose(1, 2, 0).squeeze(), cmap="gray", vmin=0, vmax=1, interpolation="nearest"
     )
     axis.set(xticks=[], yticks=[])
-    axis.set_xlabel(name, color=INK, fontsize=9)
+    axis.set_xlabel(name, color=GREY, fontsize=9)
     for spine in axis.spines.values():
         spine.set(color=frame, linewidth=2)
 
 
 def _code(axis, code: np.ndarray, active: np.ndarray | None) -> None:
     place = np.arange(len(code))
-    axis.bar(place, code, color=INK, width=0.8)
+    axis.bar(place, code, color=GREY, width=0.8)
     zeros = place[code == 0]
-    axis.plot(zeros, np.zeros(len(zeros)), "|", color=INK, markersize=4, markeredgewidth=0.5)
+    axis.plot(zeros, np.zeros(len(zeros)), "|", color=GREY, markersize=4, markeredgewidth=0.5)
     if active is not None:
         axis.plot(place[active], code[active], "o", color=SPIKE, markersize=4)
-    axis.axhline(0, color=INK, linewidth=0.5)
+    axis.axhline(0, color=GREY, linewidth=0.5)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axis.set_xlabel("code: latent", color=INK, fontsize=9)
-    axis.tick_params(colors=INK, labelsize=8)
+    axis.set_xlabel("code: latent", color=GREY, fontsize=9)
+    axis.tick_params(colors=GREY, labelsize=8)
     axis.spines[["top", "right"]].set_visible(False)
-    axis.spines[["left", "bottom"]].set_color(INK)
+    axis.spines[["left", "bottom"]].set_color(GREY)

@@ -1,9 +1,9 @@
-// The live traversal: a code as sliders, decoded here at every move. Nothing is asked of a kernel or of another server;
-// a kernel, where there is one, hears of finished moves only (the traits z and image).
-// decoder.js and drawing.js stand before this file in one module.
+// The live traversal: a code as sliders, decoded here at every move. Nothing is asked of a kernel
+// or of another server; a kernel, where there is one, hears of finished moves only (the traits z
+// and image). decoder.js and drawing.js stand before this file in one script, see script.py.
 
 class View {
-  constructor(model, root) {
+  constructor(model, decoder, root) {
     this.model = model;
     this.root = root;
     this.shape = model.get("shape");
@@ -13,14 +13,15 @@ class View {
     this.gated = model.get("gated");
     this.limit = model.get("limit");
     this.digits = Math.max(2, 2 - Math.floor(Math.log10(this.limit)));
-    this.decoder = readDecoder(model.get("layers"), model.get("weights"));
+    this.decoder = decoder;
     this.pixels = bytesOf(model.get("pixels"));
     this.codes = floatsOf(model.get("codes"));
     this.slabs = model.get("slabs") ? floatsOf(model.get("slabs")) : this.codes;
     this.active = bytesOf(model.get("active"));
     this.rows = new Map();
     this.frame = null;
-    // Every widget runs its own copy of this module, so a counter would give two widgets one group of radio buttons.
+    // In JupyterLab every widget runs its own copy of this script, so a counter would give two
+    // widgets one group of radio buttons.
     this.group = `vsclib-traversal-${Math.random().toString(36).slice(2)}`;
     this.build();
     this.chooseImage(model.get("image"));
@@ -53,16 +54,18 @@ class View {
         "div",
         { class: "columns", role: "group", "aria-label": "Live traversal of a code" },
         element("div", { class: "data-part" }, heading("Data"), this.data, this.buildChoices()),
-        element("div", { class: "code-part" }, heading("Code"), this.buildBars(), this.summary, this.buildHead(),
-          this.sliders, this.buildTools()),
-        element("div", { class: "result-part" }, heading("Reconstruction"), this.output, this.quality),
+        element("div", { class: "code-part" }, heading("Code"), this.buildBars(), this.summary,
+          this.buildHead(), this.sliders, this.buildTools()),
+        element("div", { class: "result-part" },
+          heading("Reconstruction"), this.output, this.quality),
       ),
     );
   }
 
   buildChoices() {
     this.choices = Array.from({ length: this.count }, (_, i) => {
-      const radio = element("input", { type: "radio", name: this.group, "aria-label": `image ${i}` });
+      const radio = element("input",
+        { type: "radio", name: this.group, "aria-label": `image ${i}` });
       radio.addEventListener("change", () => this.chooseImage(i, true));
       const thumbnail = picture(this.shape, "thumbnail", "");
       thumbnail.setAttribute("aria-hidden", "true");
@@ -80,7 +83,7 @@ class View {
     svg.addEventListener("pointerleave", () => this.pointAt(null));
     svg.addEventListener("click", (event) => this.addLatent(this.bars.latentAt(event)));
     const scale = element("div", { class: "scale", "aria-hidden": "true" },
-      element("span", {}, "latent 0"), element("span", {}, ""), element("span", {}, `${this.J - 1}`));
+      element("span", {}, "latent 0"), element("span"), element("span", {}, `${this.J - 1}`));
     this.hint = scale.children[1];
     return element("div", { class: "chart" }, svg, scale);
   }
@@ -88,7 +91,8 @@ class View {
   buildHead() {
     const names = this.gated ? ["latent", "spike", "slab", "z"] : ["latent", "value", "z"];
     const head = names.map((name) => element("span", { class: `head-${name}` }, name));
-    return element("div", { class: this.gated ? "latent head gated" : "latent head", "aria-hidden": "true" }, ...head);
+    const className = this.gated ? "latent head gated" : "latent head";
+    return element("div", { class: className, "aria-hidden": "true" }, ...head);
   }
 
   buildTools() {
@@ -97,7 +101,8 @@ class View {
       this.chooseImage(this.image, true);
       this.announce();
     });
-    const number = element("input", { type: "number", min: "0", max: `${this.J - 1}`, step: "1", placeholder: "0" });
+    const number = element("input",
+      { type: "number", min: "0", max: `${this.J - 1}`, step: "1", placeholder: "0" });
     const add = button("Add", "give this latent a slider");
     const submit = () => {
       const j = Number(number.value);
@@ -109,7 +114,7 @@ class View {
       if (event.key === "Enter") submit();
     });
     this.all = button("Show all", "a slider for every latent");
-    this.all.addEventListener("click", () => this.showAll(this.all.getAttribute("aria-pressed") !== "true"));
+    this.all.addEventListener("click", () => this.showAll(!this.showsAll()));
     this.all.setAttribute("aria-pressed", "false");
     return element("div", { class: "tools" }, reset,
       element("label", { class: "adding" }, "Latent", number), add, this.all);
@@ -117,16 +122,16 @@ class View {
 
   buildRow(j) {
     const slider = element("input", {
-      type: "range", min: `${-this.limit}`, max: `${this.limit}`, step: `${this.limit / 50}`, "data-latent": `${j}`,
-      "aria-label": this.gated ? `slab of latent ${j}` : `latent ${j}`,
+      type: "range", min: `${-this.limit}`, max: `${this.limit}`, step: `${this.limit / 50}`,
+      "data-latent": `${j}`, "aria-label": this.gated ? `slab of latent ${j}` : `latent ${j}`,
     });
     const value = element("output", { class: "value" });
     const row = element("div", { class: this.gated ? "latent gated" : "latent" },
       element("span", { class: "name", "aria-hidden": "true" }, "z", element("sub", {}, `${j}`)));
     const parts = { row, slider, value, gate: null };
     if (this.gated) {
-      parts.gate = element("input", { type: "checkbox", role: "switch", class: "gate", "data-latent": `${j}`,
-        "aria-label": `spike of latent ${j}` });
+      parts.gate = element("input", { type: "checkbox", role: "switch", class: "gate",
+        "data-latent": `${j}`, "aria-label": `spike of latent ${j}` });
       parts.gate.addEventListener("change", () => {
         this.on[j] = parts.gate.checked ? 1 : 0;
         this.changed(j);
@@ -154,10 +159,12 @@ class View {
     return value.toFixed(this.digits).replace("-", "\u2212");
   }
 
-  // -- the code: z = slab where the gate is open, else what the model leaves there (zero, or its narrow spike)
+  // -- the code: z = slab where the gate is open, else what the model leaves there (zero, or its
+  // narrow spike)
 
   imageAt(i) {
-    return Float32Array.from(this.pixels.subarray(i * this.size, (i + 1) * this.size), (byte) => byte / 255);
+    const bytes = this.pixels.subarray(i * this.size, (i + 1) * this.size);
+    return Float32Array.from(bytes, (byte) => byte / 255);
   }
 
   z(j) {
@@ -185,14 +192,15 @@ class View {
 
   // Takes a code over, from Python, a stored page or another view of the same widget.
   adopt(z) {
-    const moved = this.code().reduce((list, old, j) => (old === Math.fround(z[j]) ? list : [...list, j]), []);
+    const now = this.code();
+    const moved = [...now.keys()].filter((j) => now[j] !== Math.fround(z[j]));
     for (const j of moved) {
       this.on[j] = !this.gated || Math.fround(z[j]) !== this.rest[j] ? 1 : 0;
       if (this.on[j]) this.slab[j] = z[j];
     }
     const unlisted = moved.filter((j) => !this.rows.has(j));
     this.listed.push(...unlisted);
-    if (unlisted.length) this.showRows(); // only then: new rows would take the focus from the old ones
+    if (unlisted.length) this.showRows(); // only then: new rows would take the focus from old ones
     if (moved.length) this.changedAll();
   }
 
@@ -215,12 +223,16 @@ class View {
   // -- which latents have a slider
 
   showRows() {
-    const everything = this.all.getAttribute("aria-pressed") === "true";
+    const everything = this.showsAll();
     const wanted = everything ? Array.from({ length: this.J }, (_, j) => j) : this.listed;
     this.rows.clear();
     this.sliders.replaceChildren(...wanted.map((j) => this.buildRow(j)));
     this.all.hidden = !everything && wanted.length === this.J;
     wanted.forEach((j) => this.changedRow(j));
+  }
+
+  showsAll() {
+    return this.all.getAttribute("aria-pressed") === "true";
   }
 
   showAll(everything) {
@@ -260,7 +272,8 @@ class View {
     parts.slider.value = this.slab[j];
     parts.slider.style.setProperty("--from", share(Math.min(0, this.slab[j])));
     parts.slider.style.setProperty("--to", share(Math.max(0, this.slab[j])));
-    parts.slider.setAttribute("aria-valuetext", this.on[j] ? this.format(this.slab[j]) : `off, ${this.format(this.slab[j])} when on`);
+    const slab = this.format(this.slab[j]);
+    parts.slider.setAttribute("aria-valuetext", this.on[j] ? slab : `off, ${slab} when on`);
     parts.value.textContent = this.format(this.z(j));
     parts.row.classList.toggle("off", !this.on[j]);
     if (parts.gate) parts.gate.checked = this.on[j] === 1;
@@ -294,9 +307,14 @@ function psnr(mean, image) {
   return 10 * Math.log10(1 / Math.max(error, 1e-10));
 }
 
-function render({ model, el }) {
-  const view = new View(model, el);
-  return () => view.remove();
+// The decoder is a model of its own, which the widgets of a page share.
+async function decoderOf(model) {
+  const name = model.get("decoder").replace("IPY_MODEL_", "");
+  const exported = await model.widget_manager.get_model(name);
+  return readDecoder(exported.get("layers"), exported.get("weights"));
 }
 
-export default { render };
+async function render({ model, el }) {
+  const view = new View(model, await decoderOf(model), el);
+  return () => view.remove();
+}

@@ -1,0 +1,23 @@
+"""The widget's script and style: what a kernel sends, a site serves and a notebook stores."""
+
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+
+
+def _joined(*names: str) -> str:
+    return "\n".join((FOLDER / name).read_text("utf-8") for name in names)
+
+
+SCRIPT = _joined("decoder.js", "drawing.js", "traversal.js")
+STYLE = _joined("traversal.css", "controls.css")
+
+MODULE = f"{SCRIPT}\nexport default {{ render }};\n"
+"""What a widget brings along where there is a kernel."""
+SITE_SCRIPT = f"(() => {{\n{SCRIPT}\nglobalThis.vsclibTraversal = {{ render }};\n}})();\n"
+"""What a site serves once for all pages; no module, for those do not load from ``file://``."""
+STUB = (
+    "export default globalThis.vsclibTraversal ?? "
+    '{ render({ el }) { el.textContent = "Run this cell to move the latents."; } };'
+)
+"""What a stored notebook holds in the script's place: it takes the site's, or says what to do."""
