@@ -54,7 +54,7 @@ lint: $(INSTALLED) ## hold the code against its rules, types and plan: seconds, 
 	$(BIN)/python -m pytest --quiet --override-ini addopts= --noconftest -p no:nbval tests/test_architecture.py
 
 quick: $(COURSE) ## run the tests that train nothing for long and need no browser, book or notebook: about a minute
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest vsclib tests -m "not slow and not book" --durations 5 \
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not book" --durations 5 \
 	    --numprocesses $(WORKERS) --dist loadfile
 
 test: $(COURSE) ## install and run every test, the chapters among them
@@ -113,7 +113,7 @@ $(FIRST_RUN): notebooks/experiments/train.ipynb $(LIBRARY) | $(INSTALLED)
 	@rm -rf runs/vsc-smiley
 	$(call run_experiment,$@,$(FIRST_PARAMETERS))
 
-$(INSTALLED): requirements.txt requirements.lock pyproject.toml
+$(INSTALLED): requirements.txt requirements.lock pyproject.toml $(wildcard ledger/pyproject.toml)
 	@$(PYTHON) -c 'import sys; sys.version_info < (3, 11) and sys.exit("Python 3.11 or newer is needed, and %s is %d.%d: name a newer one with make PYTHON=python3.12" % (sys.executable, *sys.version_info[:2]))'
 ifeq ($(UV),uv)
 	test -x $(BIN)/python || uv venv --quiet --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(VENV)
