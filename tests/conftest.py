@@ -2,10 +2,9 @@
 
 import importlib.util
 import os
+import socket
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 from pathlib import Path
 from types import ModuleType
 
@@ -65,14 +64,19 @@ def mnist_root() -> Path:
 
 @pytest.fixture
 def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """No VSCLIB_DATA, an empty cache, no network."""
+    """No VSCLIB_DATA, an empty cache, and no network beyond 127.0.0.1."""
+    resolve = socket.getaddrinfo
 
-    def unreachable(*args: object, **kwargs: object) -> None:
-        raise urllib.error.URLError("Temporary failure in name resolution")
+    def resolve_here(host: str, *args: object, **kwargs: object) -> list:
+        if host != "127.0.0.1":
+            raise socket.gaierror(-3, "Temporary failure in name resolution")
+        return resolve(host, *args, **kwargs)
 
     monkeypatch.delenv("VSCLIB_DATA", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(urllib.request, "urlopen", unreachable)
+    for variable in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(variable, "*")
+    monkeypatch.setattr(socket, "getaddrinfo", resolve_here)
     return tmp_path / "cache" / "vsclib"
 
 

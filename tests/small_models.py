@@ -4,15 +4,15 @@ import torch
 from torch.distributions import Normal
 
 from vsclib import models
-from vsclib.models import Loss
+from vsclib.models import Loss, TrainingStep
 
 SHAPE = (1, 8, 8)
-NAMES = (
-    *("abp", "ae", "beta_tcvae", "beta_vae", "relu_sae", "short_run", "sparse_generator", "top_k"),
-    *("vae", "vsc", "vsc_mixture", "vsc_thresholds", "vsc_uai", "vsc_wu"),
+NAMES = models.names()
+UNBOUNDED = tuple(name for name in NAMES if not models.family(name).has_bound)
+# The families with a spike-and-slab of their own: gates and a bound.
+SPARSE = tuple(
+    name for name in NAMES if models.family(name).sparse and models.family(name).has_bound
 )
-UNBOUNDED = ("abp", "ae", "relu_sae", "short_run", "sparse_generator", "top_k")
-SPARSE = ("vsc", "vsc_mixture", "vsc_thresholds", "vsc_uai", "vsc_wu")
 LIKELIHOODS = ("bernoulli", "gaussian", "gaussian_learned")
 
 
@@ -41,7 +41,11 @@ def images(n: int = 6, shape: tuple[int, ...] = SHAPE) -> torch.Tensor:
 
 
 def loss(model: models.Model, step: int = 0, seed: int = 1) -> Loss:
-    return model.loss(images(), step, seeded(seed))
+    """The loss of a step; what the step leaves behind is kept, as in a training."""
+    given = TrainingStep(images(), seeded(seed), step)
+    found = model.loss(given)
+    model.remember(given, found.state)
+    return found
 
 
 def posterior(model: models.Model) -> Normal:

@@ -158,7 +158,7 @@ def test_images_that_a_model_cannot_take(name, x, parts):
     for call in (
         lambda: model.encode(x),
         lambda: model.sample_code(x, generator),
-        lambda: model.loss(x, 0, generator),
+        lambda: model.loss(models.TrainingStep(x, generator)),
     ):
         refused(DataError, call, *parts)
 

@@ -16,6 +16,7 @@ import vsclib
 from vsclib import data
 from vsclib.errors import CheckpointError, ConfigurationError
 from vsclib.experiment import Experiment, run
+from vsclib.models import TrainingStep
 from vsclib.networks import Gaussian
 
 NOTEBOOK = Path(__file__).parent.parent / "notebooks" / "experiments" / "train.ipynb"
@@ -73,10 +74,11 @@ def test_training_sees_the_noise():
     z = moved(model, x, torch.zeros(6, 5), 8, noise=seeded(4))
     pixels = Normal(torch.sigmoid(model.decoder.layers(z)), 0.3).log_prob(x.flatten(1)).sum(1)
     torch.testing.assert_close(
-        model.loss(x, 0, seeded(4)).total, -pixels.mean(), rtol=1e-4, atol=1e-3
+        model.loss(TrainingStep(x, seeded(4))).total, -pixels.mean(), rtol=1e-4, atol=1e-3
     )
     quiet = tiny("short_run", inference_steps=8)
-    assert torch.equal(quiet.loss(x, 0, seeded(4)).total, quiet.loss(x, 0, seeded(5)).total)
+    one, other = (quiet.loss(TrainingStep(x, seeded(seed))).total for seed in (4, 5))
+    assert torch.equal(one, other)
 
 
 # --------------------------------------------------------------------------- several chains, states
@@ -194,8 +196,13 @@ def test_each_chain_moves_on_at_every_visit_of_its_image():
     out each time.
     """
     model, visits = abp(), torch.zeros(25, dtype=torch.int64)
-    locate = model.locate
-    model.locate = lambda rows: (visits.index_add_(0, rows, torch.ones_like(rows)), locate(rows))
+    objective = model.objective
+
+    def count(step):
+        visits.index_add_(0, step.rows, torch.ones_like(step.rows))
+        return objective(step)
+
+    model.objective = count
     trained(model)
     assert visits.sum() == 80 and len(visits.unique()) > 1
     starts, x = drawn(model, 25, seeded(0)), data.to_tensor(pixels(25))
@@ -211,17 +218,19 @@ def test_the_decoder_learns_from_the_chains():
     x = data.to_tensor(pixels(25))
     rows = torch.arange(6)
     before = model.chains[rows].clone()
-    model.locate(rows)
-    found = model.loss(x[rows], 1, seeded()).total
+    step = TrainingStep(x[rows], seeded(), 1, rows)
+    found = model.loss(step)
+    assert torch.equal(model.chains[rows], before)  # a look at the loss moves nothing
+    model.remember(step, found.state)
     z = moved(model, x[rows], before, 3)
     close(model.chains[rows], z)
     likelihood = (
         Normal(torch.sigmoid(model.decoder.layers(z)), 0.3).log_prob(x[rows].flatten(1)).sum(1)
     )
-    torch.testing.assert_close(found, -likelihood.mean(), rtol=1e-4, atol=1e-3)
-    # A batch counts once: the next loss would otherwise move somebody else's chains.
-    kept = model.chains.clone()
-    model.loss(x[10:16], 1, seeded())
+    torch.testing.assert_close(found.total, -likelihood.mean(), rtol=1e-4, atol=1e-3)
+    # Images from elsewhere move nobody's chains.
+    kept, step = model.chains.clone(), TrainingStep(x[10:16], seeded(), 1)
+    model.remember(step, model.loss(step).state)
     assert torch.equal(model.chains, kept)
 
 
@@ -251,8 +260,8 @@ def test_persistent_chains_reach_the_posterior_of_a_linear_generator():
 
     def visit(times: int) -> tuple[float, torch.Tensor]:
         for step in range(times):
-            model.locate(rows)
-            model.loss(many, step, noise)
+            visit_ = TrainingStep(many, noise, step, rows)
+            model.remember(visit_, model.objective(visit_).state)
         return (model.chains.mean(0) - top).norm().item(), model.chains.T.cov() @ precision
 
     near = 4.5 * torch.linalg.inv(precision).trace().div(copies).sqrt().item()
@@ -274,14 +283,14 @@ def test_chains_survive_a_kill(tmp_path):
     settings = {"steps": 12, "learning_rate": 1e-2, "checkpoint_every": 4}
     whole = trained(tiny("abp"), checkpoint=tmp_path / "whole.safetensors", **settings)
     dying, path = tiny("abp"), tmp_path / "part.safetensors"
-    learn = dying.loss
+    learn = dying.objective
 
-    def die(x, step, generator):
-        if step == 10:
+    def die(step):
+        if step.number == 10:
             raise Killed
-        return learn(x, step, generator)
+        return learn(step)
 
-    dying.loss = die
+    dying.objective = die
     with pytest.raises(Killed):
         trained(dying, checkpoint=path, **settings)
     resumed = trained(tiny("abp", seed=9), checkpoint=path, **settings)

@@ -40,7 +40,8 @@ def half_trained(name: str, options: dict) -> models.Model:
     """A model with random weights, in the middle of its schedules."""
     model = models.create(name, image_shape=SHAPE, latents=6, hidden=10, seed=8, **options)
     model.plan(steps=10, steps_per_epoch=3)
-    model.loss(torch.rand(4, *SHAPE, generator=seeded()), 4, seeded())
+    step = models.TrainingStep(torch.rand(4, *SHAPE, generator=seeded()), seeded(), 4)
+    model.remember(step, model.loss(step).state)
     return model
 
 

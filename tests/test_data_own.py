@@ -228,17 +228,17 @@ def test_photographs_are_turned_upright(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # turn by 90 degrees
     sideways.save(tmp_path / "a.png", exif=exif)
-    assert (image_files.read(tmp_path / "a.png")[0] == bar(8, 8)).all()
+    assert (image_files.read_image(tmp_path / "a.png")[0] == bar(8, 8)).all()
 
 
 def test_what_is_transparent_is_black_and_deep_grey_keeps_its_upper_bits(tmp_path):
     colours = np.full((4, 4, 4), 200, dtype=np.uint8)
     colours[:2, :, 3], colours[2:, :, 3] = 0, 255
-    pixels = image_files.read(save(tmp_path, "a.png", colours))
+    pixels = image_files.read_image(save(tmp_path, "a.png", colours))
     assert pixels.shape == (3, 4, 4) and (pixels[:, :2] == 0).all() and (pixels[:, 2:] == 200).all()
     deep = np.array([[0, 255, 256, 65535]], dtype=np.uint16)
-    assert image_files.read(save(tmp_path, "b.png", deep)).tolist() == [[[0, 0, 1, 255]]]
-    ink = image_files.read(save(tmp_path, "c.png", np.array([[True, False]])))
+    assert image_files.read_image(save(tmp_path, "b.png", deep)).tolist() == [[[0, 0, 1, 255]]]
+    ink = image_files.read_image(save(tmp_path, "c.png", np.array([[True, False]])))
     assert ink.tolist() == [[[255, 0]]]
 
 
@@ -300,7 +300,7 @@ def test_images_beside_sub_folders_are_refused(pictures):
 
 
 def test_a_set_too_large_for_memory_is_refused_before_it_is_read(pictures, monkeypatch):
-    monkeypatch.setattr(image_folder, "LARGEST", 1000)
+    monkeypatch.setattr(image_folder, "_MEMORY", 1000)
     with pytest.raises(DataError) as error:
         data.from_folder(pictures)
     one_line(error, "12 images", "6 x 8", "size=64")

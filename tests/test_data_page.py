@@ -23,10 +23,12 @@ def test_every_set_has_a_row_with_size_licence_source_and_checksum(data_sets):
     for name, row in zip(data.names(), rows, strict=True):
         about = data.about(name)
         assert row.startswith(f"| `{name}`") and row.count(" | ") == 2
-        for part in (f"{about.train:,}", f"{about.test:,}", about.licence, about.origin):
+        sizes = (f"{about.train:,}", f"{about.test:,}")
+        for part in (*sizes, about.licence, about.origin, about.preparation):
             assert part in row
         copied = row.replace("<wbr>", "")
-        for digest in [about.sha256] if about.sha256 else [digest for _, digest in about.files]:
+        digests = [file.digest.partition(":")[2] for file in about.files]
+        for digest in [about.sha256] if about.sha256 else digests:
             assert f">{digest}</code>" in copied
         assert all(address in row for address in re.findall(r"https?://[^\s;,]+", about.source))
 

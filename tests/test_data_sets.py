@@ -1,10 +1,11 @@
-"""SVHN, CelebA and UCI HAR: read from small files in the published formats, and from the real ones
-where they are.
-"""
+"""SVHN, CelebA and UCI HAR, read from small files in the published formats and from real ones."""
 
 import hashlib
 import os
+import sys
+import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -34,30 +35,44 @@ def md5(path):
     ("name", "parts"),
     [
         ("svhn", ("train_32x32.mat", "DATA/SVHN", "name resolution")),
-        ("celeba", ("list_attr_celeba.txt", "DATA/celeba", "no download")),
+        ("celeba", ("list_attr_celeba.txt", "DATA/celeba", "no download", "Drive refuses")),
         ("celeba_32", ("img_align_celeba.zip",)),
         ("uci_har", ("UCI HAR Dataset", "archive.ics.uci.edu", "DATA/uci_har")),
         ("uci_har_signals", ("UCI HAR Dataset",)),
     ],
 )
 def test_without_a_copy_one_line_says_where_the_files_belong(alone, monkeypatch, name, parts):
-    def unreachable(*args, **kwargs):
-        raise RuntimeError("Google Drive answers nothing")
+    class DriveError(Exception):
+        pass
 
-    monkeypatch.setattr("torchvision.datasets.celeba.download_file_from_google_drive", unreachable)
+    def refuse(url, output):
+        raise DriveError("Drive refuses:\n  too many readers today")
+
+    monkeypatch.setitem(sys.modules, "gdown", SimpleNamespace(download=refuse))
     with pytest.raises(DataError) as error:
         data.load(name)
     one_line(error, name, "VSCLIB_DATA", *parts)
-    assert not alone.exists() or list(alone.iterdir()) == []
+    assert not any(path.is_file() for path in alone.rglob("*"))
+
+
+def test_a_missing_gdown_is_named(alone, monkeypatch):
+    monkeypatch.setitem(sys.modules, "gdown", None)
+    with pytest.raises(DataError) as error:
+        data.load("celeba")
+    one_line(error, "gdown", "DATA/celeba")
 
 
 @pytest.mark.parametrize("name", data.names())
 def test_every_set_says_what_a_reader_wants_to_know(name):
     about = data.about(name)
     assert about.title and about.licence and "http" in about.source and about.origin
+    assert about.preparation
     assert about.train > about.test > 0 and len(about.image_shape) == 3
-    assert (len(about.sha256) == 64) != bool(about.files)
-    assert all(len(digest) == 32 for _, digest in about.files)
+    assert len(about.sha256) == 64 or about.files
+    lengths = {"md5": 32, "sha256": 64}
+    for file in about.files:
+        algorithm, digest = file.digest.split(":")
+        assert len(digest) == lengths[algorithm] and file.url.startswith("http")
 
 
 # ---- SVHN ----
@@ -65,22 +80,19 @@ def test_every_set_says_what_a_reader_wants_to_know(name):
 
 @pytest.fixture
 def street(tmp_path, monkeypatch):
-    """Seven and four house numbers in the published .mat format: (32, 32, 3, N), labels 1..10, 10
-    for zero.
-    """
+    """Seven and four house numbers as published: (32, 32, 3, N), labels 1..10, 10 for zero."""
     folder = tmp_path / "root" / "SVHN"
     folder.mkdir(parents=True)
-    arrays, files, split_list = {}, [], {}
+    arrays, files = {}, []
     for part, number in (("train", 7), ("test", 4)):
         images = GENERATOR.integers(0, 256, (32, 32, 3, number), dtype=np.uint8)
         labels = np.array([[10], *([i] for i in range(1, number))], dtype=np.uint8)
         path = folder / f"{part}_32x32.mat"
         savemat(path, {"X": images, "y": labels})
         arrays[part] = images
-        files.append((path.name, md5(path)))
-        split_list[part] = ["http://localhost/none", path.name, md5(path)]
-    monkeypatch.setattr(svhn, "FILES", tuple(files))
-    monkeypatch.setattr(datasets.SVHN, "split_list", split_list)
+        files.append(data.PublishedFile(path.name, f"md5:{md5(path)}", "http://nowhere.invalid"))
+    about = svhn.INFORMATION["svhn"]._replace(train=7, test=4, files=tuple(files))
+    monkeypatch.setitem(svhn.INFORMATION, "svhn", about)
     return folder, arrays
 
 
@@ -97,6 +109,20 @@ def test_svhn_is_read_pixel_by_pixel(street):
     assert loaded.test.labels.tolist() == [0, 1, 2, 3] and loaded.test.labels.dtype == np.int64
     assert loaded.train.images.flags.c_contiguous and loaded.train.images.flags.writeable
     assert loaded.name == "svhn" and loaded.classes[0] == "0"
+
+
+def test_torchvision_reads_the_same_house_numbers(street, monkeypatch):
+    folder, _ = street
+    loaded = data.load("svhn", folder.parent)
+    files = data.about("svhn").files
+    split_list = {
+        part: [file.url, file.name, file.digest.removeprefix("md5:")]
+        for part, file in zip(("train", "test"), files, strict=True)
+    }
+    monkeypatch.setattr(datasets.SVHN, "split_list", split_list)
+    for part, split in (("train", loaded.train), ("test", loaded.test)):
+        theirs = datasets.SVHN(folder, split=part)
+        assert (split.images == theirs.data).all() and (split.labels == theirs.labels).all()
 
 
 def test_svhn_is_found_under_vsclib_data(street, alone, monkeypatch):
@@ -120,14 +146,21 @@ def test_svhn_names_a_missing_or_damaged_file(street, file):
     one_line(error, path, "missing")
 
 
-def test_the_checksums_are_those_that_torchvision_publishes():
-    assert svhn.FILES == tuple(
-        tuple(datasets.SVHN.split_list[part][1:]) for part in ("train", "test")
-    )
-    assert {(file, digest) for _, digest, file in datasets.CelebA.file_list} == {
-        *celeba.LISTS,
-        celeba.ARCHIVE,
+def test_addresses_and_checksums_are_those_that_torchvision_publishes():
+    published = {tuple(datasets.SVHN.split_list[part]) for part in ("train", "test")}
+    assert published == {
+        (file.url, file.name, file.digest.removeprefix("md5:")) for file in data.about("svhn").files
     }
+    published = {
+        (file, f"md5:{digest}", number) for number, digest, file in datasets.CelebA.file_list
+    }
+    assert published >= {
+        (file.name, file.digest, file.url.partition("id=")[2])
+        for file in data.about("celeba").files
+    }
+    for name, theirs in (("mnist", datasets.MNIST), ("fashion_mnist", datasets.FashionMNIST)):
+        urls = {f"{theirs.mirrors[0]}{file}" for file, _ in theirs.resources}
+        assert urls == {file.url for file in data.about(name).files}
 
 
 # ---- CelebA ----
@@ -135,7 +168,7 @@ def test_the_checksums_are_those_that_torchvision_publishes():
 
 @pytest.fixture
 def faces(tmp_path, monkeypatch):
-    """Nine photographs of 218x178 in the published layout: five to train, one valid, three to test."""
+    """Nine photographs of 218x178 as published: five to train, one valid, three to test."""
     folder = tmp_path / "root" / "celeba"
     (folder / "img_align_celeba").mkdir(parents=True)
     names = [f"{number:06d}.jpg" for number in range(1, 10)]
@@ -152,20 +185,9 @@ def faces(tmp_path, monkeypatch):
         "list_eval_partition.txt": [
             f"{name} {part}" for name, part in zip(names, parts, strict=True)
         ],
-        "identity_CelebA.txt": [f"{name} {number}" for number, name in enumerate(names)],
-        "list_bbox_celeba.txt": [
-            "9",
-            "image_id x_1 y_1 width height",
-            *(f"{name}    95  71 226 313" for name in names),
-        ],
-        "list_landmarks_align_celeba.txt": [
-            "9",
-            "lefteye_x lefteye_y righteye_x righteye_y nose_x nose_y leftmouth_x leftmouth_y rightmouth_x rightmouth_y",
-            *(f"{name} 69  109  106  113   77  142   73  152  108  154" for name in names),
-        ],
         "list_attr_celeba.txt": [
             "9",
-            " ".join(celeba.ATTRIBUTES) + " ",
+            " ".join(data.about("celeba").factors) + " ",
             *(
                 f"{name} {' '.join(f'{v:2d}' for v in row)}"
                 for name, row in zip(names, attributes, strict=True)
@@ -174,10 +196,14 @@ def faces(tmp_path, monkeypatch):
     }
     for file, lines in rows.items():
         (folder / file).write_text("\n".join(lines) + "\n")
-    lists = tuple((file, md5(folder / file)) for file, _ in celeba.LISTS)
-    monkeypatch.setattr(celeba, "LISTS", lists)
-    file_list = [("id", digest, file) for file, digest in (*lists, celeba.ARCHIVE)]
-    monkeypatch.setattr(datasets.CelebA, "file_list", file_list)
+    with zipfile.ZipFile(folder / "img_align_celeba.zip", "w") as archive:
+        for name in names:
+            archive.write(folder / "img_align_celeba" / name, f"img_align_celeba/{name}")
+    for name, about in celeba.INFORMATION.items():
+        files = tuple(
+            file._replace(digest=f"md5:{md5(folder / file.name)}") for file in about.files
+        )
+        monkeypatch.setitem(celeba.INFORMATION, name, about._replace(train=5, test=3, files=files))
     return folder, attributes
 
 
@@ -204,7 +230,33 @@ def test_celeba_is_the_middle_of_each_photograph_made_small(faces, name, size):
             )
             assert (factors == (attributes[number] + 1) // 2).all()
         assert split.labels is None
-    assert len(celeba.ATTRIBUTES) == 40
+    assert len(data.about(name).factors) == 40
+
+
+def test_celeba_is_read_from_its_archive_as_from_its_folder(faces):
+    folder, _ = faces
+    unpacked = data.load("celeba_32", folder.parent)
+    (folder / "img_align_celeba").rename(folder / "elsewhere")
+    assert data.load("celeba_32", folder.parent).sha256 == unpacked.sha256
+    archive = folder / "img_align_celeba.zip"
+    archive.write_bytes(archive.read_bytes()[:-1])
+    with pytest.raises(DataError) as error:
+        data.load("celeba_32", folder.parent)
+    one_line(error, archive, "MD5")
+
+
+def test_celeba_comes_from_google_drive_into_the_cache(faces, alone, monkeypatch):
+    folder, _ = faces
+    places = {file.url: folder / file.name for file in data.about("celeba").files}
+
+    def download(url, output):
+        Path(output).write_bytes(places[url].read_bytes())
+
+    monkeypatch.setitem(sys.modules, "gdown", SimpleNamespace(download=download))
+    assert data.load("celeba").sha256 == data.load("celeba", folder.parent).sha256
+    assert {path.name for path in (alone / "celeba").iterdir()} == {
+        place.name for place in places.values()
+    }
 
 
 def test_celeba_is_not_cut_further_than_the_square(faces):
@@ -218,7 +270,7 @@ def test_celeba_is_not_cut_further_than_the_square(faces):
     assert (image[:15, :15] > 250).all() and (image[17:] < 5).all() and (image[:, 17:] < 5).all()
 
 
-@pytest.mark.parametrize("file", [file for file, _ in celeba.LISTS])
+@pytest.mark.parametrize("file", ["list_eval_partition.txt", "list_attr_celeba.txt"])
 def test_celeba_names_a_missing_or_changed_list(faces, file):
     folder, _ = faces
     path = folder / file
@@ -249,9 +301,10 @@ def test_celeba_names_a_missing_damaged_or_small_photograph(faces):
         data.load("celeba", folder.parent)
     one_line(error, path, "missing", "list_eval_partition.txt")
     pictures.rename(folder / "elsewhere")
+    (folder / "img_align_celeba.zip").unlink()
     with pytest.raises(DataError) as error:
         data.load("celeba", folder.parent)
-    one_line(error, pictures, "unpack img_align_celeba.zip")
+    one_line(error, folder / "img_align_celeba.zip", "missing")
 
 
 # ---- UCI HAR ----
@@ -280,7 +333,7 @@ def written(folder, features, signals, activities):
 
 @pytest.fixture
 def belt(tmp_path, monkeypatch):
-    """Five and three windows, as published and as packed files; returns both roots and the arrays."""
+    """Five and three windows as published and as packed files: both roots and the arrays."""
     sizes = {"train": 5, "test": 3}
     features = {
         part: GENERATOR.uniform(-1, 1, (n, 561)).astype(np.float32) for part, n in sizes.items()
@@ -305,15 +358,13 @@ def belt(tmp_path, monkeypatch):
     )
     joined = activities["train"].tobytes() + activities["test"].tobytes()
     monkeypatch.setattr(uci_har, "_LABELS_SHA256", hashlib.sha256(joined).hexdigest())
-    monkeypatch.setattr(uci_har, "WINDOWS", sizes)
-    for name, values in (("FEATURES", features), ("SIGNALS", signals)):
-        windows = getattr(uci_har, name)
+    for name, values in (("uci_har", features), ("uci_har_signals", signals)):
         train, test = (
             data.Split(uci_har.to_images(values[p]), activities[p].astype(np.int64) - 1, None)
             for p in halves
         )
-        about = windows.information._replace(sha256=data.checksum(train, test))
-        monkeypatch.setattr(uci_har, name, windows._replace(information=about))
+        about = uci_har.INFORMATION[name]._replace(**sizes, sha256=data.checksum(train, test))
+        monkeypatch.setitem(uci_har.INFORMATION, name, about)
     return text, packed, features, signals
 
 
@@ -368,7 +419,7 @@ def test_a_missing_short_or_foreign_text_file_is_named(belt):
     path = root / "uci_har" / "UCI HAR Dataset" / "test" / "X_test.txt"
     content = path.read_text()
     wrong = {
-        "2 x 561": content[: content.rindex("\n ") + 1],
+        "(2, 561)": content[: content.rindex("\n ") + 1],
         "cannot be read": content[:100] + "x" + content[100:],
         "holds other values": content.replace("e-001", "e-002", 1),
     }

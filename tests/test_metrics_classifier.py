@@ -8,7 +8,7 @@ import torch
 
 from vsclib import metrics
 from vsclib.errors import ConfigurationError, DataError
-from vsclib.metrics.classifier import labelled
+from vsclib.metrics.readers import labelled
 
 
 @pytest.fixture

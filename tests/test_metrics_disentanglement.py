@@ -11,7 +11,7 @@ from sklearn.metrics import mutual_info_score
 from vsclib import metrics
 from vsclib.data import smiley
 from vsclib.errors import ConfigurationError, DataError
-from vsclib.metrics.discretise import discretise
+from vsclib.metrics.disentanglement import discretise
 
 N = 4000
 

@@ -15,7 +15,7 @@ import torch
 
 from vsclib import data, fit, models, spike_slab
 from vsclib.errors import TrainingError
-from vsclib.models import Loss
+from vsclib.models import Loss, TrainingStep
 from vsclib.training import TrainingConfig
 
 SHAPE = (1, 8, 8)
@@ -118,7 +118,7 @@ def test_one_step_is_a_step_of_adam(few):
     """
     model, before = tiny("ae"), tiny("ae")
     train(model, few[:30], steps=1, learning_rate=1e-3)
-    total = before.loss(data.to_tensor(few[:30]), 0, torch.Generator()).total
+    total = before.loss(TrainingStep(data.to_tensor(few[:30]), torch.Generator())).total
     weights = list(before.parameters())
     for old, new, gradient in zip(
         weights, model.parameters(), torch.autograd.grad(total, weights), strict=True
@@ -244,14 +244,14 @@ class Killed(Exception):
 
 def killed_at(model: models.Model, step: int):
     """The same model, which dies when it reaches a step."""
-    loss = model.loss
+    objective = model.objective
 
-    def die(x, now, generator):
-        if now == step:
+    def die(given):
+        if given.number == step:
             raise Killed
-        return loss(x, now, generator)
+        return objective(given)
 
-    model.loss = die
+    model.objective = die
     return model
 
 
@@ -294,8 +294,8 @@ def test_a_resumed_run_repeats_no_step(few, tmp_path):
     with pytest.raises(Killed):
         train(killed_at(tiny("vae"), 12), few, checkpoint=path, checkpoint_every=5)
     model = tiny("vae")
-    loss = model.loss
-    model.loss = lambda x, step, generator: seen.append(step) or loss(x, step, generator)
+    objective = model.objective
+    model.objective = lambda step: seen.append(step.number) or objective(step)
     train(model, few, checkpoint=path, checkpoint_every=5)
     assert seen == list(range(10, 18))
 
@@ -322,12 +322,12 @@ PROGRAM = """
     from vsclib import data, fit, models
 
     class Slow(type(models.create("vsc"))):
-        def loss(self, x, step, generator):
-            print(step, flush=True)
+        def objective(self, step):
+            print(step.number, flush=True)
             time.sleep(0.02)
-            return super().loss(x, step, generator)
+            return super().objective(step)
 
-    models.FAMILIES["vsc"] = Slow
+    models.registry.FAMILIES["vsc"] = Slow
     model = models.create("vsc", image_shape=(1, 8, 8), latents=6, hidden=16, seed=2)
     images = data.load("digits").train.images[:130]
     fit(model, images, steps=40, batch_size=30, progress=False, checkpoint={path!r}, checkpoint_every=7)
@@ -358,21 +358,15 @@ def test_a_run_killed_by_the_system_ends_where_an_unbroken_one_does(few, tmp_pat
 
 
 def broken_at(model: models.Model, step: int, value: float) -> models.Model:
-    loss = model.loss
+    objective = model.objective
 
-    def spoil(x, now, generator):
-        found = loss(x, now, generator)
-        return Loss.of(
-            **(
-                found.terms
-                | {
-                    "reconstruction": found.terms["reconstruction"]
-                    * (value if now == step else 1.0)
-                }
-            )
-        )
+    def spoil(given):
+        found = objective(given)
+        factor = value if given.number == step else 1.0
+        spoilt = {"reconstruction": factor * found.terms["reconstruction"]}
+        return Loss.of(**found.terms | spoilt)
 
-    model.loss = spoil
+    model.objective = spoil
     return model
 
 
@@ -400,16 +394,15 @@ def test_weights_that_are_no_numbers_never_reach_a_checkpoint(few, tmp_path, ste
     """
     path = tmp_path / "part.safetensors"
     model = tiny("ae")
-    loss = model.loss
+    objective = model.objective
 
-    def spoil(x, now, generator):
+    def spoil(given):
         # The root has an infinite slope at zero, and its value there is zero.
-        trap = (
-            (next(model.parameters()) * 0.0).sum().abs().sqrt() if now == step else torch.zeros(())
-        )
-        return Loss.of(**loss(x, now, generator).terms, trap=trap)
+        trap = (next(model.parameters()) * 0.0).sum().abs().sqrt()
+        trap = trap if given.number == step else torch.zeros(())
+        return Loss.of(**objective(given).terms, trap=trap)
 
-    model.loss = spoil
+    model.objective = spoil
     with pytest.raises(
         TrainingError, match=rf"holds NaN or infinity after step {step}: .*lower learning_rate"
     ):
@@ -438,25 +431,20 @@ def test_warm_up_slope_and_rate_reach_both_ends_in_training(few, monkeypatch, na
     """
     options = {"gamma_form": "relu", "lam_form": form, "lam_begin": 6, "lam_until": 11}
     model, seen = tiny(name, **options), []
-    learn, adam = model.loss, torch.optim.Adam.step
+    learn, adam = model.objective, torch.optim.Adam.step
     slab = model.encoder.head.weight[:12].detach().clone()
 
-    def loss(*given):
-        found = learn(*given)
-        seen.append(
-            [
-                model.lam.item(),
-                model.present_slope,
-                (model.encoder.head.weight[:12] == slab).all().item(),
-            ]
-        )
+    def objective(given):
+        found = learn(given)
+        untouched = (model.encoder.head.weight[:12] == slab).all().item()
+        seen.append([found.state["lam"].item(), model.slope(given.number), untouched])
         return found
 
     def step(self, *given):
         seen[-1].append(self.param_groups[0]["lr"])
         return adam(self, *given)
 
-    monkeypatch.setattr(model, "loss", loss)
+    monkeypatch.setattr(model, "objective", objective)
     monkeypatch.setattr(torch.optim.Adam, "step", step)
     train(model, few, steps=21, learning_rate=1e-2, learning_rate_end=1e-3, learning_rate_switch=11)
     lams, slopes, untouched, rates = zip(*seen, strict=True)

@@ -7,6 +7,8 @@ import torch
 from small_models import LIKELIHOODS, SHAPE, images, loss, posterior, seeded, tiny
 from torch.distributions import Independent, Normal, kl_divergence
 
+from vsclib.models import TrainingStep
+
 DRAWS = 4_000
 
 
@@ -23,7 +25,7 @@ def test_vae_loss_is_minus_the_elbo():
             Normal(torch.sigmoid(model.decoder.layers(q.sample((DRAWS,))[:, 0])), 0.3), 1
         )
         bound = pixels.log_prob(x.flatten(1)) - kl_divergence(q, Normal(0.0, 1.0)).sum()
-        found = -model.loss(x.expand(DRAWS, *SHAPE), 0, seeded()).total
+        found = -model.loss(TrainingStep(x.expand(DRAWS, *SHAPE), seeded())).total
     error = bound.std() * math.sqrt(2 / DRAWS)
     assert abs(bound.mean() - found) <= 4 * error
     assert error < 0.2

@@ -12,6 +12,7 @@ from test_vsc_uai import each_kl
 import vsclib
 from vsclib import data, learned_prior, metrics
 from vsclib.errors import ConfigurationError
+from vsclib.models import TrainingStep
 
 
 def mixture(**options):
@@ -30,8 +31,7 @@ def divergences(model, x):
 
 def test_kl_to_each_is_the_sum_over_latents_of_the_kl_to_each():
     model = mixture().double()
-    model.check = lambda x: x
-    code, prior = model.encode(images().double()), model.prior()
+    code, prior = model.recognise(images().double()), model.prior()
     found = learned_prior.kl_to_each(parts(code), parts(prior))
     torch.testing.assert_close(found, sum(each_kl(code, prior)).sum(2), rtol=1e-10, atol=1e-10)
     assert found.min() > 0
@@ -96,7 +96,7 @@ def test_what_training_charges_bounds_the_kl_to_the_mixture_from_above():
     """
     model, x = mixture(gamma_bias=-1.0), images(1).expand(40_000, *SHAPE)
     ratio = model.log_ratio(model.sample_code(x, seeded())).double().detach()
-    charged = sum(part.item() for part in model.costs(model.encode(x[:1]))[0].values())
+    charged = sum(part.item() for part in model.costs(model.encode(x[:1]), 0)[0].values())
     error = 4 * ratio.std().item() / math.sqrt(40_000)
     assert ratio.mean().item() - error < charged < ratio.mean().item() + math.log(4) + error
 
@@ -122,19 +122,18 @@ def test_terms_are_the_bound_and_the_sparsity_term():
 
 def test_gradient_of_the_loss_is_that_of_finite_differences():
     model = mixture(gate="relaxed", slope_start=3.0, slope_end=3.0).double()
-    model.check = lambda x: x
     model.draw_slab = lambda code, generator: code.mu + (0.5 * code.logvar).exp() * 0.3
     fixed = torch.rand(6, 5, generator=seeded(5), dtype=torch.float64)
     model.draw_noise = lambda code, generator: fixed
     x = images().double()
     for name, weight in model.named_parameters():
-        (gradient,) = torch.autograd.grad(model.loss(x, 0, seeded()).total, weight)
+        (gradient,) = torch.autograd.grad(model.objective(TrainingStep(x, seeded())).total, weight)
         direction = torch.randn(weight.shape, generator=seeded(8), dtype=torch.float64)
         start, step = weight.data.clone(), 1e-5
         ends = []
         for sign in (1, -1):
             weight.data = start + sign * step * direction
-            ends.append(model.loss(x, 0, seeded()).total.item())
+            ends.append(model.objective(TrainingStep(x, seeded())).total.item())
         weight.data = start
         along = (gradient * direction).sum().item()
         assert along == pytest.approx((ends[0] - ends[1]) / (2 * step), rel=1e-5, abs=1e-6), name
@@ -144,7 +143,7 @@ def test_gradient_of_the_loss_is_that_of_finite_differences():
 def test_a_step_encodes_the_pseudo_inputs_once():
     model, once = mixture(), []
     encoded = model.prior
-    model.prior = lambda: (once.append(1), encoded())[1]
+    model.prior = lambda number=None: (once.append(1), encoded(number))[1]
     loss(model)
     assert len(once) == 1
 

@@ -15,6 +15,7 @@ from vsclib import data, figures, learned_prior, metrics, spike_slab
 from vsclib.errors import ConfigurationError
 from vsclib.experiment import Experiment
 from vsclib.learned_prior import Selector
+from vsclib.models import TrainingStep
 from vsclib.traversal import Traversal
 
 SELECTORS = Selector.__args__
@@ -207,7 +208,7 @@ def test_a_step_encodes_the_pseudo_inputs_once_and_for_that_step_alone(selector)
     """
     model, x = uai(selector=selector, sharpness=10.0), images()
     encoded, once = model.prior, []
-    model.prior = lambda: (once.append(1), encoded())[1]
+    model.prior = lambda number=None: (once.append(1), encoded(number))[1]
     for _ in range(2):
         once.clear()
         found = loss(model)
@@ -240,14 +241,13 @@ def test_gradient_of_the_loss_is_that_of_finite_differences(options):
     x = images().double()
 
     def total():
-        # The contract takes float32 images; the check of derivatives needs more digits.
-        model.check = lambda x: x
         noise = torch.Generator().manual_seed(5)
         model.draw_slab = lambda code, generator: code.mu + (0.5 * code.logvar).exp() * 0.3
         model.draw_noise = lambda code, generator: torch.rand(
             code.gamma.shape, generator=noise, dtype=torch.float64
         )
-        return model.loss(x, 0, noise).total
+        # The contract takes float32 images; the check of derivatives needs more digits.
+        return model.objective(TrainingStep(x, noise)).total
 
     for name, weight in model.named_parameters():
         (gradient,) = torch.autograd.grad(total(), weight)
@@ -433,7 +433,7 @@ def test_samples_come_from_every_pseudo_input():
     model = uai(latents=4)
     prior = model.prior()
     gates = torch.eye(4) * (1 - 2e-6) + 1e-6
-    model.prior = lambda: prior._replace(
+    model.prior = lambda number=None: prior._replace(
         gamma=gates, mu=10 * torch.ones(4, 4), logvar=-9 * torch.ones(4, 4)
     )
     drawn = model.sample_prior(4000, seeded())

@@ -1,7 +1,7 @@
-"""Writes the table of data sets from what the library says about each.
+"""The table of data sets, written from what the library says about each.
 
 A page holding the line ``% data-sets`` gets a table with a row for each of ``vsclib.data.names()``.
-Nothing is loaded: ``vsclib.data.about(name)`` knows size, licence, source and checksum.
+Nothing is loaded: ``vsclib.data.about(name)`` knows all that the table tells.
 """
 
 import re
@@ -24,22 +24,26 @@ def breakable(digest: str) -> str:
 
 
 def checksums(about: Information) -> str:
-    """SHA-256 of the arrays, or the MD5 of each published file."""
+    """SHA-256 of the arrays, or the checksum of each published file."""
     if about.sha256:
         return f"SHA-256 of the arrays {breakable(about.sha256)}"
-    return "<br>".join(
-        f"MD5 of <code>{name}</code> {breakable(digest)}" for name, digest in about.files
-    )
+    lines = []
+    for file in about.files:
+        algorithm, _, digest = file.digest.partition(":")
+        lines.append(f"{algorithm.upper()} of <code>{file.name}</code> {breakable(digest)}")
+    return "<br>".join(lines)
 
 
 def row(name: str, about: Information) -> str:
     """One data set as a line of the table."""
     shape = " x ".join(map(str, about.image_shape))
     source = ADDRESS.sub(lambda found: f"<{found[0]}>", about.source)
+    size = f"{about.train:,} to train<br>{about.test:,} to test<br>each {shape}"
     cells = [
-        f"`{name}`<br>{about.title}<br>{about.train:,} to train<br>{about.test:,} to test<br>each {shape}",
+        f"`{name}`<br>{about.title}<br>{size}",
         about.licence,
-        f"{source}.<br>From: {about.origin}.<br>{checksums(about)}",
+        f"{source}.<br>From: {about.origin}.<br>Done to the images: {about.preparation}."
+        f"<br>{checksums(about)}",
     ]
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n"
 

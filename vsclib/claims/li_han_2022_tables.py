@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import torch
 
 from vsclib.checks import Correction, Verdict, claim, close, correction, fails
-from vsclib.metrics.pixels import image_psnr
+from vsclib.metrics.images import image_psnr
 
 SETS = ("MNIST", "Fashion", "CelebA", "SVHN")
 TABLE_1 = {

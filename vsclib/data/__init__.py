@@ -1,23 +1,36 @@
-"""Data sets under one roof: ``load(name)`` gives images to train and to test on, whatever they are.
+"""Data sets: ``load(name)`` gives images to train and to test on, ``about(name)`` what they are.
 
-``smiley`` (drawn on the spot) and ``digits`` (inside scikit-learn) need no network; ``mnist``,
-``fashion_mnist``, ``svhn`` and ``celeba`` are read from a folder that you name, from VSCLIB_DATA or
-from your cache, and downloaded otherwise; ``uci_har`` is read and never downloaded. ``from_folder``
-and ``from_array`` take your own images.
+``names()`` lists them. A set that comes as files is read from a folder that you name, from
+VSCLIB_DATA or from your cache, and downloaded otherwise where its authors allow it.
+``from_folder`` and ``from_array`` take your own images.
+
+A new set is a module in this folder, its entry in ``_MODULES`` and a test. By contract the module
+has ``INFORMATION``, which says of each of its sets what ``about`` gives, and ``load(name, root)``;
+the page on data is made from the former, and the latter is held to it.
 """
 
-from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from vsclib.data import celeba, digits, mnist, smiley, svhn, uci_har
 from vsclib.data.arrays import from_array
-from vsclib.data.dataset import DataSet, Information, Split, check_images, checksum, to_tensor
+from vsclib.data.dataset import (
+    DataSet,
+    Information,
+    PublishedFile,
+    Split,
+    check_images,
+    check_promise,
+    checksum,
+    to_tensor,
+)
 from vsclib.data.image_folder import from_folder
 from vsclib.errors import DataError, nearest
 
 __all__ = [
     "DataSet",
     "Information",
+    "PublishedFile",
     "Split",
     "about",
     "check_images",
@@ -30,24 +43,18 @@ __all__ = [
     "to_tensor",
 ]
 
-_Loader = Callable[[str | Path | None], DataSet]
-_SETS: dict[str, tuple[_Loader, Information]] = {
-    "celeba": (lambda root: celeba.load(celeba.CELEBA_64, root), celeba.CELEBA_64.information),
-    "celeba_32": (lambda root: celeba.load(celeba.CELEBA_32, root), celeba.CELEBA_32.information),
-    "digits": (lambda root: digits.load(), digits.INFORMATION),
-    "fashion_mnist": (
-        lambda root: mnist.load(mnist.FASHION_MNIST, root),
-        mnist.FASHION_MNIST.information,
-    ),
-    "mnist": (lambda root: mnist.load(mnist.MNIST, root), mnist.MNIST.information),
-    "smiley": (lambda root: smiley.load(), smiley.INFORMATION),
-    "svhn": (svhn.load, svhn.INFORMATION),
-    "uci_har": (lambda root: uci_har.load(uci_har.FEATURES, root), uci_har.FEATURES.information),
-    "uci_har_signals": (
-        lambda root: uci_har.load(uci_har.SIGNALS, root),
-        uci_har.SIGNALS.information,
-    ),
-}
+
+class _Module(Protocol):
+    """What the module of a data set offers."""
+
+    INFORMATION: dict[str, Information]
+
+    def load(self, name: str, root: str | Path | None = None) -> DataSet:
+        """The set of that name, read from ``root`` if it comes as files."""
+
+
+_MODULES: tuple[_Module, ...] = (celeba, digits, mnist, smiley, svhn, uci_har)
+_SETS = {name: module for module in _MODULES for name in module.INFORMATION}
 
 
 def names() -> tuple[str, ...]:
@@ -60,8 +67,8 @@ def load(name: str, root: str | Path | None = None) -> DataSet:
 
     Args:
         name: one of ``names()``.
-        root: folder of the files, for sets that come as files: there and nowhere else they are
-            read. Without it VSCLIB_DATA is searched, then the user's cache, and then they are
+        root: folder of the files, for sets that come as files: they are read there and nowhere
+            else. Without it VSCLIB_DATA is searched, then the user's cache, and then they are
             downloaded into the cache.
 
     Returns:
@@ -70,14 +77,17 @@ def load(name: str, root: str | Path | None = None) -> DataSet:
 
     Raises:
         DataError: unknown name; a file that is missing, cut short or another one; no copy and no
-            network.
+            network; a loader that returns something else than ``about`` promises.
 
     Example:
         >>> from vsclib import data
         >>> data.load("digits").train.images.shape
         (1433, 1, 8, 8)
     """
-    return _find(name)[0](root)
+    promised = about(name)
+    loaded = _SETS[name].load(name, root)
+    check_promise(loaded, name, promised)
+    return loaded
 
 
 def about(name: str) -> Information:
@@ -94,10 +104,6 @@ def about(name: str) -> Information:
         >>> data.about("mnist").licence
         'CC BY-SA 3.0'
     """
-    return _find(name)[1]
-
-
-def _find(name: str) -> tuple[_Loader, Information]:
     if name not in _SETS:
         raise DataError(f"unknown data set {name!r}: {nearest(str(name), names())}")
-    return _SETS[name]
+    return _SETS[name].INFORMATION[name]

@@ -8,7 +8,7 @@ from torch import Tensor
 from vsclib.data.dataset import DataSet, Split, assemble
 from vsclib.errors import DataError
 
-FORMS = "(N, H, W) or (N, C, H, W)"
+_FORMS = "(N, H, W) or (N, C, H, W)"
 
 
 def from_array(
@@ -29,13 +29,12 @@ def from_array(
     Args:
         images: shaped (N, H, W) or (N, C, H, W): whole numbers in 0..255, floats in [0, 1], or
             booleans.
-        labels: shaped (N,): numbers or names; without ``classes`` these are sorted, and each
-            becomes its position.
+        labels: shaped (N,): numbers or names; without ``classes`` each becomes its position among
+            them, sorted.
         factors: shaped (N, F): what the images were made from, finite numbers.
         classes: name of each label; ``labels`` are then positions in it.
-        test: share of the images that is held out, in (0, 1); or bool (N,), True for the images
-            that are.
-        seed: of the split; it plays no part when ``test`` is given as bool.
+        test: share of the images that is held out, in (0, 1); or bool (N,), True for those.
+        seed: of the split; not used when ``test`` is given as bool.
         name: what the set is called.
 
     Returns:
@@ -77,19 +76,20 @@ def to_bytes(images: np.ndarray | Tensor) -> np.ndarray:
         images = images.detach().cpu().numpy()
     if not isinstance(images, np.ndarray):
         raise DataError(
-            f"images is a {type(images).__name__}, expected an array {FORMS}: call numpy.stack on a list"
+            f"images is a {type(images).__name__}, expected an array {_FORMS}: "
+            "call numpy.stack on a list"
         )
     if images.ndim not in (3, 4) or 0 in images.shape:
         raise DataError(
-            f"images is shaped {images.shape}, expected {FORMS}: give vectors (N, D) the missing axes, "
-            "images[:, None, None, :]"
+            f"images is shaped {images.shape}, expected {_FORMS}: "
+            "give vectors (N, D) the missing axes, images[:, None, None, :]"
         )
     if images.ndim == 3:
         images = images[:, None]
     if images.shape[-1] in (1, 3, 4) and images.shape[1] > 4:
         raise DataError(
-            f"images is shaped {images.shape}, which looks like (N, H, W, C), expected (N, C, H, W): "
-            "move the channels with images.transpose(0, 3, 1, 2)"
+            f"images is shaped {images.shape}, which looks like (N, H, W, C), expected "
+            "(N, C, H, W): move the channels with images.transpose(0, 3, 1, 2)"
         )
     return _scaled(images)
 
@@ -99,7 +99,7 @@ def hold_out(number: int, test: float | np.ndarray, seed: int) -> np.ndarray:
 
     Args:
         number: of images.
-        test: their share, or the answer itself.
+        test: share that is held out, or the answer itself.
         seed: of the draw, at least 0.
 
     Raises:
@@ -107,13 +107,14 @@ def hold_out(number: int, test: float | np.ndarray, seed: int) -> np.ndarray:
     """
     if number < 2:
         raise DataError(
-            f"{number} image, but a data set needs at least 2, one to train and one to test on: add images"
+            f"{number} image, but a data set needs at least 2, one to train and one to test on: "
+            "add images"
         )
     if isinstance(test, np.ndarray):
         if test.dtype != np.bool_ or test.shape != (number,) or test.all() or not test.any():
             raise DataError(
-                f"test is {test.dtype} {test.shape} with {np.count_nonzero(test)} set, expected bool ({number},) "
-                "with some of each: True for the images that are held out"
+                f"test is {test.dtype} {test.shape} with {np.count_nonzero(test)} set, expected "
+                f"bool ({number},) with some of each: True for the images that are held out"
             )
         return test.copy()
     if isinstance(test, bool) or not isinstance(test, int | float | np.number) or not 0 < test < 1:
@@ -133,7 +134,8 @@ def _scaled(images: np.ndarray) -> np.ndarray:
         return images * np.uint8(255)
     if images.dtype.kind not in "fiu":
         raise DataError(
-            f"images holds {images.dtype}, expected whole numbers in 0..255, floats in [0, 1] or booleans"
+            f"images holds {images.dtype}, expected whole numbers in 0..255, floats in [0, 1] or "
+            "booleans: convert them"
         )
     low, high = images.min(), images.max()
     if images.dtype.kind == "f":
@@ -149,8 +151,8 @@ def _scaled(images: np.ndarray) -> np.ndarray:
         )
     if high <= 1:
         raise DataError(
-            f"images holds whole numbers from {low} to {high}, where 255 is white, so that all are black: "
-            "multiply by 255, or convert with images.astype(bool)"
+            f"images holds whole numbers from {low} to {high}, where 255 is white, so all are "
+            "black: multiply by 255, or convert with images.astype(bool)"
         )
     return images.astype(np.uint8)
 
@@ -162,7 +164,8 @@ def _positions(
     if labels is None:
         if classes is not None:
             raise DataError(
-                f"classes has {len(classes)} names, but there are no labels: pass labels, or leave it out"
+                f"classes has {len(classes)} names, but there are no labels: pass labels, "
+                "or leave classes out"
             )
         return None, ()
     array = np.asarray(labels)
@@ -172,20 +175,18 @@ def _positions(
         )
     if array.dtype.kind not in "iubU":
         raise DataError(
-            f"labels holds {array.dtype}, expected whole numbers or names: convert them, or leave them out"
+            f"labels holds {array.dtype}, expected whole numbers or names: convert them, "
+            "or leave them out"
         )
     if classes is None:
         values, positions = np.unique(array, return_inverse=True)
         return positions.reshape(-1).astype(np.int64), tuple(str(value) for value in values)
     if array.dtype.kind not in "iu" or array.min() < 0 or array.max() >= len(classes):
-        span = (
-            f"runs from {array.min()} to {array.max()}"
-            if array.dtype.kind in "iu"
-            else f"holds {array.dtype}"
-        )
+        whole = array.dtype.kind in "iu"
+        found = f"runs from {array.min()} to {array.max()}" if whole else f"holds {array.dtype}"
         raise DataError(
-            f"labels {span}, but with {len(classes)} classes it holds positions from 0 to {len(classes) - 1}: "
-            "name every class, or leave classes out"
+            f"labels {found}, but with {len(classes)} classes it holds positions from 0 to "
+            f"{len(classes) - 1}: name every class, or leave classes out"
         )
     return array.astype(np.int64), tuple(str(name) for name in classes)
 
@@ -196,10 +197,12 @@ def _factors(factors: np.ndarray | None, number: int) -> np.ndarray | None:
     array = np.asarray(factors)
     if array.ndim != 2 or len(array) != number or array.dtype.kind not in "iufb":
         raise DataError(
-            f"factors is {array.dtype} {array.shape}, expected numbers ({number}, F): one row for each image"
+            f"factors is {array.dtype} {array.shape}, expected numbers ({number}, F): "
+            "one row for each image"
         )
     if not np.isfinite(array).all():
         raise DataError(
-            "factors holds a NaN or an infinity, expected finite numbers: fill or leave out what is unknown"
+            "factors holds a NaN or an infinity, expected finite numbers: "
+            "fill or leave out what is unknown"
         )
     return array.astype(np.float64)

@@ -1,106 +1,73 @@
-"""CelebA: aligned photographs of faces, cropped to their middle and made small, listed by
-torchvision.
-"""
+"""CelebA: aligned photographs of faces, cropped to their middle and made small."""
 
+from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
+from zipfile import Path as ZipPath
 
 import numpy as np
 
-from vsclib.data import downloads, folders, image_files
-from vsclib.data.dataset import DataSet, Information, Split, assemble
+from vsclib.data import downloads, image_files
+from vsclib.data.dataset import DataSet, Information, PublishedFile, Split, assemble
 from vsclib.errors import DataError
 
-FOLDER = "celeba"
-PICTURES = "img_align_celeba"
-#: Side of the square that is cut from the middle of the 178x218 photographs before it is made small.
-CROP = 148
-#: The lists with the MD5 that torchvision knows. The photographs themselves come as one archive, the last row.
-LISTS = (
-    ("list_eval_partition.txt", "d32c9cbf5e040fd4025c592c306e6668"),
-    ("list_attr_celeba.txt", "75e246fa4810816ffd6ee81facbd244c"),
-    ("identity_CelebA.txt", "32bd1bd63d3c78cd57e08160ec5ed1e2"),
-    ("list_bbox_celeba.txt", "00566efa6fedff7a56946cd1c10f1c16"),
-    ("list_landmarks_align_celeba.txt", "cc24ecafdb5b50baae59b03474781f8c"),
-)
-ARCHIVE = (f"{PICTURES}.zip", "00d2c5bc6d35e252742224ab0c1e8fcb")
-ATTRIBUTES = (
-    *(
-        "5_o_Clock_Shadow",
-        "Arched_Eyebrows",
-        "Attractive",
-        "Bags_Under_Eyes",
-        "Bald",
-        "Bangs",
-        "Big_Lips",
-        "Big_Nose",
-    ),
-    *(
-        "Black_Hair",
-        "Blond_Hair",
-        "Blurry",
-        "Brown_Hair",
-        "Bushy_Eyebrows",
-        "Chubby",
-        "Double_Chin",
-        "Eyeglasses",
-    ),
-    *(
-        "Goatee",
-        "Gray_Hair",
-        "Heavy_Makeup",
-        "High_Cheekbones",
-        "Male",
-        "Mouth_Slightly_Open",
-        "Mustache",
-    ),
-    *(
-        "Narrow_Eyes",
-        "No_Beard",
-        "Oval_Face",
-        "Pale_Skin",
-        "Pointy_Nose",
-        "Receding_Hairline",
-        "Rosy_Cheeks",
-    ),
-    *(
-        "Sideburns",
-        "Smiling",
-        "Straight_Hair",
-        "Wavy_Hair",
-        "Wearing_Earrings",
-        "Wearing_Hat",
-        "Wearing_Lipstick",
-    ),
-    *("Wearing_Necklace", "Wearing_Necktie", "Young"),
-)
+_PARTS, _TABLE, _PICTURES = "list_eval_partition.txt", "list_attr_celeba.txt", "img_align_celeba"
+#: Side of the square that is cut from the middle of the 178x218 photographs.
+_CROP = 148
 
 
-class Faces(NamedTuple):
-    """The faces at one size.
+def _information(size: int, papers: str) -> Information:
+    return Information(
+        title=f"CelebA {size}x{size}",
+        train=162_770,
+        test=19_962,
+        image_shape=(3, size, size),
+        factors=tuple(
+            """5_o_Clock_Shadow Arched_Eyebrows Attractive Bags_Under_Eyes Bald Bangs Big_Lips
+            Big_Nose Black_Hair Blond_Hair Blurry Brown_Hair Bushy_Eyebrows Chubby Double_Chin
+            Eyeglasses Goatee Gray_Hair Heavy_Makeup High_Cheekbones Male Mouth_Slightly_Open
+            Mustache Narrow_Eyes No_Beard Oval_Face Pale_Skin Pointy_Nose Receding_Hairline
+            Rosy_Cheeks Sideburns Smiling Straight_Hair Wavy_Hair Wearing_Earrings Wearing_Hat
+            Wearing_Lipstick Wearing_Necklace Wearing_Necktie Young""".split()
+        ),
+        licence="for non-commercial research only",
+        source="Z. Liu, P. Luo, X. Wang, X. Tang, Deep Learning Face Attributes in the Wild "
+        "(2015), http://mmlab.ie.cuhk.edu.hk/projects/CelebA.html; the aligned images",
+        origin="VSCLIB_DATA, the user's cache, or a download of 1.4 GB that needs gdown",
+        preparation=f"the middle {_CROP}x{_CROP} pixels are made small, as in {papers}",
+        folder="celeba",
+        files=tuple(
+            PublishedFile(file, f"md5:{digest}", f"https://drive.google.com/uc?id={number}")
+            for file, digest, number in (
+                (_PARTS, "d32c9cbf5e040fd4025c592c306e6668", "0B7EVK8r0v71pY0NSMzRuSXJEVkk"),
+                (_TABLE, "75e246fa4810816ffd6ee81facbd244c", "0B7EVK8r0v71pblRyaVFSWGxPY0U"),
+                (
+                    f"{_PICTURES}.zip",
+                    "00d2c5bc6d35e252742224ab0c1e8fcb",
+                    "0B7EVK8r0v71pZjFTYXZWM3FlRnM",
+                ),
+            )
+        ),
+    )
 
-    Attributes:
-        name: what ``load`` is asked for.
-        size: side of the small image in pixels.
-        information: for readers.
-    """
 
-    name: str
-    size: int
-    information: Information
+INFORMATION = {
+    "celeba": _information(64, "Li and Han"),
+    "celeba_32": _information(32, "the VSC papers"),
+}
 
 
-def load(faces: Faces, root: str | Path | None = None) -> DataSet:
+def load(name: str, root: str | Path | None = None) -> DataSet:
     """The training and the test part as published; the part called *valid* stays out.
 
     The middle 148x148 pixels of each photograph are made small with Pillow's antialiased bilinear
-    filter. The papers give the small size and not what they cut; 148 is what most work with these
-    faces takes. Every load opens all 182,732 files, which takes minutes.
+    filter. The papers give the small size and not what they cut; 148 is a common choice. Every
+    load opens all 182,732 photographs, which takes minutes.
 
     Args:
-        faces: ``CELEBA_64`` or ``CELEBA_32``.
-        root: folder that holds ``celeba`` with the lists and the folder ``img_align_celeba``; when
-            it is given, nothing else is searched and nothing is downloaded.
+        name: ``celeba`` or ``celeba_32``.
+        root: folder that holds ``celeba`` with the two lists and the archive of photographs, or
+            the folder ``img_align_celeba`` that was in it.
 
     Returns:
         The data set, without labels. Its factors are 40 attributes, 0 or 1, as people judged them:
@@ -109,69 +76,41 @@ def load(faces: Faces, root: str | Path | None = None) -> DataSet:
     Raises:
         DataError: a file is missing, damaged or another one; or there is no copy and no download.
     """
-    folder = folders.find(FOLDER, root) or _download(faces.name)
-    remedy = downloads.remedy(folder)
-    for file, md5 in LISTS:
-        downloads.check_md5(folder / file, md5, remedy)
-    if not (folder / PICTURES).is_dir():
-        raise DataError(
-            f"{folder / PICTURES} is missing, expected the folder of photographs: unpack {ARCHIVE[0]} there"
+    about = INFORMATION[name]
+    folder = downloads.obtain(name, about, root, _from_drive)
+    pictures: Traversable = folder / _PICTURES
+    if not pictures.is_dir():
+        pictures = ZipPath(folder / f"{_PICTURES}.zip", f"{_PICTURES}/")
+    files, parts = np.loadtxt(folder / _PARTS, dtype=str, unpack=True)
+    columns = range(1, 1 + len(about.factors))
+    attributes = np.loadtxt(folder / _TABLE, dtype=np.int8, skiprows=2, usecols=columns) > 0
+    train, test = (
+        Split(
+            _read([pictures / file for file in files[parts == part]], about.image_shape[1]),
+            None,
+            attributes[parts == part].astype(np.float64),
         )
-    train, test = (_read(folder, part, faces.size, remedy) for part in ("train", "test"))
-    return assemble(faces.name, train, test, ())
-
-
-def _read(folder: Path, part: str, size: int, remedy: str) -> Split:
-    # Imported here: torchvision takes a second to import.
-    from torchvision import datasets
-
-    listed = datasets.CelebA(folder.parent, split=part)
-    pixels = np.empty((len(listed.filename), 3, size, size), dtype=np.uint8)
-    for row, file in enumerate(listed.filename):
-        path = folder / PICTURES / file
-        if not path.is_file():
-            raise DataError(f"{path} is missing, although {LISTS[0][0]} lists it: {remedy}")
-        pixels[row] = image_files.read_middle(path, CROP, size)
-    return Split(pixels, None, listed.attr.numpy().astype(np.float64))
-
-
-def _download(name: str) -> Path:
-    by_hand = (
-        f"put {', '.join(file for file, _ in LISTS)} and the unpacked {ARCHIVE[0]} from "
-        f"http://mmlab.ie.cuhk.edu.hk/projects/CelebA.html into DATA/{FOLDER} and set {folders.VARIABLE}=DATA"
+        for part in ("0", "2")
     )
-
-    def fetch(temporary: Path) -> None:
-        from torchvision import datasets
-
-        datasets.CelebA(temporary, download=True)
-        (temporary / FOLDER / ARCHIVE[0]).unlink(missing_ok=True)
-
-    return downloads.into_cache(name, FOLDER, fetch, by_hand)
+    return assemble(name, train, test, about.classes)
 
 
-def _faces(name: str, size: int, title: str) -> Faces:
-    return Faces(
-        name=name,
-        size=size,
-        information=Information(
-            title=title,
-            train=162_770,
-            test=19_962,
-            image_shape=(3, size, size),
-            classes=(),
-            factors=ATTRIBUTES,
-            licence="for non-commercial research only",
-            source="Z. Liu, P. Luo, X. Wang, X. Tang, Deep Learning Face Attributes in the Wild (2015), "
-            "http://mmlab.ie.cuhk.edu.hk/projects/CelebA.html; the aligned images",
-            origin="VSCLIB_DATA, the user's cache, or a download of 1.4 GB through torchvision, which needs gdown",
-            sha256="",
-            files=(*LISTS, ARCHIVE),
-        ),
-    )
+def _read(photographs: list[Traversable], size: int) -> np.ndarray:
+    pixels = np.empty((len(photographs), 3, size, size), dtype=np.uint8)
+    for row, photograph in enumerate(photographs):
+        if not photograph.is_file():
+            raise DataError(
+                f"{photograph} is missing, although {_PARTS} lists it: unpack {_PICTURES}.zip again"
+            )
+        pixels[row] = image_files.read_middle(photograph, _CROP, size)
+    return pixels
 
 
-#: As in Li and Han.
-CELEBA_64 = _faces("celeba", 64, "CelebA 64x64")
-#: As in the VSC papers.
-CELEBA_32 = _faces("celeba_32", 32, "CelebA 32x32")
+def _from_drive(url: str, output: str, _: Any) -> None:
+    """Download a file from Google Drive: a downloader for pooch."""
+    import gdown
+
+    try:
+        gdown.download(url, output)
+    except Exception as error:  # gdown's own errors have no common base with others
+        raise OSError(str(error)) from None

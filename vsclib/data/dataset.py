@@ -1,4 +1,4 @@
-"""What a data set is: its arrays, its checksum, and the one scale on which models take images."""
+"""What a data set is and promises, its checksum, and the scale on which models take images."""
 
 import hashlib
 from typing import NamedTuple
@@ -27,7 +27,7 @@ class Split(NamedTuple):
 
 
 class DataSet(NamedTuple):
-    """Images to train on, images to test on, and what they are called.
+    """Images to train on and images to test on.
 
     Attributes:
         train: the images that a model may see.
@@ -44,6 +44,20 @@ class DataSet(NamedTuple):
     sha256: str
 
 
+class PublishedFile(NamedTuple):
+    """A file as its authors publish it.
+
+    Attributes:
+        name: in the set's folder.
+        digest: ``md5:`` or ``sha256:`` and the checksum of the file under this name.
+        url: where it is published; a file published as ``.gz`` is unpacked as it arrives.
+    """
+
+    name: str
+    digest: str
+    url: str
+
+
 class Information(NamedTuple):
     """What a reader wants to know of a data set before loading it.
 
@@ -52,27 +66,31 @@ class Information(NamedTuple):
         train: number of training images.
         test: number of test images.
         image_shape: (C, H, W).
-        classes: name of each label.
-        factors: name of each generating factor; empty where they are unknown.
         licence: terms of use.
         source: who made it and where it is published.
         origin: how ``load`` comes by it.
+        preparation: what is done to the published images.
+        classes: name of each label; empty where nobody labelled the images.
+        factors: name of each generating factor; empty where they are unknown.
         sha256: checksum that ``load(name).sha256`` has; empty where the files' checksums stand in
             for it.
-        files: name and MD5 of each published file, where the set is verified by them.
+        folder: of its files, below VSCLIB_DATA or the cache.
+        files: what is published, where ``load`` downloads it.
     """
 
     title: str
     train: int
     test: int
     image_shape: tuple[int, int, int]
-    classes: tuple[str, ...]
-    factors: tuple[str, ...]
     licence: str
     source: str
     origin: str
-    sha256: str
-    files: tuple[tuple[str, str], ...] = ()
+    preparation: str
+    classes: tuple[str, ...] = ()
+    factors: tuple[str, ...] = ()
+    sha256: str = ""
+    folder: str = ""
+    files: tuple[PublishedFile, ...] = ()
 
 
 def checksum(train: Split, test: Split) -> str:
@@ -101,6 +119,44 @@ def checksum(train: Split, test: Split) -> str:
     return digest.hexdigest()
 
 
+def check_promise(found: DataSet, name: str, about: Information) -> None:
+    """Refuse a data set that is not what its name promises, before anything trains on it.
+
+    Args:
+        found: what the loader returned.
+        name: what it was asked for.
+        about: what is known of the set.
+
+    Raises:
+        DataError: another type, name or classes; images, labels or factors of another shape or
+            dtype; a label that is no position in ``classes``.
+    """
+    remedy = f"correct its loader, or what vsclib.data.about({name!r}) promises"
+    if not isinstance(found, DataSet):
+        raise DataError(f"{name} is a {type(found).__name__}, expected a DataSet: {remedy}")
+    facts = [("name", found.name, name), ("classes", found.classes, about.classes)]
+    for half, split, n in (("train", found.train, about.train), ("test", found.test, about.test)):
+        for field, array, wanted in (
+            ("images", split.images, f"uint8 array {(n, *about.image_shape)}"),
+            ("labels", split.labels, about.classes and f"int64 array {(n,)}"),
+            (
+                "factors",
+                split.factors,
+                about.factors and f"float64 array {(n, len(about.factors))}",
+            ),
+        ):
+            facts.append((f"{half}.{field}", _describe(array), wanted or "NoneType"))
+    for fact, value, expected in facts:
+        if value != expected:
+            raise DataError(f"{name}: {fact} is {value}, expected {expected}: {remedy}")
+    for labels in (half.labels for half in found[:2] if half.labels is not None):
+        if labels.min() < 0 or labels.max() >= len(about.classes):
+            raise DataError(
+                f"{name}: labels run from {labels.min()} to {labels.max()}, expected positions "
+                f"from 0 to {len(about.classes) - 1}: {remedy}"
+            )
+
+
 def assemble(name: str, train: Split, test: Split, classes: tuple[str, ...]) -> DataSet:
     """A ``DataSet`` of two halves, with its checksum."""
     return DataSet(train, test, classes, name, checksum(train, test))
@@ -111,7 +167,7 @@ def to_tensor(images: np.ndarray, device: torch.device | str = "cpu") -> Tensor:
 
     Args:
         images: uint8, shaped (N, C, H, W).
-        device: where the tensor shall live.
+        device: of the tensor.
 
     Returns:
         float32, shaped (N, C, H, W), in [0, 1].
@@ -130,9 +186,7 @@ def to_tensor(images: np.ndarray, device: torch.device | str = "cpu") -> Tensor:
 
 
 def check_images(x: Tensor, image_shape: tuple[int, int, int]) -> None:
-    """Refuses a batch that is not float32, shaped (B, C, H, W), in [0, 1].
-
-    The pixels are read once (one pass for the extremes, which also finds a NaN).
+    """Refuse a batch that is not float32, shaped (B, C, H, W), in [0, 1].
 
     Args:
         x: the batch.
@@ -149,7 +203,8 @@ def check_images(x: Tensor, image_shape: tuple[int, int, int]) -> None:
         )
     if x.ndim != 4 or tuple(x.shape[1:]) != (channels, height, width) or x.shape[0] == 0:
         raise DataError(
-            f"{wanted}, got {_describe(x)}: reshape the images, or create the model with their image_shape"
+            f"{wanted}, got {_describe(x)}: "
+            "reshape the images, or create the model with their image_shape"
         )
     low, high = (bound.item() for bound in torch.aminmax(x.detach()))
     if low != low:  # not equal to itself: aminmax hands on any NaN
@@ -162,8 +217,8 @@ def check_images(x: Tensor, image_shape: tuple[int, int, int]) -> None:
         )
 
 
-def _describe(images: object) -> str:
-    if isinstance(images, Tensor | np.ndarray):
-        kind = "tensor" if isinstance(images, Tensor) else "array"
-        return f"a {str(images.dtype).removeprefix('torch.')} {kind} {tuple(images.shape)}"
-    return f"a {type(images).__name__}"
+def _describe(value: object) -> str:
+    if isinstance(value, Tensor | np.ndarray):
+        kind = "tensor" if isinstance(value, Tensor) else "array"
+        return f"{str(value.dtype).removeprefix('torch.')} {kind} {tuple(value.shape)}"
+    return type(value).__name__

@@ -1,34 +1,35 @@
-"""scikit-learn's 8x8 handwritten digits: real images that come with the library, so that nothing is
-downloaded.
-"""
+"""scikit-learn's handwritten digits of 8x8 pixels: real images that need no download."""
+
+from pathlib import Path
 
 import numpy as np
 
 from vsclib.data.dataset import DataSet, Information, Split, assemble
 
-INFORMATION = Information(
-    title="Digits 8x8",
-    train=1_433,
-    test=364,
-    image_shape=(1, 8, 8),
-    classes=tuple("0123456789"),
-    factors=(),
-    licence="CC BY 4.0",
-    source="E. Alpaydin, C. Kaynak, Optical Recognition of Handwritten Digits, UCI Machine Learning Repository (1998), "
-    "https://archive.ics.uci.edu/dataset/80; the 1,797 images that scikit-learn ships",
-    origin="inside scikit-learn, no network needed",
-    sha256="b230ac9a2c1ac1f4e804da64393e04c2e5fab9022e8c46807870ce268fd6b929",
-)
+INFORMATION = {
+    "digits": Information(
+        title="Digits 8x8",
+        train=1_433,
+        test=364,
+        image_shape=(1, 8, 8),
+        classes=tuple("0123456789"),
+        licence="CC BY 4.0",
+        source="E. Alpaydin, C. Kaynak, Optical Recognition of Handwritten Digits, UCI Machine "
+        "Learning Repository (1998), https://archive.ics.uci.edu/dataset/80; the 1,797 images "
+        "that scikit-learn ships",
+        origin="inside scikit-learn, no network needed",
+        preparation="grey levels 0 to 16 are stretched to 0 to 255, which loses nothing",
+        sha256="b230ac9a2c1ac1f4e804da64393e04c2e5fab9022e8c46807870ce268fd6b929",
+    )
+}
 
 
-def load() -> DataSet:
-    """The 1,797 digits, split by position: of each class, the first image and every fifth after it
-    are the test set.
+def load(name: str = "digits", root: str | Path | None = None) -> DataSet:
+    """The 1,797 digits; the first image of each class and every fifth after it are for testing.
 
-    Values 0..16 are stretched to 0..255 and rounded, which loses nothing.
-
-    Returns:
-        The data set, the same on every machine.
+    Args:
+        name: ``digits``.
+        root: not used, the images come with scikit-learn.
     """
     # Imported here: scikit-learn takes a second to import.
     from sklearn.datasets import load_digits
@@ -40,4 +41,4 @@ def load() -> DataSet:
     for label in range(10):
         held_out[np.flatnonzero(labels == label)[::5]] = True
     train, test = (Split(images[half], labels[half], None) for half in (~held_out, held_out))
-    return assemble("digits", train, test, INFORMATION.classes)
+    return assemble(name, train, test, INFORMATION[name].classes)

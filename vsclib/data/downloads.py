@@ -1,82 +1,127 @@
-"""Downloads into the user's cache, where a set appears only when it is complete, and the check of
-published files.
-"""
+"""Published files: a reader's own folder or the user's cache, and the downloads into it."""
 
+import gzip
+import io
 import os
-import socket
-import tempfile
+import zlib
 from collections.abc import Callable
-from http.client import HTTPException
 from pathlib import Path
+from typing import Any
 
-from vsclib.data import folders
+import pooch
+
+from vsclib.data.dataset import Information
 from vsclib.errors import DataError
 
-# torchvision sets no limit, and a silent firewall would hold the reader for ever.
-PATIENCE = 30.0
+VARIABLE = "VSCLIB_DATA"
+_LARGEST_UNPACKED = 2**26
+# The progress bar is enough; the notice before it would put this machine's paths on a run's page.
+pooch.get_logger().setLevel("WARNING")
 
 
-def into_cache(name: str, folder: str, fetch: Callable[[Path], None], by_hand: str) -> Path:
-    """Fetches a set into a temporary folder beside the cached ones, then moves it to its place in
-    one step.
+def cache_folder() -> Path:
+    """Folder of the downloads: ``vsclib`` in XDG_CACHE_HOME, else in the platform's own cache."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return Path(base, "vsclib") if base else Path(pooch.os_cache("vsclib"))
+
+
+def own_folder(folder: str, root: str | Path | None) -> Path | None:
+    """The reader's own copy of a data set, if there is one.
+
+    Args:
+        folder: of the set below a root, such as ``MNIST/raw``.
+        root: searched and nothing else, when it is given; else VSCLIB_DATA is.
+
+    Returns:
+        The folder; None without a root when VSCLIB_DATA does not hold it.
+
+    Raises:
+        DataError: VSCLIB_DATA names something that is no folder.
+    """
+    if root is not None:
+        return Path(root).expanduser() / folder
+    named = os.environ.get(VARIABLE)
+    if not named:
+        return None
+    place = Path(named).expanduser()
+    if not place.is_dir():
+        raise DataError(
+            f"{VARIABLE}={named} is not a folder: correct it, or unset it to use {cache_folder()}"
+        )
+    return place / folder if (place / folder).is_dir() else None
+
+
+def obtain(
+    name: str,
+    about: Information,
+    root: str | Path | None = None,
+    downloader: Callable[[str, str, Any], None] | None = None,
+) -> Path:
+    """The folder with the files of a data set, each verified by its checksum.
+
+    A reader's own files are verified and left alone. In the cache, a file that is missing or
+    damaged is downloaded; it appears under its name only when it is complete and verified. An
+    archive that lies there unpacked is taken as it is.
 
     Args:
         name: of the set, for the error.
-        folder: the set's folder below the cache, such as ``MNIST``.
-        fetch: downloads the set into the folder that it is given, as ``folder`` in it, and refuses
-            what is wrong.
-        by_hand: what the reader may do instead.
-
-    Returns:
-        The set's folder.
+        about: its folder and files.
+        root: folder to read from; without it VSCLIB_DATA is searched, then the cache.
+        downloader: for pooch; None where the files are published as they are used.
 
     Raises:
-        DataError: no network, no space, or what arrived is not what was published.
+        DataError: a file is missing or another one; or there is no copy and no download.
     """
-    cache = folders.cache_folder()
-    patience = socket.getdefaulttimeout()
+    own = own_folder(about.folder, root)
+    folder = own or cache_folder() / about.folder
+    files = [file for file in about.files if not (folder / file.name).with_suffix("").is_dir()]
+    if own:
+        for file in files:
+            _check(own / file.name, file.digest)
+        return own
     try:
-        cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{folder}-", dir=cache) as temporary:
-            socket.setdefaulttimeout(PATIENCE)
-            fetch(Path(temporary))
-            if not (cache / folder).is_dir():  # else another process was faster
-                os.replace(Path(temporary) / folder, cache / folder)
-    except (OSError, RuntimeError, HTTPException, ImportError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
+        for file in files:
+            pooch.retrieve(
+                file.url, file.digest, file.name, folder, downloader=downloader, progressbar=True
+            )
+    except (OSError, ValueError, EOFError, zlib.error, ImportError) as error:
         raise DataError(
-            f"no copy of {name} under {folders.VARIABLE} or in {cache}, and no download ({reason}): {by_hand}"
+            f"no copy of {name} under {VARIABLE} or in {cache_folder()}, and no download "
+            f"({_reason(error)}): put {', '.join(file.name for file in about.files)} "
+            f"into DATA/{about.folder} and set {VARIABLE}=DATA"
         ) from None
-    finally:
-        socket.setdefaulttimeout(patience)
-    return cache / folder
+    return folder
 
 
-def remedy(folder: Path) -> str:
-    """What a reader does about a wrong file in a set's folder: it depends on who put it there."""
-    if folder.parent == folders.cache_folder():
-        return f"delete the folder {folder} and load again to download it anew"
-    return (
-        f"put the published file there, or load without root and {folders.VARIABLE} to download it"
-    )
+def unpacked(url: str, output: str, _: Any) -> None:
+    """Download a gzip file and write what is in it: a downloader for pooch."""
+    packed = io.BytesIO()
+    pooch.HTTPDownloader(progressbar=True)(url, packed, None)
+    packed.seek(0)
+    # Limited, so that a wrong file cannot fill the memory; its checksum then refuses it.
+    Path(output).write_bytes(gzip.GzipFile(fileobj=packed).read(_LARGEST_UNPACKED))
 
 
-def check_md5(path: Path, md5: str, remedy: str) -> None:
-    """Refuses a file that is missing or is not the one that torchvision knows by its MD5.
-
-    Raises:
-        DataError: the file is missing, unreadable or another one.
-    """
-    # Imported here: torchvision takes a second to import.
-    from torchvision.datasets.utils import calculate_md5
-
+def _check(path: Path, digest: str) -> None:
+    remedy = f"put the published file there, or load without root and {VARIABLE} to download it"
     if not path.is_file():
-        raise DataError(f"{path} is missing: {remedy}")
+        packed = path.with_name(f"{path.name}.gz")
+        raise DataError(f"{path} is missing: {f'unpack {packed}' if packed.is_file() else remedy}")
+    algorithm, _, expected = digest.partition(":")
     try:
-        found = calculate_md5(path)
+        found = pooch.file_hash(str(path), algorithm)
     except OSError as error:
         raise DataError(
             f"{path} cannot be read ({error.strerror}): make it readable, or {remedy}"
         ) from None
-    if found != md5:
-        raise DataError(f"{path} has MD5 {found}, expected {md5} as published: {remedy}")
+    if found != expected:
+        raise DataError(
+            f"{path} with {path.stat().st_size:,} bytes has {algorithm.upper()} {found}, expected "
+            f"{expected}, so it is cut short or another file: {remedy}"
+        )
+
+
+def _reason(error: Exception) -> str:
+    """What a download failed of, in one line; requests wraps the reason twice."""
+    wrapped = getattr(next(iter(error.args), None), "reason", None)
+    return " ".join(str(wrapped or error).split()) or type(error).__name__

@@ -1,30 +1,20 @@
 """One image file as bytes: turned upright, in grey or colour, and fitted to a size."""
 
-from pathlib import Path
+from importlib.resources.abc import Traversable
 from typing import Any
 
 import numpy as np
 
 from vsclib.errors import DataError
 
-SUFFIXES = (
-    ".png",
-    ".jpg",
-    ".jpeg",
-    ".bmp",
-    ".gif",
-    ".pbm",
-    ".pgm",
-    ".ppm",
-    ".tif",
-    ".tiff",
-    ".webp",
-)
+SUFFIXES = tuple(".png .jpg .jpeg .bmp .gif .pbm .pgm .ppm .tif .tiff .webp".split())
 FITS = ("crop", "pad", "stretch")
 _GREY = {"1", "L", "LA", "La", "I;16", "I;16B", "I;16L", "I"}
 
 
-def read(path: Path, size: tuple[int, int] | None = None, fit: str = "crop") -> np.ndarray:
+def read_image(
+    path: Traversable, size: tuple[int, int] | None = None, fit: str = "crop"
+) -> np.ndarray:
     """The first picture in a file.
 
     A photograph is turned as its camera noted (EXIF). What is transparent is laid on black. 16-bit
@@ -33,8 +23,8 @@ def read(path: Path, size: tuple[int, int] | None = None, fit: str = "crop") -> 
     Args:
         path: of the file.
         size: (H, W) of the result; None leaves the size alone.
-        fit: how another aspect ratio gets there: ``crop`` cuts off what is too much, the middle
-            stays; ``pad`` adds black at two sides; ``stretch`` distorts.
+        fit: what happens to another aspect ratio: ``crop`` keeps the middle, ``pad`` adds black
+            at two sides, ``stretch`` distorts.
 
     Returns:
         uint8, shaped (1, H, W) where the file is grey and (3, H, W) where it has colours.
@@ -58,7 +48,7 @@ def read(path: Path, size: tuple[int, int] | None = None, fit: str = "crop") -> 
     return np.ascontiguousarray(pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1))
 
 
-def read_middle(path: Path, side: int, size: int) -> np.ndarray:
+def read_middle(path: Traversable, side: int, size: int) -> np.ndarray:
     """The square in the middle of a photograph, made small, in colours.
 
     Args:
@@ -78,19 +68,20 @@ def read_middle(path: Path, side: int, size: int) -> np.ndarray:
     width, height = picture.size
     if min(width, height) < side:
         raise DataError(
-            f"{path} has {height} x {width} pixels, expected at least {side} x {side}: put the right file there"
+            f"{path} has {height} x {width} pixels, expected at least {side} x {side}: "
+            "put the right file there"
         )
     left, top = round((width - side) / 2), round((height - side) / 2)
     middle = picture.crop((left, top, left + side, top + side))
     return np.asarray(middle.resize((size, size), Image.Resampling.BILINEAR)).transpose(2, 0, 1)
 
 
-def _open(path: Path) -> Any:
+def _open(path: Traversable) -> Any:
     """The picture, upright, in mode L or RGB."""
     from PIL import Image, ImageOps
 
     try:
-        with Image.open(path) as file:
+        with path.open("rb") as stream, Image.open(stream) as file:
             return _in_grey_or_colour(ImageOps.exif_transpose(file))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
@@ -118,8 +109,8 @@ def _in_grey_or_colour(picture: Any) -> Any:
     return picture.convert(mode)
 
 
-def channels(pixels: np.ndarray, number: int) -> np.ndarray:
-    """A picture with 1 or 3 channels, as 1 or 3: colours become Rec. 601 luma, grey is repeated.
+def with_channels(pixels: np.ndarray, number: int) -> np.ndarray:
+    """A picture in grey or in colours: colours become Rec. 601 luma, grey is repeated.
 
     Args:
         pixels: uint8 (C, H, W), C 1 or 3.

@@ -9,8 +9,8 @@ from vsclib.data.arrays import from_array
 from vsclib.data.dataset import DataSet
 from vsclib.errors import DataError, nearest
 
-# What a set may take in memory, in bytes: above it a reader has most likely forgotten the size.
-LARGEST = 8 * 2**30
+# In bytes. Above it a reader has most likely forgotten the size.
+_MEMORY = 8 * 2**30
 
 
 def from_folder(
@@ -25,16 +25,16 @@ def from_folder(
 ) -> DataSet:
     """Every image in a folder and the folders in it, as a data set.
 
-    Images are sorted by their path, so the same files give the same set on every machine. If all of
-    them lie in sub-folders, these are the classes. If none does, there are no labels. Hidden files
-    and files without an image's ending are passed over.
+    Images are sorted by their path, so the same files give the same set on every machine. If all
+    lie in sub-folders, these are the classes; if none does, there are no labels. Hidden files and
+    files without an image's ending are passed over.
 
     Args:
         path: the folder.
         size: height and width that every image gets, or one number for both; None if they all agree
             already.
-        fit: how another aspect ratio gets there: ``crop`` cuts off what is too much, the middle
-            stays; ``pad`` adds black at two sides; ``stretch`` distorts.
+        fit: what happens to another aspect ratio: ``crop`` keeps the middle, ``pad`` adds black
+            at two sides, ``stretch`` distorts.
         channels: 1 for grey, 3 for colours; None for grey only if all of them are grey.
         test: share of the images that is held out, in (0, 1).
         seed: of the split.
@@ -79,7 +79,8 @@ def _check_options(
     )
     if len(sides) != 2 or not whole:
         raise DataError(
-            f"size = {size!r}, expected a whole number of pixels or (height, width), at least 1: try 32"
+            f"size = {size!r}, expected a whole number of pixels or (height, width), at least 1: "
+            "try 32"
         )
     return int(sides[0]), int(sides[1])
 
@@ -111,8 +112,8 @@ def _labels(folder: Path, files: list[Path]) -> list[str] | None:
         return None
     if beside:
         raise DataError(
-            f"{beside[0]} and {len(beside) - 1} more lie beside sub-folders with images, which are classes: "
-            "move them into a sub-folder, or all into one folder"
+            f"{beside[0]} and {len(beside) - 1} more lie beside sub-folders with images, which are "
+            "classes: move them into a sub-folder, or all into one folder"
         )
     return [part[0] for part in parts]
 
@@ -120,28 +121,28 @@ def _labels(folder: Path, files: list[Path]) -> list[str] | None:
 def _read_all(
     files: list[Path], size: tuple[int, int] | None, fit: str, channels: int | None
 ) -> np.ndarray:
-    """Uint8 (N, C, H, W)."""
-    first = image_files.read(files[0], size, fit)
+    """The pictures as uint8 (N, C, H, W)."""
+    first = image_files.read_image(files[0], size, fit)
     _check_memory(len(files), channels or 3, first.shape[1:])
     pictures = []
     for file in files:
-        pixels = image_files.read(file, size, fit)
+        pixels = image_files.read_image(file, size, fit)
         if pixels.shape[1:] != first.shape[1:]:
             raise DataError(
                 f"{file} has {_sides(pixels)} pixels, {files[0]} has {_sides(first)}: "
                 "pass size=(height, width) to bring all to one size"
             )
-        pictures.append(pixels if channels is None else image_files.channels(pixels, channels))
+        pictures.append(pixels if channels is None else image_files.with_channels(pixels, channels))
     most = max(len(pixels) for pixels in pictures)
-    return np.stack([image_files.channels(pixels, most) for pixels in pictures])
+    return np.stack([image_files.with_channels(pixels, most) for pixels in pictures])
 
 
 def _check_memory(number: int, channels: int, sides: tuple[int, ...]) -> None:
     needed = number * channels * sides[0] * sides[1]
-    if needed > LARGEST:
+    if needed > _MEMORY:
         raise DataError(
-            f"{number:,} images of {sides[0]} x {sides[1]} pixels take {needed / 2**30:.1f} GiB, at most "
-            f"{LARGEST / 2**30:.0f}: pass a smaller size, such as size=64"
+            f"{number:,} images of {sides[0]} x {sides[1]} pixels take {needed / 2**30:.1f} GiB, "
+            f"at most {_MEMORY / 2**30:.0f}: pass a smaller size, such as size=64"
         )
 
 

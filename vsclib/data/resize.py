@@ -1,6 +1,4 @@
-"""MATLAB's ``imresize(image, [height width])`` with its default kernel, which drew the Smiley
-images.
-"""
+"""MATLAB's ``imresize(image, [height width])``, which drew the Smiley images."""
 
 import numpy as np
 
@@ -35,13 +33,12 @@ def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def _weights(length: int, new_length: int) -> np.ndarray:
-    """Share of each input pixel in each output pixel along one axis, shaped (new_length, length)."""
+    """Share of each input pixel in each output pixel of an axis, shaped (new_length, length)."""
     scale = new_length / length
     shrink = min(scale, 1.0)
     support = 4 / shrink
-    centre = np.arange(1, new_length + 1) / scale + 0.5 * (
-        1 - 1 / scale
-    )  # (new_length,), 1-based input coordinates
+    # Positions of the output pixels among the input's, which count from 1: (new_length,)
+    centre = np.arange(1, new_length + 1) / scale + 0.5 * (1 - 1 / scale)
     first = np.floor(centre - support / 2).astype(int)
     taps = first[:, None] + np.arange(int(np.ceil(support)) + 2)  # (new_length, taps)
     kernel = _cubic(shrink * (centre[:, None] - taps))

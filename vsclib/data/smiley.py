@@ -1,12 +1,12 @@
 """Smiley: faces whose attributes come and go, drawn from 18 known factors.
 
-A face may wear a bowtie, a hat, eyes and a mouth; each is there or not, independently, and each has
-continuous factors of its own (where it sits, how large it is). A factor of an attribute that is not
-there leaves no trace, so the true code of an image is ``present * values``: exactly sparse, with
-everything known.
+A face may wear a bowtie, a hat, eyes and a mouth, each independently of the others and each with
+continuous factors of its own: where it sits, how large it is. A factor of an absent attribute
+leaves no trace, so the true code of an image is ``present * values``, exactly sparse.
 """
 
 from functools import lru_cache
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -32,19 +32,22 @@ CLASSES = tuple(
 SIZE = 32
 VALUE_SD = 0.5
 VALUE_LIMIT = 10.0
-INFORMATION = Information(
-    title="Smiley",
-    train=10_000,
-    test=2_000,
-    image_shape=(1, SIZE, SIZE),
-    classes=CLASSES,
-    factors=FACTORS,
-    licence="MIT: the images are drawn by this library",
-    source="F. Tonolini, B. S. Jensen, R. Murray-Smith, Variational Sparse Coding (UAI 2019), supplement E, "
-    "https://github.com/ftonolini45/Variational_Sparse_Coding",
-    origin="drawn on the spot, no network needed",
-    sha256="89510be5b85b0c4a91ecd93f3b0bf7674d5aa918feff829de5c5fd749f0ef06f",
-)
+INFORMATION = {
+    "smiley": Information(
+        title="Smiley",
+        train=10_000,
+        test=2_000,
+        image_shape=(1, SIZE, SIZE),
+        classes=CLASSES,
+        factors=FACTORS,
+        licence="MIT: the images are drawn by this library",
+        source="F. Tonolini, B. S. Jensen, R. Murray-Smith, Variational Sparse Coding (UAI 2019), "
+        "supplement E, https://github.com/ftonolini45/Variational_Sparse_Coding",
+        origin="drawn on the spot, no network needed",
+        preparation="nothing",
+        sha256="89510be5b85b0c4a91ecd93f3b0bf7674d5aa918feff829de5c5fd749f0ef06f",
+    )
+}
 
 # Images drawn at once: few enough for the masks to stay in the processor's cache.
 _CHUNK = 1_000
@@ -65,29 +68,33 @@ class Sample(NamedTuple):
     values: np.ndarray
 
 
-def load(train: int = INFORMATION.train, test: int = INFORMATION.test, seed: int = 0) -> DataSet:
+def load(
+    name: str = "smiley",
+    root: str | Path | None = None,
+    *,
+    train: int = INFORMATION["smiley"].train,
+    test: int = INFORMATION["smiley"].test,
+    seed: int = 0,
+) -> DataSet:
     """Smiley as a data set: images in {0, 255}, labels in 0..15, factors ``present * values``.
 
     Args:
+        name: ``smiley``.
+        root: not used, the images are drawn.
         train: number of training images; the released file holds 60,000.
         test: number of test images; the released file holds 20,000.
         seed: of the draw; training images come from its first stream, test images from its second.
-
-    Returns:
-        The data set. Its images are uint8 (N, 1, 32, 32), so that ``to_tensor`` gives exactly 0 and
-        1.
 
     Raises:
         ConfigurationError: a size is not positive.
     """
     train_stream, test_stream = np.random.default_rng(seed).spawn(2)
-    return assemble(
-        "smiley", _split(sample(train, train_stream)), _split(sample(test, test_stream)), CLASSES
-    )
+    drawn, drawn_test = sample(train, train_stream), sample(test, test_stream)
+    return assemble(name, _split(drawn), _split(drawn_test), CLASSES)
 
 
 def sample(n: int, seed: int | np.random.Generator, presence: float = 0.5) -> Sample:
-    r"""Draws faces at random.
+    r"""Draw faces at random.
 
     .. math:: s_a \sim \mathrm{Bernoulli}(\text{presence}),\qquad v_f \sim \mathcal N(0, 0.5^2)
 
@@ -123,12 +130,12 @@ def sample(n: int, seed: int | np.random.Generator, presence: float = 0.5) -> Sa
 
 
 def render(present: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Draws the face that belongs to each row, pixel for pixel as the released set has it.
+    """Draw the face of each row, pixel for pixel as the released set has it.
 
     Args:
         present: 0/1 or bool, shaped (N, 18); the factors of one attribute share one bit.
-        values: shaped (N, 18), within +-10 (the set itself stays within +-2.5). An attribute that a
-            value makes smaller than a pixel is not drawn; what leaves the canvas is cut off.
+        values: shaped (N, 18), within +-10 (the set stays within +-2.5). An attribute smaller than
+            a pixel is not drawn; what leaves the canvas is cut off.
 
     Returns:
         uint8 in {0, 1}, shaped (N, 32, 32): row y downwards, column x to the right.
@@ -166,17 +173,20 @@ def _check_factors(present: np.ndarray, values: np.ndarray) -> np.ndarray:
         )
     if not np.isin(present, (0, 1)).all():
         raise DataError(
-            "present holds something other than 0 and 1: pass presence bits, and values apart from them"
+            "present holds something other than 0 and 1: "
+            "pass presence bits, and values apart from them"
         )
     if not (np.abs(values) <= VALUE_LIMIT).all():
         worst = values.flat[np.argmax(np.where(np.isnan(values), np.inf, np.abs(values)))]
         raise DataError(
-            f"values hold {worst:g}, but each lies within +-{VALUE_LIMIT:g}: the set is drawn with sd 0.5"
+            f"values hold {worst:g}, but each lies within +-{VALUE_LIMIT:g}: "
+            f"the set is drawn with sd {VALUE_SD}"
         )
     attributes = present[:, _FIRST_FACTOR].astype(bool)  # (N, 4)
     if (attributes[:, ATTRIBUTE_OF_FACTOR] != present).any():
         raise DataError(
-            "the bits of one attribute disagree: repeat its bit for each of its factors, as sample does"
+            "the bits of one attribute disagree: "
+            "repeat its bit for each of its factors, as sample does"
         )
     return attributes
 
@@ -189,12 +199,11 @@ _GRID = np.arange(1, SIZE + 1)
 def _draw(attributes: np.ndarray, values: np.ndarray) -> np.ndarray:
     """A chunk of faces, bool (B, 32, 32), in the order in which later parts cover earlier ones."""
     bowtie, hat, eyes, mouth = (attributes[:, i, None, None] for i in range(4))  # (B, 1, 1) each
-    v: list[np.ndarray] = [np.empty(0), *values.T]  # v[1] .. v[18] as the recipe counts
     faces = np.repeat(_disc()[None], len(values), axis=0)  # (B, 32, 32)
     _tie(faces, np.flatnonzero(bowtie), values[:, :4])
-    faces &= ~(eyes & _eyes(*v[11:14]))
-    faces &= ~(mouth & _mouth(*v[14:19]))
-    faces |= hat & _hat(*v[5:11])
+    faces &= ~(eyes & _eyes(values[:, 10:13]))
+    faces &= ~(mouth & _mouth(values[:, 13:18]))
+    faces |= hat & _hat(values[:, 4:10])
     return faces
 
 
@@ -202,7 +211,8 @@ def _disc() -> np.ndarray:
     return (_GRID[:, None] - 16.5) ** 2 + (_GRID - 16.5) ** 2 <= 10.0**2  # (32, 32)
 
 
-def _eyes(x: np.ndarray, y: np.ndarray, radius: np.ndarray) -> np.ndarray:
+def _eyes(values: np.ndarray) -> np.ndarray:
+    x, y, radius = values.T
     # A distance to the nearer of two eyes that mirror each other is one of |column - 16.5|.
     across = np.abs(np.abs(_GRID - 16.5) - np.abs(4 + x)[:, None])  # (B, 32)
     down = _GRID - (14 + y)[:, None]  # (B, 32)
@@ -210,9 +220,8 @@ def _eyes(x: np.ndarray, y: np.ndarray, radius: np.ndarray) -> np.ndarray:
     return distance <= (2 + radius)[:, None, None]
 
 
-def _mouth(
-    width: np.ndarray, height: np.ndarray, x: np.ndarray, y: np.ndarray, corners: np.ndarray
-) -> np.ndarray:
+def _mouth(values: np.ndarray) -> np.ndarray:
+    width, height, x, y, corners = values.T
     x, y, half_width, half_height = 16 + 0.5 * x, 22 + 0.5 * y, (4 + width) / 2, (2 + height) / 2
     left, right = _round(x - half_width), _round(x + half_width)
     opening = _box(_round(y - half_height), _round(y + half_height), left, right)
@@ -221,23 +230,13 @@ def _mouth(
     return opening | inner | outer
 
 
-def _hat(
-    x: np.ndarray,
-    y: np.ndarray,
-    brim_width: np.ndarray,
-    brim_height: np.ndarray,
-    width: np.ndarray,
-    height: np.ndarray,
-) -> np.ndarray:
+def _hat(values: np.ndarray) -> np.ndarray:
+    x, y, brim_width, brim_height, width, height = values.T
     x, y, half_brim, half_top = 16.5 + x, 6 + y, (15 + 3 * brim_width) / 2, (10 + 2 * width) / 2
-    brim_top, brim_bottom = (
-        _round(y - (2 + 2 * brim_height) / 2),
-        _round(y + (2 + 2 * brim_height) / 2),
-    )
-    brim = _box(brim_top, brim_bottom, _round(x - half_brim), _round(x + half_brim))
-    top = _box(
-        _round(brim_top - (2 + height)), brim_top, _round(x - half_top), _round(x + half_top)
-    )
+    half_height = (2 + 2 * brim_height) / 2
+    above, below = _round(y - half_height), _round(y + half_height)
+    brim = _box(above, below, _round(x - half_brim), _round(x + half_brim))
+    top = _box(_round(above - (2 + height)), above, _round(x - half_top), _round(x + half_top))
     return brim | top
 
 
@@ -252,7 +251,7 @@ def _tie(faces: np.ndarray, wearers: np.ndarray, values: np.ndarray) -> None:
 
 
 def _paste(canvas: np.ndarray, pattern: np.ndarray, top: int, left: int) -> None:
-    """Adds the pattern at a 0-based corner; what lies outside the canvas is lost."""
+    """Add the pattern at a 0-based corner; what lies outside the canvas is lost."""
     pattern = pattern[max(-top, 0) :, max(-left, 0) :]
     window = canvas[max(top, 0) :, max(left, 0) :][: pattern.shape[0], : pattern.shape[1]]
     window |= pattern[: window.shape[0], : window.shape[1]]
@@ -269,9 +268,7 @@ def _bowtie(height: int, width: int) -> np.ndarray:
 
 
 def _box(top: np.ndarray, bottom: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Rows top..bottom and columns left..right, both ends included, empty when they are the wrong
-    way round.
-    """
+    """Rows top..bottom and columns left..right with both ends, empty where an end comes first."""
     rows = (_GRID >= top[:, None]) & (_GRID <= bottom[:, None])  # (B, 32)
     columns = (_GRID >= left[:, None]) & (_GRID <= right[:, None])  # (B, 32)
     return rows[:, :, None] & columns[:, None, :]
@@ -283,5 +280,5 @@ def _corners(left: np.ndarray, right: np.ndarray, row: np.ndarray) -> np.ndarray
 
 
 def _round(x: np.ndarray) -> np.ndarray:
-    """Halves go away from zero, as MATLAB rounds them; numpy would send them to the even neighbour."""
+    """Whole numbers, halves away from zero as in MATLAB; numpy rounds them to even."""
     return np.trunc(x + np.copysign(0.5, x)).astype(int)

@@ -1,71 +1,61 @@
-"""SVHN: house numbers photographed from the street, 32x32 in colour, read through torchvision."""
+"""SVHN: house numbers photographed from the street, 32x32 in colour."""
 
 from pathlib import Path
 
-from vsclib.data import downloads, folders
-from vsclib.data.dataset import DataSet, Information, Split, assemble
+import numpy as np
 
-FOLDER = "SVHN"
-FILES = (
-    ("train_32x32.mat", "e26dedcc434d2e4c54c9b2d4a06d8373"),
-    ("test_32x32.mat", "eb5a983be6a315427106f1b164d9cef3"),
-)
-INFORMATION = Information(
-    title="SVHN",
-    train=73_257,
-    test=26_032,
-    image_shape=(3, 32, 32),
-    classes=tuple("0123456789"),
-    factors=(),
-    licence="for non-commercial use only",
-    source="Y. Netzer, T. Wang, A. Coates, A. Bissacco, B. Wu, A. Y. Ng, Reading Digits in Natural Images with "
-    "Unsupervised Feature Learning (2011), http://ufldl.stanford.edu/housenumbers; the cropped digits",
-    origin="VSCLIB_DATA, the user's cache, or a download of 250 MB through torchvision",
-    sha256="",
-    files=FILES,
-)
+from vsclib.data import downloads
+from vsclib.data.dataset import DataSet, Information, PublishedFile, Split, assemble
+
+_SITE = "http://ufldl.stanford.edu/housenumbers"
+INFORMATION = {
+    "svhn": Information(
+        title="SVHN",
+        train=73_257,
+        test=26_032,
+        image_shape=(3, 32, 32),
+        classes=tuple("0123456789"),
+        licence="for non-commercial use only",
+        source="Y. Netzer, T. Wang, A. Coates, A. Bissacco, B. Wu, A. Y. Ng, Reading Digits in "
+        f"Natural Images with Unsupervised Feature Learning (2011), {_SITE}; the cropped digits",
+        origin="VSCLIB_DATA, the user's cache, or a download of 250 MB",
+        preparation="nothing",
+        folder="SVHN",
+        files=tuple(
+            PublishedFile(file, f"md5:{digest}", f"{_SITE}/{file}")
+            for file, digest in (
+                ("train_32x32.mat", "e26dedcc434d2e4c54c9b2d4a06d8373"),
+                ("test_32x32.mat", "eb5a983be6a315427106f1b164d9cef3"),
+            )
+        ),
+    )
+}
 
 
-def load(root: str | Path | None = None) -> DataSet:
-    """The cropped digits as published: 32x32 is their own size, nothing is cut or scaled.
+def load(name: str = "svhn", root: str | Path | None = None) -> DataSet:
+    """The cropped digits as published; the digit in the middle is the label.
 
-    The digit in the middle is the label; its neighbours in the house number are often in the
-    picture, too. The 531,131 easier images of the part called *extra* stay out.
+    Its neighbours in the house number are often in the picture, too. The 531,131 easier images of
+    the part called *extra* stay out.
 
     Args:
-        root: folder that holds ``SVHN/train_32x32.mat`` and ``SVHN/test_32x32.mat``; when it is
-            given, nothing else is searched and nothing is downloaded.
-
-    Returns:
-        The data set; the files are verified by the MD5 that torchvision knows.
+        name: ``svhn``.
+        root: folder that holds ``SVHN/train_32x32.mat`` and ``SVHN/test_32x32.mat``.
 
     Raises:
-        DataError: a file is missing or another one; or there is no copy and no network.
+        DataError: a file is missing or another one; or there is no copy and no download.
     """
-    folder = folders.find(FOLDER, root) or _download()
-    train, test = _read(folder, downloads.remedy(folder))
-    return assemble("svhn", train, test, INFORMATION.classes)
+    about = INFORMATION[name]
+    folder = downloads.obtain(name, about, root)
+    train, test = (_read(folder / file.name) for file in about.files)
+    return assemble(name, train, test, about.classes)
 
 
-def _read(folder: Path, remedy: str) -> tuple[Split, Split]:
-    # Imported here: torchvision takes a second to import.
-    from torchvision import datasets
+def _read(path: Path) -> Split:
+    # Imported here: SciPy's reader is needed by this set only.
+    from scipy.io import loadmat
 
-    for file, md5 in FILES:
-        downloads.check_md5(folder / file, md5, remedy)
-    parts = [datasets.SVHN(folder, split=part) for part in ("train", "test")]
-    train, test = (Split(part.data.copy(order="C"), part.labels, None) for part in parts)
-    return train, test
-
-
-def _download() -> Path:
-    by_hand = f"put {' and '.join(file for file, _ in FILES)} into DATA/{FOLDER} and set {folders.VARIABLE}=DATA"
-
-    def fetch(temporary: Path) -> None:
-        from torchvision import datasets
-
-        folder = temporary / FOLDER
-        for part in ("train", "test"):
-            datasets.SVHN(folder, split=part, download=True)
-
-    return downloads.into_cache("svhn", FOLDER, fetch, by_hand)
+    content = loadmat(path)
+    images = content["X"].transpose(3, 2, 0, 1).copy(order="C")  # (N, 3, 32, 32)
+    labels = content["y"].astype(np.int64).reshape(-1) % 10  # the file writes 10 for a zero
+    return Split(images, labels, None)

@@ -13,7 +13,7 @@ from vsclib.data import to_tensor
 from vsclib.errors import ConfigurationError, DataError
 from vsclib.figures.look import DATA, FULL, INK, RECONSTRUCTION
 from vsclib.figures.picture import Picture, blank, styled
-from vsclib.metrics.encoding import Images, as_floats, device_of
+from vsclib.metrics.codes import Images, as_floats, device_of
 from vsclib.models import Model
 
 LINE = 0.32

@@ -15,8 +15,8 @@ from vsclib.errors import ConfigurationError, DataError
 from vsclib.figures.images import pixels, show_image
 from vsclib.figures.look import DATA, FULL, INK, RECONSTRUCTION, SLAB, SPIKE, THIN, fading
 from vsclib.figures.picture import Picture, blank, styled
-from vsclib.metrics.encoding import Images
-from vsclib.metrics.sparsity import ALWAYS, EVER, on
+from vsclib.metrics.codes import Images
+from vsclib.metrics.usage import ALWAYS, EVER, on
 from vsclib.models import Code
 
 MANY = 60

@@ -21,26 +21,51 @@ Example:
     True
 """
 
-from vsclib.metrics.active import ActiveUnits, active_units
-from vsclib.metrics.aggregate import AggregateSparsity, aggregate_sparsity
-from vsclib.metrics.bound import Elbo, elbo
-from vsclib.metrics.classifier import Classifier, FewLabels, accuracy_by_labels, network_accuracy
-from vsclib.metrics.collapse import coefficient_collapsed, posterior_collapsed
-from vsclib.metrics.correlation import BlockFloor, Blocks, absolute_correlation, block_floor, blocks
-from vsclib.metrics.dci import DCI, dci
+from vsclib.metrics.blocks import BlockFloor, Blocks, absolute_correlation, block_floor, blocks
+from vsclib.metrics.bounds import Elbo, ImportanceBound, elbo, importance_bound
+from vsclib.metrics.codes import (
+    codes,
+    conditional_codes,
+    conditional_samples,
+    largest_components,
+    one_after_another,
+    one_at_a_time,
+    read_out,
+    reconstruct,
+)
+from vsclib.metrics.collapse import (
+    ActiveUnits,
+    active_units,
+    coefficient_collapsed,
+    informative_latents,
+    posterior_collapsed,
+)
+from vsclib.metrics.disentanglement import DCI, Gap, dci, mig, mutual_information
 from vsclib.metrics.embedding import Embedding, neighbour_agreement, trustworthiness, tsne
-from vsclib.metrics.encoding import codes, read_out, reconstruct
-from vsclib.metrics.importance import ImportanceBound, importance_bound
-from vsclib.metrics.interpolation import largest_components, one_after_another, one_at_a_time
-from vsclib.metrics.mig import Gap, mig, mutual_information
-from vsclib.metrics.pixels import fvu, image_psnr, psnr, psnr_thresholded, ssim, ssim_window
-from vsclib.metrics.probe import PROBE_CODES, linear_accuracy
+from vsclib.metrics.images import (
+    frechet_distance,
+    fvu,
+    image_psnr,
+    psnr,
+    psnr_thresholded,
+    ssim,
+    ssim_window,
+)
+from vsclib.metrics.readers import (
+    PROBE_CODES,
+    Classifier,
+    FewLabels,
+    accuracy_by_labels,
+    linear_accuracy,
+    network_accuracy,
+)
 from vsclib.metrics.record import DEFINITIONS, evaluate
 from vsclib.metrics.robustness import Robustness, add_noise, robustness
-from vsclib.metrics.sparsity import (
+from vsclib.metrics.usage import (
+    AggregateSparsity,
     Usage,
+    aggregate_sparsity,
     dead_latents,
-    informative_latents,
     l0,
     moving_latents,
     near_zero,
@@ -48,7 +73,6 @@ from vsclib.metrics.sparsity import (
     pseudo_inputs_used,
     usage,
 )
-from vsclib.metrics.subspace import conditional_codes, conditional_samples
 
 __all__ = [
     "DCI",
@@ -81,6 +105,7 @@ __all__ = [
     "dead_latents",
     "elbo",
     "evaluate",
+    "frechet_distance",
     "fvu",
     "image_psnr",
     "importance_bound",

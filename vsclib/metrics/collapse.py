@@ -1,10 +1,13 @@
-"""Collapse, latent by latent: which shares of a code carry nothing."""
+"""Collapse, latent by latent: what carries nothing, and which units are active."""
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from vsclib.errors import ConfigurationError
-from vsclib.metrics.encoding import batches, device_of, rows, to_device
+from vsclib.metrics.codes import batches, device_of, rows, to_device
+from vsclib.metrics.usage import EVER, on
 from vsclib.models import Code, Model
 
 NEARLY_ALL = 0.95
@@ -22,13 +25,26 @@ def divergences(model: Model, code: Code) -> Tensor | None:
     Returns:
         (N, J), float64, nats, on the CPU; None for models without an evidence lower bound.
     """
-    parts = []
-    for part in batches(len(code.z)):
-        divergence = model.kl(to_device(rows(code, part), device_of(model)))
-        if divergence is None:
-            return None
-        parts.append(divergence.cpu().double())
-    return torch.cat(parts)  # (N, J)
+    if not model.has_bound:
+        return None
+    device, parts = device_of(model), batches(len(code.z))
+    each = [model.kl(to_device(rows(code, part), device)).cpu().double() for part in parts]
+    return torch.cat(each)  # (N, J)
+
+
+def informative_latents(model: Model, code: Code, threshold: float = 0.01) -> int | None:
+    """Number of latents whose KL, averaged over the images, exceeds a hundredth of a nat.
+
+    Args:
+        model: the model that gave the code.
+        code: codes (N, J) of a whole set.
+        threshold: smallest mean KL, in nats.
+
+    Returns:
+        A number of latents; None for models without an evidence lower bound.
+    """
+    found = divergences(model, code)
+    return None if found is None else int((found.mean(0) > threshold).sum())
 
 
 def posterior_collapsed(
@@ -36,7 +52,8 @@ def posterior_collapsed(
 ) -> float | None:
     r"""Share of latents whose posterior is the prior, for nearly every image.
 
-    .. math:: \frac1J\sum_j\mathbf 1\Bigl[\frac1N\sum_i\mathbf 1[\mathrm{KL}_{ij}\le 0.01] \ge 0.95\Bigr]
+    .. math:: \frac1J\sum_j
+        \mathbf 1\Bigl[\frac1N\sum_i\mathbf 1[\mathrm{KL}_{ij}\le 0.01] \ge 0.95\Bigr]
 
     A sparse code *should* have many: a latent that fewer than one image in twenty needs counts
     here, though it works. Read it beside the number of latents that are ever on.
@@ -91,3 +108,60 @@ def _share_idle(sizes: Tensor, threshold: float, images: float) -> float:
         )
     idle = (sizes <= threshold).double().mean(0)  # (J,)
     return (idle >= images).double().mean().item()
+
+
+class ActiveUnits(NamedTuple):
+    """Which latents a model uses, by two definitions that need not agree.
+
+    Attributes:
+        by_kl: (J,) bool, mean KL above the threshold; None for models without a bound.
+        by_use: (J,) bool, on for more than 0.1 % of the images.
+    """
+
+    by_kl: Tensor | None
+    by_use: Tensor
+
+    @property
+    def counts(self) -> tuple[int | None, int]:
+        """Number of active units by KL and by use."""
+        return None if self.by_kl is None else int(self.by_kl.sum()), int(self.by_use.sum())
+
+    @property
+    def told_but_off(self) -> int:
+        """Latents that pay for information while the hard gate keeps them off."""
+        return 0 if self.by_kl is None else int((self.by_kl & ~self.by_use).sum())
+
+    @property
+    def on_but_silent(self) -> int:
+        """Latents that are on and tell nothing: noise, as all idle latents of a VAE are."""
+        return 0 if self.by_kl is None else int((~self.by_kl & self.by_use).sum())
+
+
+def active_units(
+    model: Model, code: Code, nats: float = 0.01, threshold: float = 0.5
+) -> ActiveUnits:
+    r"""The latents in use.
+
+    .. math:: \text{by KL: } \frac1N\sum_i\mathrm{KL}_{ij} > 0.01 \text{ nat}, \qquad
+        \text{by use: } \frac1N\sum_i\mathbf 1[\gamma_{ij} > t] > 0.001
+
+    Args:
+        model: the model that gave the code.
+        code: codes (N, J) of a whole set.
+        nats: smallest mean KL of an active unit.
+        threshold: t, in [0, 1): what gamma must exceed; without a gamma, ``active`` counts.
+
+    Returns:
+        Two masks over the latents.
+
+    Raises:
+        ConfigurationError: t lies outside [0, 1).
+
+    Source:
+        Sønderby et al. (2016) for the KL; the papers of this book for the use.
+    """
+    found = divergences(model, code)
+    return ActiveUnits(
+        by_kl=None if found is None else found.mean(0) > nats,
+        by_use=on(code, threshold).to(torch.float64).mean(0).cpu() > EVER,
+    )

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from vsclib.errors import ConfigurationError, DataError
-from vsclib.metrics.probe import matrix
+from vsclib.metrics.readers import matrix
 
 NEIGHBOURS = 10
 """Nearest other codes that the numbers beside a picture look at."""
@@ -53,8 +53,8 @@ def tsne(
     as many neighbours as the perplexity says. scikit-learn's Barnes-Hut form, 1,000 iterations,
     started from the first two principal components.
 
-    The picture flatters: it draws clusters together that touch in the code, and their sizes and
-    distances mean nothing. So read the two shares beside it, and judge a code by the first.
+    The picture flatters, and sizes and distances in it mean nothing. Judge a code by the first of
+    the two shares beside it.
 
     Args:
         codes: z, (N, J); at most a few thousand, since time grows faster than N.
@@ -77,26 +77,25 @@ def tsne(
     z = matrix(codes)  # (N, J)
     if not 1.0 <= perplexity <= (len(z) - 1) / 3:
         raise ConfigurationError(
-            f"perplexity = {perplexity!r} is not allowed for {len(z)} codes: choose from 1 to {(len(z) - 1) / 3:.4g}, "
-            "a third of the other codes"
+            f"perplexity = {perplexity!r} is not allowed for {len(z)} codes: choose from 1 to "
+            f"{(len(z) - 1) / 3:.4g}, a third of the other codes"
         )
     if np.ptp(z, axis=0).max() == 0.0:
         raise DataError(
-            f"all {len(z)} codes are the same: there is nothing to lay out, look at the model for collapse"
+            f"all {len(z)} codes are the same: there is nothing to lay out, "
+            "look at the model for collapse"
         )
     # Imported here: it takes seconds, and few who import this library want it.
     from sklearn.manifold import TSNE
 
     # The start needs two components, and a column of zeros moves no distance.
     wide = np.pad(z, ((0, 0), (0, max(0, 2 - z.shape[1]))))
-    layout = TSNE(
-        2, perplexity=perplexity, init="pca", learning_rate="auto", random_state=seed, n_jobs=1
-    )
+    how = {"init": "pca", "learning_rate": "auto", "random_state": seed, "n_jobs": 1}
+    layout = TSNE(2, perplexity=perplexity, **how)
     positions = layout.fit_transform(wide)  # (N, 2)
-    shares = [
-        None if labels is None else neighbour_agreement(each, labels, neighbours)
-        for each in (z, positions)
-    ]
+    shares: list[float | None] = [None, None]
+    if labels is not None:
+        shares = [neighbour_agreement(each, labels, neighbours) for each in (z, positions)]
     trusted = trustworthiness(z, positions, neighbours)
     return Embedding(positions, float(perplexity), float(layout.kl_divergence_), trusted, *shares)
 
@@ -131,11 +130,8 @@ def neighbour_agreement(
     from sklearn.neighbors import NearestNeighbors
 
     # Without a query, a code is not its own neighbour, even where two codes are the same.
-    near = (
-        NearestNeighbors(n_neighbors=neighbours, algorithm="brute")
-        .fit(z)
-        .kneighbors(return_distance=False)
-    )  # (N, k)
+    search = NearestNeighbors(n_neighbors=neighbours, algorithm="brute").fit(z)
+    near = search.kneighbors(return_distance=False)  # (N, k)
     return float((y[near] == y[:, None]).mean())
 
 
@@ -177,5 +173,6 @@ def trustworthiness(
 def _check(neighbours: int, count: int) -> None:
     if not 1 <= neighbours < count / 2:
         raise ConfigurationError(
-            f"neighbours = {neighbours!r} is not allowed for {count} codes: choose from 1 to {(count - 1) // 2}"
+            f"neighbours = {neighbours!r} is not allowed for {count} codes: "
+            f"choose from 1 to {(count - 1) // 2}"
         )

@@ -7,14 +7,17 @@ import torch
 
 from vsclib.data import DataSet
 from vsclib.errors import ConfigurationError
-from vsclib.metrics.bound import elbo
-from vsclib.metrics.collapse import coefficient_collapsed, posterior_collapsed
-from vsclib.metrics.encoding import codes, read_out, reconstruct
-from vsclib.metrics.pixels import fvu, psnr, psnr_thresholded, ssim, ssim_window
-from vsclib.metrics.probe import PROBE_CODES, linear_accuracy
-from vsclib.metrics.sparsity import (
-    dead_latents,
+from vsclib.metrics.bounds import elbo
+from vsclib.metrics.codes import codes, read_out, reconstruct
+from vsclib.metrics.collapse import (
+    coefficient_collapsed,
     informative_latents,
+    posterior_collapsed,
+)
+from vsclib.metrics.images import fvu, psnr, psnr_thresholded, ssim, ssim_window
+from vsclib.metrics.readers import PROBE_CODES, linear_accuracy
+from vsclib.metrics.usage import (
+    dead_latents,
     l0,
     moving_latents,
     near_zero,
@@ -147,7 +150,7 @@ def _pixels(model: Model, x: np.ndarray, code: Code) -> Record:
 
 
 def _sparsity(model: Model, code: Code) -> Record:
-    threshold = getattr(model.config, "threshold", 0.5)
+    threshold = 0.5 if model.threshold is None else model.threshold
     return {
         "threshold": None if code.gamma is None else threshold,
         **usage(code, threshold)._asdict(),
@@ -194,7 +197,8 @@ def _probe(model: Model, data: DataSet, x: np.ndarray, code: Code) -> Record:
 
 def _low_threshold(model: Model, code: Code) -> float | None:
     """Twice the prior's rate, where the code is a spike-and-slab with such a rate."""
-    alpha = getattr(model.config, "alpha", None)
     # A learned prior rests at no common rate.
-    has_slab = code.gamma is not None and code.mu is not None and code.weights is None
-    return 2.0 * alpha if has_slab and alpha is not None and alpha < 0.5 else None
+    if code.gamma is None or code.mu is None or model.chooses_prior:
+        return None
+    rate = model.prior_rate
+    return 2.0 * rate if rate is not None and rate < 0.5 else None

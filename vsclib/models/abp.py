@@ -1,24 +1,19 @@
-"""Alternating back-propagation: a generator whose chains go on from one visit of an image to the
-next.
-"""
+"""Alternating back-propagation: a generator whose chains go on at the next visit of an image."""
 
 import torch
 from torch import Tensor
 
 from vsclib.configuration import Steps, configuration
-from vsclib.models.generator import Generator, GeneratorConfig
+from vsclib.models.contract import TrainingStep
+from vsclib.models.generator import Generator, GeneratorConfig, Prior
 
 
 @configuration
 class ABPConfig(GeneratorConfig):
-    """Options of alternating back-propagation. ``inference_steps`` is what a chain moves at each
-    visit of its image.
-    """
+    """Options of alternating back-propagation; ``inference_steps`` are those of one visit."""
 
     langevin_noise: bool = True
-    """Add Langevin noise while training and to sampled codes; ``encode`` takes the same steps
-    without it.
-    """
+    """Add Langevin noise in training and to sampled codes; ``encode`` takes no noise."""
     cold_steps: Steps = 300
     """Steps from zero for an image that has no chain, such as a test image."""
 
@@ -40,31 +35,31 @@ class ABP(Generator):
     def __init__(self, config: ABPConfig, name: str) -> None:
         super().__init__(config, name)
         self.register_buffer("chains", torch.zeros(0, config.latents), persistent=False)
-        self.rows: Tensor | None = None
 
     def prepare(self, images: Tensor, generator: torch.Generator) -> None:
         """Start a chain for every training image."""
         self.chains = self.sample_prior(len(images), generator)  # (N, J)
 
-    def locate(self, indices: Tensor) -> None:
-        """Whose chains the next loss moves on."""
-        self.rows = indices
-
     def memory(self) -> dict[str, Tensor]:
         """The chains."""
         return {"chains": self.chains}
 
-    def infer(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def infer(
+        self, x: Tensor, generator: torch.Generator | None = None, prior: Prior | None = None
+    ) -> Tensor:
         """Codes (B, J) of images (B, C, H, W) without a chain, from zero."""
         start = torch.zeros(len(x), self.latents, device=x.device)
-        return self.run(x, start, self.config.cold_steps, generator)
+        return self.run(x, start, self.config.cold_steps, generator, prior)
 
-    def training_codes(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """The chains of the images, moved on; images that nobody has located get a cold start."""
-        rows, self.rows = self.rows, None
-        if rows is None:
-            return self.infer(x, generator)
-        self.chains[rows] = z = self.run(
-            x, self.chains[rows], self.config.inference_steps, generator
-        )
-        return z
+    def training_codes(self, step: TrainingStep, prior: Prior) -> tuple[Tensor, dict[str, Tensor]]:
+        """The chains of the images, moved on; images from elsewhere get a cold start."""
+        if step.rows is None:
+            return super().training_codes(step, prior)
+        start, steps = self.chains[step.rows], self.config.inference_steps
+        z = self.run(step.images, start, steps, step.generator, prior)
+        return z, {"chains": z}
+
+    def remember(self, step: TrainingStep, state: dict[str, Tensor]) -> None:
+        """Keep where the chains of the step's images have come to."""
+        if step.rows is not None:
+            self.chains[step.rows] = state["chains"]

@@ -3,19 +3,18 @@
 import torch
 from torch import Tensor
 
-from vsclib.models.contract import Code, Loss, Model
+from vsclib.models.contract import Code, Loss, Model, TrainingStep
 
 
 class AutoEncoder(Model):
-    """A dense code and the image rebuilt from it. It has no prior: ``sample`` decodes normal noise,
-    to show just that.
-    """
+    """A dense code and the image rebuilt from it, without a prior: ``sample`` decodes noise."""
 
-    def encode(self, x: Tensor) -> Code:
-        """The code of images (B, C, H, W)."""
-        (z,) = self.encoder(self.check(x))
+    def recognise(self, x: Tensor, generator: torch.Generator | None = None) -> Code:
+        """The code of images (B, C, H, W); nothing is drawn."""
+        (z,) = self.encoder(x)
         return Code(z, self.all_active(z))
 
-    def loss(self, x: Tensor, step: int, generator: torch.Generator) -> Loss:
+    def objective(self, step: TrainingStep) -> Loss:
         """Minus the log-likelihood of the image under its own reconstruction."""
-        return Loss.of(reconstruction=-self.decode(self.encode(x).z).log_prob(x).mean())
+        code = self.recognise(step.images)
+        return Loss.of(reconstruction=-self.decode(code.z).log_prob(step.images).mean())

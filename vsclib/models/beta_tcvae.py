@@ -27,7 +27,8 @@ class BetaTCVAEConfig(VAEConfig):
 class BetaTCVAE(VAE):
     r"""A VAE whose total correlation weighs ``beta`` times.
 
-    .. math:: \mathcal L = -\mathbb E_q\log p(x\mid z) + I(x; z) + \beta\,\mathrm{KL}\Bigl(q(z)\,\Big\|\,\prod_j q(z_j)\Bigr)
+    .. math:: \mathcal L = -\mathbb E_q\log p(x\mid z) + I(x; z)
+        + \beta\,\mathrm{KL}\Bigl(q(z)\,\Big\|\,\prod_j q(z_j)\Bigr)
         + \sum_j\mathrm{KL}\bigl(q(z_j)\,\|\,p(z_j)\bigr), \qquad q(z) = \frac1N\sum_n q(z\mid x_n)
 
     ``kl`` stays the VAE's, and so does the evidence lower bound. The sum over pairs of images takes
@@ -52,7 +53,7 @@ class BetaTCVAE(VAE):
 
     def charges(self, code: Code) -> dict[str, Tensor]:
         """The three parts of the KL, the total correlation weighted; each (B,) in nats."""
-        parts = split_kl(
-            code.z, code.mu, code.logvar, self.images or len(code.z), self.config.estimator
-        )
-        return parts._asdict() | {"total_correlation": self.config.beta * parts.total_correlation}
+        images, estimator = self.images or len(code.z), self.config.estimator
+        parts = split_kl(code.z, *code.slab, images, estimator)
+        weighted = self.config.beta * parts.total_correlation
+        return parts._asdict() | {"total_correlation": weighted}

@@ -1,15 +1,13 @@
-"""What all generators share: no encoder, codes found by gradient on the decoder, under a standard
-normal prior.
-"""
+"""What all generators share: no encoder, codes found by gradient on the decoder."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
 from vsclib import inference, spike_slab
 from vsclib.configuration import Positive, Steps, configuration
-from vsclib.models.contract import Code, Loss, Model, ModelConfig
+from vsclib.models.contract import Code, Loss, Model, ModelConfig, TrainingStep
 from vsclib.networks import LikelihoodName
 
 
@@ -24,74 +22,121 @@ class GeneratorConfig(ModelConfig):
     step_size: Positive = 0.1
     """s: a step moves the code by s^2 / 2 times the gradient."""
     inference_precision: Literal["float32", "bfloat16"] = "float32"
-    """Precision of the decoder's products inside the inference; bfloat16 is faster and moves codes
-    by about 0.2 %.
-    """
+    """Precision of the decoder's products in the inference; bfloat16 moves codes by about 0.2 %."""
     langevin_noise: bool = False
-    """Add Langevin noise while training and to sampled codes; ``encode`` takes the same steps
-    without it.
+    """Add Langevin noise in training and to sampled codes; ``encode`` takes no noise."""
+
+
+class StandardNormal(NamedTuple):
+    """The dense prior of a latent."""
+
+    def score(self, z: Tensor) -> Tensor:
+        """Derivative of the log-prior, shaped like z."""
+        return -z
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """The log-prior of each latent, shaped like z, in nats."""
+        return spike_slab.gaussian_log_prob(z, torch.zeros_like(z), torch.zeros_like(z))
+
+    def sample(self, shape: tuple[int, int], generator: torch.Generator) -> Tensor:
+        """Codes of a shape."""
+        return torch.randn(shape, generator=generator, device=generator.device)
+
+
+class TwoGaussians(NamedTuple):
+    """The sparse prior of a latent: a wide and a narrow Gaussian about zero.
+
+    Attributes:
+        alpha: (), weight of the wide component.
+        sigma1: standard deviation of the wide component.
+        sigma2: standard deviation of the narrow component.
     """
+
+    alpha: Tensor
+    sigma1: float
+    sigma2: float
+
+    def score(self, z: Tensor) -> Tensor:
+        """Derivative of the log-prior, shaped like z."""
+        return spike_slab.mixture_score_posterior(z, *self)
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """The log-prior of each latent, shaped like z, in nats."""
+        return spike_slab.mixture_log_prob(z, *self)
+
+    def responsibility(self, z: Tensor) -> Tensor:
+        """Probability of the wide component given z, shaped like z."""
+        return spike_slab.mixture_responsibility(z, *self)
+
+    def sample(self, shape: tuple[int, int], generator: torch.Generator) -> Tensor:
+        """Codes of a shape."""
+        alpha, *sigmas = self
+        return spike_slab.mixture_sample(shape, float(alpha), *sigmas, generator=generator)
+
+
+Prior = StandardNormal | TwoGaussians
 
 
 class Generator(Model):
-    """Base of the models without an encoder: a code starts somewhere and follows the gradient of
-    the log-joint.
+    """Base of the models without an encoder: a code follows the gradient of the log-joint.
 
-    A family says with ``infer`` where codes start; one with another prior overrides
-    ``prior_score``, ``prior_log_prob``, ``describe`` and ``sample_prior``.
+    A family says with ``infer`` where codes start; one with another prior overrides ``prior`` and
+    ``describe``.
     """
 
     Config: ClassVar[type] = GeneratorConfig
     heads = 0
     learning_rate = 1e-4
 
-    def infer(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Codes (B, J) of images (B, C, H, W), from a cold start; without a generator there is no
-        noise.
-        """
+    def infer(
+        self, x: Tensor, generator: torch.Generator | None = None, prior: Prior | None = None
+    ) -> Tensor:
+        """Codes (B, J) of images (B, C, H, W) from a cold start; noise needs a generator."""
         raise TypeError(f"{type(self).__name__} defines no infer")
 
-    def prior_score(self, z: Tensor) -> Tensor:
-        """Derivative of the log-prior, shaped like z."""
-        return -z
+    def prior(self, number: int | None = None) -> Prior:
+        """The prior of a latent at training step ``number``, or the one that training left."""
+        return StandardNormal()
 
-    def prior_log_prob(self, z: Tensor) -> Tensor:
-        """The log-prior of each latent, shaped like z, in nats."""
-        return spike_slab.gaussian_log_prob(z, torch.zeros_like(z), torch.zeros_like(z))
+    def sample_prior(self, n: int, generator: torch.Generator) -> Tensor:
+        """Codes (n, J) drawn from the prior."""
+        return self.prior().sample((n, self.latents), generator)
 
     def describe(self, z: Tensor) -> Code:
         """The code that holds z (B, J)."""
         return Code(z, self.all_active(z))
 
-    def training_codes(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """Codes (B, J) that the decoder learns from."""
-        return self.infer(x, generator)
+    def training_codes(self, step: TrainingStep, prior: Prior) -> tuple[Tensor, dict[str, Tensor]]:
+        """Codes (B, J) that the decoder learns from, and what the step leaves for the next."""
+        return self.infer(step.images, step.generator, prior), {}
 
-    # --------------------------------------------------------------------- shared by all generators
+    # ------------------------------------------------------------- shared by all generators
 
-    def run(self, x: Tensor, z: Tensor, steps: int, generator: torch.Generator | None) -> Tensor:
+    def run(
+        self,
+        x: Tensor,
+        z: Tensor,
+        steps: int,
+        generator: torch.Generator | None,
+        prior: Prior | None = None,
+    ) -> Tensor:
         """Codes (B, J) a few steps on, with Langevin noise if that is on and has a source."""
-        with torch.autocast(
-            x.device.type, torch.bfloat16, enabled=self.config.inference_precision == "bfloat16"
-        ):
+        low = self.config.inference_precision == "bfloat16"
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=low):
             return inference.follow_gradient(
                 lambda z: self.decode(z).log_prob(x),
-                self.prior_score,
+                (prior or self.prior()).score,
                 z,
                 steps,
                 self.config.step_size,
                 generator if self.config.langevin_noise else None,
             )
 
-    def encode(self, x: Tensor) -> Code:
-        """The inferred code of images (B, C, H, W)."""
-        return self.describe(self.infer(self.check(x)))
+    def recognise(self, x: Tensor, generator: torch.Generator | None = None) -> Code:
+        """The inferred code of images; with a generator, by the noise and starts asked for."""
+        return self.describe(self.infer(x, generator))
 
-    def sample_code(self, x: Tensor, generator: torch.Generator) -> Code:
-        """A code inferred with the noise and the random starts that the options ask for."""
-        return self.describe(self.infer(self.check(x), generator))
-
-    def loss(self, x: Tensor, step: int, generator: torch.Generator) -> Loss:
+    def objective(self, step: TrainingStep) -> Loss:
         """Minus the log-likelihood of the images given their inferred codes, which stay fixed."""
-        z = self.training_codes(self.check(x), generator)
-        return Loss.of(reconstruction=-self.decode(z).log_prob(x).mean())
+        z, state = self.training_codes(step, self.prior(step.number))
+        return Loss.of(state, reconstruction=-self.decode(z).log_prob(step.images).mean())

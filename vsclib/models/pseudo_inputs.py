@@ -1,6 +1,7 @@
 """Variational Sparse Coding whose prior is made of the codes of pseudo-inputs."""
 
 import math
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -34,6 +35,7 @@ class PseudoInputs(VSC):
     """
 
     Config = PseudoInputsConfig
+    chooses_prior = True
     prepared: Tensor
 
     def __init__(self, config: PseudoInputsConfig, name: str) -> None:
@@ -47,71 +49,67 @@ class PseudoInputs(VSC):
         if self.prepared:
             return
         order = torch.randperm(len(images), generator=generator, device=generator.device)
-        chosen = order[
-            torch.arange(self.config.pseudo_inputs, device=order.device) % len(order)
-        ]  # (K,)
+        count = torch.arange(self.config.pseudo_inputs, device=order.device)
+        chosen = order[count % len(order)]  # (K,)
         self.pseudo_inputs.copy_(images[chosen].float() / 255.0)
         self.prepared.fill_(1.0)
 
-    def prior(self) -> Code:
-        """The codes of the pseudo-inputs, (K, J)."""
-        return self.recognise(self.pseudo_inputs)
+    def prior(self, number: int | None = None) -> Code:
+        """The codes of the pseudo-inputs, (K, J), at a training step or as training left them."""
+        return super().posterior(self.pseudo_inputs, number)
 
-    def costs(self, code: Code) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """Charges and penalties against the same prior: a step encodes the pseudo-inputs once."""
-        prior = self.prior()
-        code = self.weigh(code, prior)
-        return self.charges(code, prior), self.penalties(code, prior)
+    def recognise(self, x: Tensor, generator: torch.Generator | None = None) -> Code:
+        """The mean code of images or one draw from q(z|x), with the weights of its prior."""
+        return self.weigh(super().recognise(x, generator), self.prior)
 
-    def weigh(self, code: Code, prior: Code) -> Code:
-        """The code with the weights of the pseudo-inputs, which a family gives here or in its
-        ``posterior``.
-        """
+    def weigh(self, code: Code, prior: Callable[[], Code]) -> Code:
+        """The code with the weights of the pseudo-inputs, unless ``posterior`` gave them."""
         return code
 
+    def costs(self, code: Code, number: int) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Charges and penalties against the same prior: a step encodes the pseudo-inputs once."""
+        prior = self.prior(number)
+        code = self.weigh(code, lambda: prior)
+        return self.charges(code, prior), self.penalties(code, prior)
+
+    # Each of these takes the prior if it is at hand, and encodes the pseudo-inputs otherwise.
+
     def charges(self, code: Code, prior: Code | None = None) -> dict[str, Tensor]:
-        """The KL to the prior as it is weighed, each part (B,) in nats; the prior is encoded now
-        unless given.
-        """
+        """The KL to the prior as it is weighed, each part (B,) in nats."""
         return {name: part.sum(1) for name, part in self.divergences(code, prior).items()}
 
     def divergences(self, code: Code, prior: Code | None = None) -> dict[str, Tensor]:
-        """The average of the KLs to the pseudo-inputs' codes, encoded now unless given; each part
-        (B, J) in nats.
-        """
+        """The average of the KLs to the pseudo-inputs' codes, each part (B, J) in nats."""
         prior = prior or self.prior()
         slab, spike = learned_prior.averaged_kl(
-            code.weights, (code.gamma, code.mu, code.logvar), (prior.gamma, prior.mu, prior.logvar)
+            code.choice, code.spike_and_slab, prior.spike_and_slab
         )
         return {"kl_slab": slab, "kl_spike": spike}
 
     def penalties(self, code: Code, prior: Code | None = None) -> dict[str, Tensor]:
-        """What the prior's mean gamma pays for differing from alpha, (B,) in nats; the prior is
-        encoded now unless given.
-        """
+        """What the prior's mean gamma pays for differing from alpha, (B,) in nats."""
         prior = prior or self.prior()
-        gamma = learned_prior.unit_sum(code.weights) @ prior.gamma.mean(1)  # (B,)
+        gamma = learned_prior.unit_sum(code.choice) @ prior.spike.mean(1)  # (B,)
         return {"sparsity": self.latents * spike_slab.bernoulli_kl(gamma, self.config.alpha)}
 
     def log_ratio(self, code: Code) -> Tensor:
-        """log q(z|x) - log p(z) of drawn codes under the prior that chooses no pseudo-input: their
-        plain average; (B,).
-        """
-        prior = self.prior()
-        drawn, density = code.z.unsqueeze(1), learned_prior.log_density  # (B, 1, J)
-        posterior = density(code.z, code.active, code.gamma, code.mu, code.logvar).sum(1)  # (B,)
-        each = density(drawn, code.active.unsqueeze(1), prior.gamma, prior.mu, prior.logvar).sum(
-            2
-        )  # (B, K)
+        """log q(z|x) - log p(z) of drawn codes, (B,) in nats; p averages the pseudo-inputs' codes."""
+        prior, density = self.prior(), learned_prior.log_density
+        z, active = code.z.unsqueeze(1), code.active.unsqueeze(1)  # (B, 1, J)
+        posterior = density(code.z, code.active, *code.spike_and_slab).sum(1)  # (B,)
+        each = density(z, active, *prior.spike_and_slab).sum(2)  # (B, K)
         return posterior - each.logsumexp(1) + math.log(self.config.pseudo_inputs)
+
+    def prior_slab(self, code: Code) -> tuple[Tensor, Tensor]:
+        """Mean and sigma, each (B, J), that the image's weighted pseudo-inputs amount to."""
+        weights = learned_prior.unit_sum(code.choice)
+        pooled = learned_prior.pool(weights, *self.prior().spike_and_slab)
+        return pooled.mu, (0.5 * pooled.logvar).exp()
 
     @torch.no_grad()
     def sample_prior(self, n: int, generator: torch.Generator) -> Tensor:
         """Codes (n, J): each draws one of the pseudo-inputs, then a code of it."""
-        chosen = torch.randint(
-            self.config.pseudo_inputs, (n,), generator=generator, device=generator.device
-        )
-        prior = self.prior()
-        return self.draw(
-            Code._make(None if field is None else field[chosen] for field in prior), generator
-        ).z
+        count, device = self.config.pseudo_inputs, generator.device
+        chosen = torch.randint(count, (n,), generator=generator, device=device)
+        fields = (None if field is None else field[chosen] for field in self.prior())
+        return self.draw(Code._make(fields), generator).z

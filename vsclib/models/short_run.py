@@ -1,6 +1,4 @@
-"""The short-run generator: from zero, thirty steps; and the choice among several chains or several
-states of one.
-"""
+"""The short-run generator: thirty steps from zero, one chain or the best of several."""
 
 from typing import Literal
 
@@ -8,7 +6,7 @@ import torch
 from torch import Tensor
 
 from vsclib.configuration import Count, configuration
-from vsclib.models.generator import Generator, GeneratorConfig
+from vsclib.models.generator import Generator, GeneratorConfig, Prior
 
 
 @configuration
@@ -16,13 +14,9 @@ class ShortRunConfig(GeneratorConfig):
     """Options of the short-run generator."""
 
     chains: Count = 1
-    """C, independent chains for each image: the first starts at zero, the others at draws from the
-    prior.
-    """
+    """C, chains for each image: the first starts at zero, the others at draws from the prior."""
     kept: Count = 1
-    """States kept of each chain: the one after ``inference_steps``, and one after every further
-    ``skip`` steps.
-    """
+    """States kept of a chain: after ``inference_steps``, then after every ``skip`` steps more."""
     skip: Count = 10
     """Steps between two kept states."""
     pick: Literal["best", "mean"] = "best"
@@ -30,8 +24,7 @@ class ShortRunConfig(GeneratorConfig):
 
 
 class ShortRun(Generator):
-    """Codes by a short run of gradient steps from zero under a standard normal prior: the dense
-    generator.
+    """The dense generator: codes by a short run of gradient steps under a standard normal prior.
 
     More chains, or more states of one chain, give more candidates for a code. The supplement of Li
     & Han calls this "maximum sampling" and compares K chains with "a single chain with K skip
@@ -47,39 +40,41 @@ class ShortRun(Generator):
 
     Config = ShortRunConfig
 
-    def infer(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def infer(
+        self, x: Tensor, generator: torch.Generator | None = None, prior: Prior | None = None
+    ) -> Tensor:
         """Codes (B, J) of images (B, C, H, W), from a cold start.
 
         Without a generator there is no noise, and several chains start from the same few draws for
         every image.
         """
-        z = self.starts(len(x), generator, x.device)  # (C B, J)
-        images = x.repeat(self.config.chains, 1, 1, 1)
-        kept = [z := self.run(images, z, self.config.inference_steps, generator)]
-        kept += [
-            z := self.run(images, z, self.config.skip, generator)
-            for _ in range(self.config.kept - 1)
-        ]
-        return self.choose(x, torch.cat(kept).view(-1, len(x), self.latents))
+        config, prior = self.config, prior or self.prior()
+        z = self.starts(len(x), generator, x.device, prior)  # (C B, J)
+        images = x.repeat(config.chains, 1, 1, 1)
+        kept = [z := self.run(images, z, config.inference_steps, generator, prior)]
+        for _ in range(config.kept - 1):
+            kept.append(z := self.run(images, z, config.skip, generator, prior))
+        return self.choose(x, torch.cat(kept).view(-1, len(x), self.latents), prior)
 
-    def starts(self, n: int, generator: torch.Generator | None, device: torch.device) -> Tensor:
-        """Where the chains of n images start, (C n, J), one chain of every image after the other."""
+    def starts(
+        self, n: int, generator: torch.Generator | None, device: torch.device, prior: Prior
+    ) -> Tensor:
+        """Where the chains of n images start, (C n, J): the first of each, then the second, ..."""
         zeros, others = torch.zeros(n, self.latents, device=device), self.config.chains - 1
         if not others:
             return zeros
         if generator is not None:
-            return torch.cat([zeros, self.sample_prior(others * n, generator)])
+            return torch.cat([zeros, prior.sample((others * n, self.latents), generator)])
         fixed = torch.Generator(device).manual_seed(0)
-        return torch.cat([zeros, self.sample_prior(others, fixed).repeat_interleave(n, 0)])
+        drawn = prior.sample((others, self.latents), fixed)
+        return torch.cat([zeros, drawn.repeat_interleave(n, 0)])
 
     @torch.no_grad()
-    def choose(self, x: Tensor, z: Tensor) -> Tensor:
+    def choose(self, x: Tensor, z: Tensor, prior: Prior) -> Tensor:
         """One code (B, J) for each image out of candidates (M, B, J)."""
         if len(z) == 1:
             return z[0]
         if self.config.pick == "mean":
             return z.mean(0)
-        joint = torch.stack(
-            [self.decode(one).log_prob(x) + self.prior_log_prob(one).sum(1) for one in z]
-        )  # (M, B)
-        return z[joint.argmax(0), torch.arange(len(x), device=z.device)]
+        joint = [self.decode(one).log_prob(x) + prior.log_prob(one).sum(1) for one in z]
+        return z[torch.stack(joint).argmax(0), torch.arange(len(x), device=z.device)]

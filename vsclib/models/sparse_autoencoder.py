@@ -12,7 +12,7 @@ from torch.nn.utils import parametrize
 
 from vsclib.configuration import NonNegative, configuration
 from vsclib.models.autoencoder import AutoEncoder
-from vsclib.models.contract import Code, Loss, ModelConfig
+from vsclib.models.contract import Code, Loss, ModelConfig, TrainingStep
 
 SAMPLE = 2000
 """Training images that the starting point is centred on."""
@@ -61,6 +61,7 @@ class SparseAutoEncoder(AutoEncoder):
     has no prior: ``sample`` decodes noise that passed the gate.
     """
 
+    sparse = True
     prepared: Tensor
 
     def __init__(self, config: SparseAutoEncoderConfig, name: str) -> None:
@@ -96,9 +97,9 @@ class SparseAutoEncoder(AutoEncoder):
         """The code that the encoder's values (B, J) give."""
         raise TypeError(f"{type(self).__name__} defines no gate")
 
-    def encode(self, x: Tensor) -> Code:
-        """The code of images (B, C, H, W)."""
-        return self.gate(super().encode(x).z)
+    def recognise(self, x: Tensor, generator: torch.Generator | None = None) -> Code:
+        """The gated code of images (B, C, H, W); nothing is drawn."""
+        return self.gate(super().recognise(x).z)
 
     def sample_prior(self, n: int, generator: torch.Generator) -> Tensor:
         """Codes (n, J) of noise, as sparse as the gate makes them."""
@@ -127,8 +128,9 @@ class ReluSAE(SparseAutoEncoder):
         """The price of the code, (B,) in nats."""
         return {"l1": self.config.l1 * code.z.abs().sum(1)}
 
-    def loss(self, x: Tensor, step: int, generator: torch.Generator) -> Loss:
+    def objective(self, step: TrainingStep) -> Loss:
         """Minus the log-likelihood of the image, and the price of its code."""
-        code = self.encode(x)
+        code = self.recognise(step.images)
         price = self.penalties(code)["l1"].mean()
-        return Loss.of(reconstruction=-self.decode(code.z).log_prob(x).mean(), l1=price)
+        reconstruction = -self.decode(code.z).log_prob(step.images).mean()
+        return Loss.of(reconstruction=reconstruction, l1=price)

@@ -1,6 +1,4 @@
-"""The sparse generator: the short run under a two-Gaussian prior that grows sparser from epoch to
-epoch.
-"""
+"""The sparse generator: the short run under a two-Gaussian prior that grows sparser."""
 
 from typing import Annotated
 
@@ -8,10 +6,10 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from vsclib import spike_slab
 from vsclib.configuration import OpenUnit, Positive, configuration
 from vsclib.errors import ConfigurationError
-from vsclib.models.contract import Code, Loss
+from vsclib.models.contract import Code, TrainingStep
+from vsclib.models.generator import Prior, TwoGaussians
 from vsclib.models.short_run import ShortRun, ShortRunConfig
 from vsclib.schedules import Staircase
 
@@ -23,26 +21,24 @@ class SparseGeneratorConfig(ShortRunConfig):
     alpha: OpenUnit = 0.01
     """Weight of the wide component when the decay has ended."""
     alpha_start: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """Weight of the wide component in the first epoch; 1 is the dense prior, ``alpha`` itself holds
-    it constant.
-    """
+    """The same in the first epoch: 1 is the dense prior, ``alpha`` holds it constant."""
     alpha_decay: Positive = 0.033
     """What every epoch takes off alpha."""
     sigma1: Positive = 1.0
     """Standard deviation of the wide component."""
     sigma2: Positive = 0.1
-    """Standard deviation of the narrow component. The paper calls 0.1 a variance; its released code
-    squares it (E25).
-    """
+    """Standard deviation of the narrow one; the paper calls 0.1 a variance (E25)."""
 
     def __post_init__(self) -> None:
         if self.sigma2 > self.sigma1:
             raise ConfigurationError(
-                f"sigma2 = {self.sigma2:g} exceeds sigma1 = {self.sigma1:g}: choose 0 < sigma2 <= sigma1"
+                f"sigma2 = {self.sigma2:g} exceeds sigma1 = {self.sigma1:g}: "
+                "choose 0 < sigma2 <= sigma1"
             )
         if self.alpha_start < self.alpha:
             raise ConfigurationError(
-                f"alpha_start = {self.alpha_start:g} lies below alpha = {self.alpha:g}: choose alpha <= alpha_start <= 1"
+                f"alpha_start = {self.alpha_start:g} lies below alpha = {self.alpha:g}: "
+                "choose alpha <= alpha_start <= 1"
             )
 
 
@@ -58,6 +54,7 @@ class SparseGenerator(ShortRun):
     """
 
     Config = SparseGeneratorConfig
+    sparse = True
     alpha: Tensor
 
     def __init__(self, config: SparseGeneratorConfig, name: str) -> None:
@@ -71,33 +68,33 @@ class SparseGenerator(ShortRun):
             config.alpha_start, config.alpha, config.alpha_decay, every=steps_per_epoch
         )
 
-    def prior_score(self, z: Tensor) -> Tensor:
-        """Derivative of the log-prior at the present alpha, shaped like z."""
-        return spike_slab.mixture_score_posterior(
-            z, self.alpha, self.config.sigma1, self.config.sigma2
-        )
+    def prior(self, number: int | None = None) -> TwoGaussians:
+        """The mixture at training step ``number``, or at the alpha that training left."""
+        alpha = self.alpha
+        if number is not None:
+            alpha = torch.full_like(alpha, self.alpha_schedule(number))
+        return TwoGaussians(alpha, self.config.sigma1, self.config.sigma2)
 
-    def prior_log_prob(self, z: Tensor) -> Tensor:
-        """The log-prior of each latent at the present alpha, shaped like z, in nats."""
-        return spike_slab.mixture_log_prob(z, self.alpha, self.config.sigma1, self.config.sigma2)
+    @property
+    def threshold(self) -> float:
+        """One half: a latent is on where the wide component is the likelier one."""
+        return 0.5
+
+    @property
+    def prior_rate(self) -> float:
+        """Weight of the wide component when the decay has ended."""
+        return self.config.alpha
+
+    def prior_slab(self, code: Code) -> tuple[Tensor, Tensor]:
+        """Mean and sigma, each (B, J), of the wide component."""
+        return torch.zeros_like(code.z), torch.full_like(code.z, self.config.sigma1)
 
     def describe(self, z: Tensor) -> Code:
-        """The code that holds z (B, J); a latent is on where the wide component is the likelier
-        one.
-        """
-        wide = spike_slab.mixture_responsibility(
-            z, self.alpha, self.config.sigma1, self.config.sigma2
-        )
-        return Code(z, wide > 0.5, gamma=wide)
+        """The code that holds z (B, J); a latent is on where the wide component is likelier."""
+        wide = self.prior().responsibility(z)
+        return Code(z, wide > self.threshold, gamma=wide)
 
-    def loss(self, x: Tensor, step: int, generator: torch.Generator) -> Loss:
-        """The short-run loss at the step's alpha."""
-        self.alpha.fill_(self.alpha_schedule(step))
-        return super().loss(x, step, generator)
-
-    def sample_prior(self, n: int, generator: torch.Generator) -> Tensor:
-        """Codes (n, J) from the mixture at the present alpha."""
-        shape = (n, self.latents)
-        return spike_slab.mixture_sample(
-            shape, float(self.alpha), self.config.sigma1, self.config.sigma2, generator=generator
-        )
+    def training_codes(self, step: TrainingStep, prior: Prior) -> tuple[Tensor, dict[str, Tensor]]:
+        """Codes (B, J) at the step's alpha, which stays with the weights for evaluation."""
+        z, state = super().training_codes(step, prior)
+        return z, state | {"alpha": self.prior(step.number).alpha}

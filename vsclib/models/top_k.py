@@ -5,7 +5,7 @@ from torch import Tensor
 
 from vsclib.configuration import Count, NonNegative, configuration
 from vsclib.errors import ConfigurationError
-from vsclib.models.contract import Code, Loss
+from vsclib.models.contract import Code, Loss, TrainingStep
 from vsclib.models.sparse_autoencoder import SparseAutoEncoder, SparseAutoEncoderConfig
 
 
@@ -32,7 +32,8 @@ class TopKConfig(SparseAutoEncoderConfig):
 class TopK(SparseAutoEncoder):
     r"""A code of the k largest values, so that exactly k latents are on for every image.
 
-    .. math:: \mathcal L = -\log p(x\mid z) - r\,\log p(x\mid \bar z + d), \qquad z = \mathrm{top}_k\,e(x)
+    .. math:: \mathcal L = -\log p(x\mid z) - r\,\log p(x\mid \bar z + d),
+        \qquad z = \mathrm{top}_k\,e(x)
 
     A value may be negative where fewer than k are positive. A latent that no image has used for
     ``dead_after`` steps is dead: the second term lets the largest dead ones, d, at most half as
@@ -58,27 +59,20 @@ class TopK(SparseAutoEncoder):
         )
         return Code(values * active, active)
 
-    def loss(self, x: Tensor, step: int, generator: torch.Generator) -> Loss:
+    def objective(self, step: TrainingStep) -> Loss:
         """Minus the log-likelihood of the image, and what draws dead latents back."""
-        (values,) = self.encoder(self.check(x))
+        x, (values,) = step.images, self.encoder(step.images)
         code = self.gate(values)
-        self.idle = torch.where(code.active.any(0), 0.0, self.idle + 1.0)
+        idle = torch.where(code.active.any(0), 0.0, self.idle + 1.0)
         reconstruction = -self.decode(code.z).log_prob(x).mean()
-        return Loss.of(
-            reconstruction=reconstruction, revival=self.revive(x, values, code.z.detach())
-        )
+        revival = self.revive(x, values, code.z.detach(), idle > self.config.dead_after)
+        return Loss.of({"idle": idle}, reconstruction=reconstruction, revival=revival)
 
-    def revive(self, x: Tensor, values: Tensor, fixed: Tensor) -> Tensor:
-        """Minus the weighted log-likelihood of images whose fixed codes the largest dead latents
-        may add to; () in nats.
-        """
-        dead = self.idle > self.config.dead_after
+    def revive(self, x: Tensor, values: Tensor, fixed: Tensor, dead: Tensor) -> Tensor:
+        """Minus the weighted log-likelihood of images when dead latents add to fixed codes; ()."""
         if not self.config.revival or not dead.any():
             return torch.zeros((), device=x.device)
-        largest = (
-            values.masked_fill(~dead, -torch.inf)
-            .topk(min(x[0].numel() // 2, int(dead.sum())))
-            .indices
-        )
+        count = min(x[0].numel() // 2, int(dead.sum()))
+        largest = values.masked_fill(~dead, -torch.inf).topk(count).indices
         added = torch.zeros_like(values).scatter(1, largest, values.gather(1, largest))  # (B, J)
         return -self.config.revival * self.decode(fixed + added).log_prob(x).mean()

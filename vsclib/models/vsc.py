@@ -6,10 +6,10 @@ from torch import Tensor
 from vsclib import spike_slab
 from vsclib.configuration import Finite, OpenUnit, Positive, Steps, configuration
 from vsclib.errors import ConfigurationError
-from vsclib.models import gates
-from vsclib.models.contract import Code, Loss
+from vsclib.models.contract import Code, TrainingStep
 from vsclib.models.vae import VAE, VAEConfig
 from vsclib.schedules import Linear
+from vsclib.spike_slab import gates
 
 
 @configuration
@@ -19,12 +19,9 @@ class VSCConfig(VAEConfig):
     alpha: OpenUnit = 0.01
     """Prior probability that a latent is on."""
     gamma_form: gates.GammaForm = "sigmoid"
-    """How gamma comes from the encoder: a sigmoid, or log gamma = -relu(-v) as in the ICLR 2019
-    submission.
-    """
+    """How gamma comes from the encoder: a sigmoid, or log gamma = -relu(-v) as at ICLR 2019."""
     gamma_bias: Finite | None = None
-    """Initial bias of gamma's head: -2 for the sigmoid, so that few latents start on; 0 for relu.
-    """
+    """Initial bias of gamma's head: -2 for the sigmoid (few latents start on), 0 for relu."""
     gate: gates.GateName | None = None
     """How a gradient reaches gamma: straight-through for the sigmoid, relaxed for relu."""
     slope_start: Positive | None = None
@@ -38,25 +35,23 @@ class VSCConfig(VAEConfig):
     lam_until: Steps = 0
     """First step at which the slab is the encoder's (lam = 1); 0 leaves the warm-up out."""
     lam_form: spike_slab.WarmUp = "variance_linear"
-    """What lam interpolates between noise and the encoder's slab: the paper's variance, or what
-    released code does.
-    """
+    """How lam goes from noise to the encoder's slab: the paper's variance, or as released code."""
     threshold: OpenUnit = 0.5
-    """A latent is on in the code when gamma exceeds this; 2 alpha reads more out of a fixed prior.
-    """
+    """A latent is on in the code when gamma exceeds this; 2 alpha reads out more."""
 
     def __post_init__(self) -> None:
         if self.lam_until < self.lam_begin:
             raise ConfigurationError(
-                f"lam_until = {self.lam_until} comes before lam_begin = {self.lam_begin}: choose lam_until >= lam_begin"
+                f"lam_until = {self.lam_until} comes before lam_begin = {self.lam_begin}: "
+                "choose lam_until >= lam_begin"
             )
 
 
 class VSC(VAE):
     r"""Codes that are exactly zero except where the image needs them.
 
-    .. math:: q(z_j\mid x) = \gamma_j\,\mathcal N(\mu_j,\sigma_j^2) + (1-\gamma_j)\,\delta(z_j), \qquad
-        p(z_j) = \alpha\,\mathcal N(0,1) + (1-\alpha)\,\delta(z_j)
+    .. math:: q(z_j\mid x) = \gamma_j\,\mathcal N(\mu_j,\sigma_j^2) + (1-\gamma_j)\,\delta(z_j),
+        \qquad p(z_j) = \alpha\,\mathcal N(0,1) + (1-\alpha)\,\delta(z_j)
 
     The code is ``mu`` where the latent is on and zero elsewhere; ``mu`` alone is dense and never
     reaches the decoder.
@@ -68,6 +63,7 @@ class VSC(VAE):
 
     Config = VSCConfig
     heads = 3
+    sparse = True
     lam: Tensor
 
     def __init__(self, config: VSCConfig, name: str) -> None:
@@ -80,16 +76,31 @@ class VSC(VAE):
     def plan(self, steps: int, steps_per_epoch: int) -> None:
         """Gate and slope over the whole training, lambda over its own window."""
         super().plan(steps, steps_per_epoch)
-        self.gate: gates.GateName = self.config.gate or gates.SUITED[self.config.gamma_form]
-        self.slope = gates.slopes(self.gate, self.config.slope_start, self.config.slope_end, steps)
-        self.warm_up = Linear(0.0, 1.0, begin=self.config.lam_begin, until=self.config.lam_until)
+        config = self.config
+        self.gate: gates.GateName = config.gate or gates.SUITED[config.gamma_form]
+        start, end = gates.slopes(self.gate, config.slope_start, config.slope_end)
+        self.slope = Linear(start, end, until=max(steps - 1, 0))
+        self.warm_up = Linear(0.0, 1.0, begin=config.lam_begin, until=config.lam_until)
 
-    def recognise(self, x: Tensor) -> Code:
-        """Parameters of q(z|x) at the present lambda, and mu where gamma exceeds the threshold as
-        the code.
-        """
+    @property
+    def threshold(self) -> float:
+        """What gamma must exceed for a latent to be on."""
+        return self.config.threshold
+
+    @property
+    def prior_rate(self) -> float:
+        """Alpha, the prior probability that a latent is on."""
+        return self.config.alpha
+
+    def present(self, number: int) -> dict[str, Tensor]:
+        """Lambda at a training step; evaluation takes the last one."""
+        return {"lam": torch.full_like(self.lam, self.warm_up(number))}
+
+    def posterior(self, x: Tensor, number: int | None = None) -> Code:
+        """Parameters of q(z|x), and mu where gamma exceeds the threshold as the code."""
+        lam = self.lam if number is None else self.present(number)["lam"]
         mu, logvar, v = self.encoder(x)
-        mu, logvar = spike_slab.warm_up(mu, logvar, self.lam, self.config.lam_form)
+        mu, logvar = spike_slab.warm_up(mu, logvar, lam, self.config.lam_form)
         gamma = gates.probability(v, self.config.gamma_form)
         active = gamma > self.config.threshold
         return Code(mu * active, active, mu, logvar, gamma)
@@ -97,36 +108,25 @@ class VSC(VAE):
     def draw(self, code: Code, generator: torch.Generator) -> Code:
         """One draw from q(z|x), with spikes that are exactly 0 or 1."""
         slab, noise = self.draw_slab(code, generator), self.draw_noise(code, generator)
-        gate = spike_slab.hard_gate(noise, code.gamma)
+        gate = spike_slab.hard_gate(noise, code.spike)
         return code._replace(z=slab * gate, active=gate.bool())
 
-    def draw_for_training(self, code: Code, generator: torch.Generator) -> Tensor:
+    def draw_for_training(self, code: Code, step: TrainingStep) -> Tensor:
         """A draw (B, J) whose gate has a gradient in gamma."""
-        slab, noise = self.draw_slab(code, generator), self.draw_noise(code, generator)
-        return slab * gates.training_gate(
-            self.gate, noise, code.gamma, self.present_slope, self.config.temperature
-        )
+        slab, noise = self.draw_slab(code, step.generator), self.draw_noise(code, step.generator)
+        slope, temperature = self.slope(step.number), self.config.temperature
+        return slab * gates.training_gate(self.gate, noise, code.spike, slope, temperature)
 
     def draw_noise(self, code: Code, generator: torch.Generator) -> Tensor:
         """Uniform noise (B, J) in [0, 1) for the gates."""
-        return torch.rand(code.gamma.shape, generator=generator, device=code.gamma.device)
+        return torch.rand(code.spike.shape, generator=generator, device=code.spike.device)
 
     def divergences(self, code: Code) -> dict[str, Tensor]:
-        """What the value costs when a latent is on, and what being on costs; each (B, J) in nats."""
+        """What the value costs when a latent is on, and what being on costs; (B, J) in nats."""
         return {
-            "kl_slab": code.gamma * spike_slab.gaussian_kl(code.mu, code.logvar),
-            "kl_spike": spike_slab.bernoulli_kl(code.gamma, self.config.alpha),
+            "kl_slab": code.spike * spike_slab.gaussian_kl(*code.slab),
+            "kl_spike": spike_slab.bernoulli_kl(code.spike, self.config.alpha),
         }
-
-    def loss(self, x: Tensor, step: int, generator: torch.Generator) -> Loss:
-        """The VAE's loss at the step's lambda and slope; lambda stays with the weights for
-        evaluation.
-        """
-        # A new tensor, not a new value: the loss of another step may still wait for its backward
-        # pass.
-        self.lam = torch.full_like(self.lam, self.warm_up(step))
-        self.present_slope = self.slope(step)
-        return super().loss(x, step, generator)
 
     def sample_prior(self, n: int, generator: torch.Generator) -> Tensor:
         """Codes (n, J): each latent is on with probability alpha, then standard normal."""

@@ -1,6 +1,7 @@
 """Variational Sparse Coding whose prior is the whole mixture of pseudo-inputs' codes."""
 
-import torch
+from collections.abc import Callable
+
 from torch import Tensor
 
 from vsclib import learned_prior
@@ -25,7 +26,8 @@ class VSCMixture(PseudoInputs):
 
     .. math:: \mathcal L = -\mathbb E_q\log p(x\mid z)
         + \sum_k u_k\bigl[\mathrm{KL}\bigl(q(z\mid x)\,\|\,q(z\mid x_k)\bigr) + \log K u_k\bigr]
-        + J\,\mathrm{KL}(\bar\gamma\,\|\,\alpha), \qquad u_k\propto e^{-\mathrm{KL}(q(z\mid x)\,\|\,q(z\mid x_k))}
+        + J\,\mathrm{KL}(\bar\gamma\,\|\,\alpha),
+        \qquad u_k\propto e^{-\mathrm{KL}(q(z\mid x)\,\|\,q(z\mid x_k))}
 
     The weights are those that make the sum least, so no network has to guess them, and the sum
     bounds the KL to the mixture :math:`\frac1K\sum_k q(z\mid x_k)` from above: without its last
@@ -39,21 +41,11 @@ class VSCMixture(PseudoInputs):
 
     Config = VSCMixtureConfig
 
-    def weigh(self, code: Code, prior: Code) -> Code:
+    def weigh(self, code: Code, prior: Callable[[], Code]) -> Code:
         """The code with what each pseudo-input weighs in its prior."""
-        divergences = learned_prior.kl_to_each(
-            (code.gamma, code.mu, code.logvar), (prior.gamma, prior.mu, prior.logvar)
-        )
+        divergences = learned_prior.kl_to_each(code.spike_and_slab, prior().spike_and_slab)
         return code._replace(weights=learned_prior.responsibilities(divergences))
 
-    def encode(self, x: Tensor) -> Code:
-        """The mean code of images (B, C, H, W), weighed."""
-        return self.weigh(super().encode(x), self.prior())
-
-    def sample_code(self, x: Tensor, generator: torch.Generator) -> Code:
-        """One draw from q(z|x) for each image, weighed."""
-        return self.weigh(super().sample_code(x, generator), self.prior())
-
     def charges(self, code: Code, prior: Code | None = None) -> dict[str, Tensor]:
-        """The KL to the prior as it is weighed and the price of choosing it, each (B,) in nats."""
-        return super().charges(code, prior) | {"choice": learned_prior.choice_cost(code.weights)}
+        """The KL to the prior as it is weighed and the price of choosing it, (B,) in nats."""
+        return super().charges(code, prior) | {"choice": learned_prior.choice_cost(code.choice)}

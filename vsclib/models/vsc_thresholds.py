@@ -8,9 +8,9 @@ from torch import Tensor
 
 from vsclib import spike_slab
 from vsclib.configuration import Finite, OpenUnit, configuration
-from vsclib.models import gates
-from vsclib.models.contract import Code
+from vsclib.models.contract import Code, TrainingStep
 from vsclib.models.vae import VAE, VAEConfig
+from vsclib.spike_slab import gates
 
 SLOPE = 10.0
 """Slope c of the sigmoid whose gradient stands in for the gate's step."""
@@ -42,8 +42,8 @@ class VSCThresholds(VAE):
     r"""Codes that are draws of Laplace noise, thresholded around their mean.
 
     .. math:: z_j = \begin{cases}0 & |\varepsilon_j| \le \tau_j\\
-        \mu_j + \operatorname{sign}(\varepsilon_j)\,(|\varepsilon_j| - \tau_j) & \text{otherwise}\end{cases}, \qquad
-        \varepsilon_j \sim \mathrm{Laplace}(0, b_j)
+        \mu_j + \operatorname{sign}(\varepsilon_j)\,(|\varepsilon_j| - \tau_j) & \text{otherwise}\end{cases},
+        \qquad \varepsilon_j \sim \mathrm{Laplace}(0, b_j)
 
     Laplace noise forgets its threshold, so this is a spike-and-slab with :math:`\gamma_j =
     e^{-\tau_j/b_j}` and a Laplace slab, and ``kl`` is that of the codes, between it and the
@@ -60,6 +60,7 @@ class VSCThresholds(VAE):
 
     Config = VSCThresholdsConfig
     heads = 3
+    sparse = True
     slab_log_prob = staticmethod(spike_slab.laplace_log_prob)
 
     def __init__(self, config: VSCThresholdsConfig, name: str) -> None:
@@ -67,10 +68,18 @@ class VSCThresholds(VAE):
         with torch.no_grad():
             self.encoder.head.bias[2 * self.latents :] = config.gamma_bias
 
-    def recognise(self, x: Tensor) -> Code:
-        """Parameters of q(z|x), logvar that of the Laplace noise, and mu where gamma exceeds the
-        threshold as the code.
-        """
+    @property
+    def threshold(self) -> float:
+        """What gamma must exceed for a latent to be on."""
+        return self.config.threshold
+
+    @property
+    def prior_rate(self) -> float:
+        """Alpha, the prior probability that a latent is on."""
+        return self.config.alpha
+
+    def posterior(self, x: Tensor, number: int | None = None) -> Code:
+        """Parameters of q(z|x), logvar that of the noise, and mu where a latent is on."""
         mu, logvar, v = self.encoder(x)
         gamma = gates.probability(v, "sigmoid")
         active = gamma > self.config.threshold
@@ -78,60 +87,57 @@ class VSCThresholds(VAE):
 
     def draw(self, code: Code, generator: torch.Generator) -> Code:
         """One thresholded draw from q(z|x)."""
-        deviation = (0.5 * code.logvar).exp() * spike_slab.laplace_noise(
-            self.draw_noise(code, generator)
-        )
-        threshold = spike_slab.gamma_threshold(code.gamma, code.logvar)
-        z = spike_slab.shifted_soft_threshold(deviation, code.mu, threshold)
+        gamma, mu, logvar = code.spike_and_slab
+        noise = spike_slab.laplace_noise(self.draw_noise(code, generator))
+        deviation = (0.5 * logvar).exp() * noise
+        threshold = spike_slab.gamma_threshold(gamma, logvar)
+        z = spike_slab.shifted_soft_threshold(deviation, mu, threshold)
         return code._replace(z=z, active=deviation.abs() > threshold)
 
-    def draw_for_training(self, code: Code, generator: torch.Generator) -> Tensor:
-        """A thresholded draw (B, J) whose gradient reaches the thresholds, or with ``identity``
+    def draw_for_training(self, code: Code, step: TrainingStep) -> Tensor:
+        """A thresholded draw (B, J) whose gradient reaches the thresholds or, with ``identity``,
         passes them by.
         """
-        noise = self.draw_noise(code, generator)
-        deviation = (0.5 * code.logvar).exp() * spike_slab.laplace_noise(noise)
+        gamma, mu, logvar = code.spike_and_slab
+        noise = self.draw_noise(code, step.generator)
+        deviation = (0.5 * logvar).exp() * spike_slab.laplace_noise(noise)
         # What survives has forgotten the threshold: its derivative there is pure noise, of mean
         # zero, and is left out.
-        threshold = spike_slab.gamma_threshold(code.gamma.detach(), code.logvar)
-        z = spike_slab.shifted_soft_threshold(deviation, code.mu, threshold)
+        threshold = spike_slab.gamma_threshold(gamma.detach(), logvar)
+        z = spike_slab.shifted_soft_threshold(deviation, mu, threshold)
         if self.config.gradient == "identity":
-            base = code.mu + deviation
+            base = mu + deviation
             return z.detach() + (base - base.detach())
         # Where noise crosses its threshold z jumps from 0 to mu, which the derivative of the
         # formula cannot see.
-        gate = spike_slab.relaxed_gate(2.0 * (noise - 0.5).abs(), code.gamma, SLOPE)
-        return z + code.mu.detach() * (gate - gate.detach())
+        gate = spike_slab.relaxed_gate(2.0 * (noise - 0.5).abs(), gamma, SLOPE)
+        return z + mu.detach() * (gate - gate.detach())
 
     def draw_noise(self, code: Code, generator: torch.Generator) -> Tensor:
         """Uniform noise (B, J) in [0, 1)."""
-        return torch.rand(code.mu.shape, generator=generator, device=code.mu.device)
+        return torch.rand(code.z.shape, generator=generator, device=code.z.device)
 
     def divergences(self, code: Code) -> dict[str, Tensor]:
-        """What the value costs when a latent is on, and what being on costs; each (B, J) in nats."""
+        """What the value costs when a latent is on, and what being on costs; (B, J) in nats."""
         return {
-            "kl_slab": code.gamma * spike_slab.laplace_kl(code.mu, code.logvar),
-            "kl_spike": spike_slab.bernoulli_kl(code.gamma, self.config.alpha),
+            "kl_slab": code.spike * spike_slab.laplace_kl(*code.slab),
+            "kl_spike": spike_slab.bernoulli_kl(code.spike, self.config.alpha),
         }
 
     def charges(self, code: Code) -> dict[str, Tensor]:
-        """What training charges, each (B,) in nats: the codes' KL, or the noise's and the
-        thresholds' prior.
-        """
+        """What training charges, each (B,) in nats: the KL, or the noise's and the thresholds'."""
         if self.config.charge == "code":
             return super().charges(code)
-        thresholds = spike_slab.gamma_threshold(code.gamma, code.logvar)
+        gamma, mu, logvar = code.spike_and_slab
+        thresholds = spike_slab.gamma_threshold(gamma, logvar)
         prior = -math.log(self.config.alpha) / spike_slab.ROOT_TWO
         return {
-            "kl_base": spike_slab.laplace_kl(code.mu, code.logvar).sum(1),
+            "kl_base": spike_slab.laplace_kl(mu, logvar).sum(1),
             "thresholds": spike_slab.threshold_price(thresholds, prior).sum(1),
         }
 
     def sample_prior(self, n: int, generator: torch.Generator) -> Tensor:
-        """Codes (n, J): Laplace noise of variance 1, thresholded so that a latent is on with
-        probability alpha.
-        """
+        """Codes (n, J): Laplace noise of variance 1, on with probability alpha."""
         zero = torch.zeros(n, self.latents, device=generator.device)
-        return self.draw(
-            Code(zero, self.all_active(zero), zero, zero, zero + self.config.alpha), generator
-        ).z
+        code = Code(zero, self.all_active(zero), zero, zero, zero + self.config.alpha)
+        return self.draw(code, generator).z

@@ -29,8 +29,10 @@ class VSCUAIConfig(PseudoInputsConfig):
 class VSCUAI(PseudoInputs):
     r"""Codes whose prior is the code of a pseudo-input, chosen for each image.
 
-    .. math:: \mathcal L = -\mathbb E_q\log p(x\mid z) + \sum_k u^*_k(x)\,\mathrm{KL}\bigl(q(z\mid x)\,\|\,q(z\mid x_k)\bigr)
-        + J\,\mathrm{KL}(\bar\gamma\,\|\,\alpha), \qquad \bar\gamma = \frac1J\sum_{jk} u^*_k\gamma_{kj}
+    .. math:: \mathcal L = -\mathbb E_q\log p(x\mid z)
+        + \sum_k u^*_k(x)\,\mathrm{KL}\bigl(q(z\mid x)\,\|\,q(z\mid x_k)\bigr)
+        + J\,\mathrm{KL}(\bar\gamma\,\|\,\alpha),
+        \qquad \bar\gamma = \frac1J\sum_{jk} u^*_k\gamma_{kj}
 
     The last term holds the prior sparse: it is no part of the evidence lower bound and is reported
     apart, once an image as in the authors' code. ``kl`` always takes weights that sum to one,
@@ -46,22 +48,19 @@ class VSCUAI(PseudoInputs):
         super().__init__(config, name)
         self.selector = nn.Linear(math.prod(self.image_shape), config.pseudo_inputs)
 
-    def posterior(self, x: Tensor) -> Code:
+    def posterior(self, x: Tensor, number: int | None = None) -> Code:
         """Parameters of q(z|x), and how much each pseudo-input weighs in the image's prior."""
-        code = super().posterior(x)
-        return code._replace(
-            weights=learned_prior.selection(self.selector(x.flatten(1)), self.config.selector)
-        )
+        scores = self.selector(x.flatten(1))  # (B, K)
+        weights = learned_prior.selection(scores, self.config.selector)
+        return super().posterior(x, number)._replace(weights=weights)
 
-    def prior(self) -> Code:
+    def prior(self, number: int | None = None) -> Code:
         """The codes of the pseudo-inputs, (K, J), their gamma sharpened if asked for."""
-        code = super().prior()
+        code = super().prior(number)
         if not self.config.sharpness:
             return code
-        return code._replace(gamma=torch.sigmoid(self.config.sharpness * (code.gamma - 0.5)))
+        return code._replace(gamma=torch.sigmoid(self.config.sharpness * (code.spike - 0.5)))
 
     def kl(self, code: Code) -> Tensor:
-        """KL from posterior to the selected prior, (B, J) in nats: weights that switch it off are
-        no prior.
-        """
-        return super().kl(code._replace(weights=learned_prior.unit_sum(code.weights)))
+        """KL to the selected prior, (B, J) in nats; its weights are made to sum to one."""
+        return super().kl(code._replace(weights=learned_prior.unit_sum(code.choice)))

@@ -1,6 +1,4 @@
-"""Variational Sparse Coding with warm-up (VSC-WU): the slab goes from noise to the encoder's over a
-training's first half.
-"""
+"""Variational Sparse Coding with warm-up: the slab goes from noise to the encoder's."""
 
 from vsclib.models.vsc import VSC
 from vsclib.schedules import Linear

@@ -68,6 +68,7 @@ def load(path: str | Path) -> Refiner:
         refiner.network.load_state_dict(parts["network"])
     except RuntimeError as error:
         raise CheckpointError(
-            f"{path} does not fit its own options ({str(error).splitlines()[0]}): train the refiner again"
+            f"{path} does not fit its own options ({str(error).splitlines()[0]}): "
+            "train the refiner again"
         ) from None
     return refiner.eval()

@@ -10,8 +10,8 @@ import torch
 from vsclib.data import DataSet
 from vsclib.errors import ConfigurationError, DataError
 from vsclib.metrics import Classifier, psnr, reconstruct, ssim
-from vsclib.metrics.encoding import Images, as_floats, device_of
-from vsclib.metrics.frechet import frechet_distance
+from vsclib.metrics.codes import Images, as_floats, device_of
+from vsclib.metrics.images import frechet_distance
 from vsclib.refiner.model import STEPS, Refiner
 
 FITTED = 10_000

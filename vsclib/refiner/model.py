@@ -7,13 +7,12 @@ from typing import Annotated, Any, Self
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
 from vsclib.configuration import Count, configuration, configure
 from vsclib.errors import ConfigurationError
-from vsclib.metrics.encoding import batches
-from vsclib.models import Code, Loss, Model
-from vsclib.networks import Likelihood
+from vsclib.metrics.codes import batches
+from vsclib.models import Loss, Model, Trainable, TrainingStep
 
 STEPS = 20
 """Steps of a refinement unless you say otherwise."""
@@ -35,15 +34,16 @@ class RefinerConfig:
     """T, steps from an image to noise."""
 
 
-class Refiner(Model):
+class Refiner(Trainable):
     r"""From a blurred reconstruction to one of the sharp images that it may stand for.
 
-    .. math:: q(x_t\mid x_0) = \mathcal N\bigl(\sqrt{\bar\alpha_t}\,x_0,\ (1-\bar\alpha_t)I\bigr), \qquad
-        \mathcal L = \mathbb E_{t,x_0,\epsilon}\,\tfrac1D\bigl\|\epsilon - \epsilon_\theta(x_t, t, \hat x)\bigr\|^2
+    .. math:: q(x_t\mid x_0) = \mathcal N\bigl(\sqrt{\bar\alpha_t}\,x_0,\ (1-\bar\alpha_t)I\bigr),
+        \qquad \mathcal L = \mathbb E_{t,x_0,\epsilon}\,\tfrac1D
+        \bigl\|\epsilon - \epsilon_\theta(x_t, t, \hat x)\bigr\|^2
 
     with :math:`\hat x` the base model's mean reconstruction of :math:`x_0`, :math:`\bar\alpha_t =
     \prod_{s\le t}(1-\beta_s)` and :math:`\beta` from 0.1/T to 20/T. Pixels lie in [-1, 1] here, in
-    [0, 1] outside. ``encode`` and ``decode`` are the base's.
+    [0, 1] outside. The base alone encodes and decodes.
 
     Args:
         base: the model whose reconstructions are refined; it is not trained, and its weights are no
@@ -57,16 +57,14 @@ class Refiner(Model):
         Ho, Jain & Abbeel (2020), Eq. 4 and 14; Pandey et al. (2022), section 3.
     """
 
-    Config = RefinerConfig
-    heads = 0
     unit = "mean squared error"
 
     def __init__(self, base: Model, config: RefinerConfig) -> None:
-        nn.Module.__init__(self)
+        super().__init__()
         library = _diffusers()
         channels, height, width = base.image_shape
         _refuse_odd_sides(height, width, config.levels)
-        self.config, self.image_shape, self.latents = config, base.image_shape, base.latents
+        self.config, self.image_shape = config, base.image_shape
         # In a tuple, the base is no submodule: neither Adam nor a checkpoint sees its weights, and
         # it stays in eval.
         self._held = (base.eval(),)
@@ -98,32 +96,19 @@ class Refiner(Model):
         self.base._apply(*arguments, **options)
         return super()._apply(*arguments, **options)
 
-    def encode(self, x: Tensor) -> Code:
-        """The base's code of images (B, C, H, W)."""
-        return self.base.encode(x)
-
-    def sample_code(self, x: Tensor, generator: torch.Generator) -> Code:
-        """One draw from the base's posterior of images (B, C, H, W)."""
-        return self.base.sample_code(x, generator)
-
-    def decode(self, z: Tensor) -> Likelihood:
-        """The base's likelihood of images given codes (B, J): what comes before refinement."""
-        return self.base.decode(z)
-
     @torch.no_grad()
     def reconstruct(self, x: Tensor) -> Tensor:
         """The base's mean images (B, C, H, W) of the mean codes of images (B, C, H, W)."""
         return self.base.decode(self.base.encode(x).z).mean
 
-    def loss(self, x: Tensor, step: int, generator: torch.Generator) -> Loss:
-        """Mean squared error of the predicted noise at timesteps drawn uniformly; 1 for a network
-        that knows nothing.
-        """
-        x_0, x_hat = _centred(self.check(x)), _centred(self.reconstruct(x))
+    def objective(self, step: TrainingStep) -> Loss:
+        """Mean squared error of the predicted noise; 1 for a network that knows nothing."""
+        x, generator, device = step.images, step.generator, step.images.device
+        x_0, x_hat = _centred(x), _centred(self.reconstruct(x))
         t = torch.randint(
-            self.config.timesteps, (len(x),), generator=generator, device=x.device
+            self.config.timesteps, (len(x),), generator=generator, device=device
         )  # (B,)
-        epsilon = torch.randn(x.shape, generator=generator, device=x.device)  # (B, C, H, W)
+        epsilon = torch.randn(x.shape, generator=generator, device=device)  # (B, C, H, W)
         x_t = self.forward_process.add_noise(x_0, epsilon, t)
         return Loss.of(noise=(self.predict_noise(x_t, t, x_hat) - epsilon).square().mean())
 
@@ -211,7 +196,8 @@ def _diffusers() -> ModuleType:
         import diffusers
     except ImportError:
         raise ConfigurationError(
-            'a refiner needs the package diffusers, which is not installed: pip install "vsclib[refiner]"'
+            "a refiner needs the package diffusers, which is not installed: "
+            'pip install "vsclib[refiner]"'
         ) from None
     return diffusers
 
@@ -225,6 +211,6 @@ def _refuse_odd_sides(height: int, width: int, levels: int) -> None:
     factor = 2 ** (levels - 1)
     if height % factor or width % factor:
         raise ConfigurationError(
-            f"levels = {levels} halves an image {levels - 1} times, but {height} x {width} pixels cannot be: "
-            f"choose fewer levels, or sides that are multiples of {factor}"
+            f"levels = {levels} halves an image {levels - 1} times, but {height} x {width} pixels "
+            f"cannot be: choose fewer levels, or sides that are multiples of {factor}"
         )

@@ -1,9 +1,22 @@
 """Gates: how a spike is drawn, and which of them let a gradient through."""
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 
 from vsclib.spike_slab.ranges import require_positive
+
+GammaForm = Literal["sigmoid", "relu"]
+"""How gamma comes from the encoder's output."""
+GateName = Literal["straight_through", "relaxed", "concrete"]
+"""How a gradient gets back to gamma."""
+
+SMALLEST_GAMMA = 1e-6
+BIAS: dict[GammaForm, float] = {"sigmoid": -2.0, "relu": 0.0}
+"""Bias of gamma's head that suits a form."""
+SUITED: dict[GammaForm, GateName] = {"sigmoid": "straight_through", "relu": "relaxed"}
+"""The gate that suits a form."""
 
 
 def hard_gate(noise: Tensor, gamma: Tensor) -> Tensor:
@@ -99,3 +112,31 @@ def concrete_gate(noise: Tensor, logit: Tensor, temperature: float) -> Tensor:
     require_positive("temperature", temperature)
     tiny = torch.finfo(noise.dtype).eps
     return torch.sigmoid((torch.logit(noise, eps=tiny) + logit) / temperature)  # (B, J)
+
+
+# ------------------------------------------------------- what the models' options stand for
+
+
+def probability(v: Tensor, form: GammaForm) -> Tensor:
+    """Gamma, inside (0, 1), of the encoder's output v, both (B, J)."""
+    gamma = torch.sigmoid(v) if form == "sigmoid" else (-torch.relu(-v)).exp()
+    # At 0 and 1 exactly a gate has no way back: the clamp keeps both ends open, as the released
+    # code does.
+    return gamma.clamp(SMALLEST_GAMMA, 1.0 - SMALLEST_GAMMA)
+
+
+def slopes(gate: GateName, start: float | None, end: float | None) -> tuple[float, float]:
+    """The gate's slope c at the start and the end of a training; None takes what suits the gate."""
+    first, last = (10.0, 10.0) if gate == "straight_through" else (50.0, 200.0)
+    return start or first, end or last
+
+
+def training_gate(
+    gate: GateName, noise: Tensor, gamma: Tensor, slope: float, temperature: float
+) -> Tensor:
+    """The gate (B, J) of a training, with a gradient in gamma; noise is uniform in [0, 1)."""
+    if gate == "concrete":
+        return concrete_gate(noise, torch.logit(gamma), temperature)
+    if gate == "relaxed":
+        return relaxed_gate(noise, gamma, slope)
+    return straight_through_gate(noise, gamma, slope)

@@ -1,6 +1,4 @@
-"""Which latent goes with which factor: absolute correlations, blocks, their contrast, and what a
-perfect code has.
-"""
+"""Which latent goes with which block of factors, and what a perfect code has."""
 
 from typing import NamedTuple
 
@@ -9,7 +7,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from vsclib.errors import DataError
-from vsclib.metrics.probe import matrix
+from vsclib.metrics.readers import matrix
 
 UNASSIGNED = -1
 """Block of a latent that never moves."""
@@ -61,7 +59,8 @@ def absolute_correlation(
 ) -> np.ndarray:
     r"""Absolute correlation between every factor and every latent.
 
-    .. math:: R_{fj} = |\operatorname{corr}_i(|v_{if}|, |z_{ij}|)| \quad\text{or}\quad |\operatorname{corr}_i(v_{if}, z_{ij})|
+    .. math:: R_{fj} = |\operatorname{corr}_i(|v_{if}|, |z_{ij}|)| \quad\text{or}\quad
+        |\operatorname{corr}_i(v_{if}, z_{ij})|
 
     Args:
         factors: v, (N, F), zero where a factor leaves no trace in the image.
@@ -112,8 +111,8 @@ def blocks(correlations: np.ndarray, block_of_factor: ArrayLike) -> Blocks:
     block = np.asarray(block_of_factor)
     if correlations.ndim != 2 or block.shape != (len(correlations),) or len(np.unique(block)) < 2:
         raise DataError(
-            f"correlations {correlations.shape} with blocks {block.shape}: give one block for each of the F factors, "
-            "and at least two different ones"
+            f"correlations {correlations.shape} with blocks {block.shape}: give one block for each "
+            "of the F factors, and at least two different ones"
         )
     used = correlations.max(0) > 0.0  # (J,)
     of_latent = np.where(used, block[correlations.argmax(0)], UNASSIGNED)  # (J,)

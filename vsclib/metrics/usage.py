@@ -1,4 +1,4 @@
-"""How much of a code is in use: on, ever on, always on, near zero, moving, informative."""
+"""How often latents are on, how small they are, and how that compares with the prior."""
 
 from typing import NamedTuple
 
@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from vsclib.errors import ConfigurationError
-from vsclib.metrics.encoding import batches, device_of, rows, to_device
+from vsclib.metrics.codes import batches, device_of, rows, to_device
 from vsclib.models import Code, Model
+from vsclib.spike_slab import bernoulli_kl
 
 EVER, ALWAYS = 0.001, 0.99
 """A latent is ever on above this share of the images, and always on above that one."""
@@ -30,9 +31,7 @@ class Usage(NamedTuple):
 
 
 def on(code: Code, threshold: float = 0.5) -> Tensor:
-    """Which latents are on: ``gamma > threshold`` where the code has a gamma, ``active`` otherwise;
-    (N, J) bool.
-    """
+    """Which latents are on, (N, J) bool: by gamma where the code has one, else ``active``."""
     if not 0.0 <= threshold < 1.0:
         raise ConfigurationError(
             f"threshold = {threshold!r} is not allowed: choose 0 <= threshold < 1"
@@ -41,18 +40,16 @@ def on(code: Code, threshold: float = 0.5) -> Tensor:
 
 
 def usage(code: Code, threshold: float = 0.5) -> Usage:
-    r"""Counts the latents that are on.
+    r"""Numbers of latents that are on.
 
     With :math:`a_{ij} = \mathbf 1[\gamma_{ij} > t]` for image i and latent j:
 
-    .. math:: \text{on} = \frac1N\sum_{ij} a_{ij}, \qquad \text{sparsity} = 1 - \frac1{NJ}\sum_{ij} a_{ij}
+    .. math:: \text{on} = \frac1N\sum_{ij} a_{ij},
+        \qquad \text{sparsity} = 1 - \frac1{NJ}\sum_{ij} a_{ij}
 
     Args:
-        code: codes (N, J) of a whole set. Gates of a dense model are all open; a sparse generator's
-            ``gamma`` is the probability of the wide component, and its closed latents are small,
-            not zero.
-        threshold: t, in [0, 1): what gamma must exceed. Codes without a gamma are counted by
-            ``active``.
+        code: codes (N, J) of a whole set. A sparse generator's closed latents are small, not zero.
+        threshold: t, in [0, 1): what gamma must exceed; without a gamma, ``active`` counts.
 
     Returns:
         The counts, which depend on t and on the images: state both.
@@ -71,8 +68,7 @@ def usage(code: Code, threshold: float = 0.5) -> Usage:
 
 
 def near_zero(code: Code, threshold: float = 0.05) -> float:
-    r"""Share of code entries with :math:`|z| < t`: the sparsity of codes that are small rather than
-    zero.
+    r"""Share of code entries with :math:`|z| < t`: the sparsity of codes without exact zeros.
 
     Args:
         code: codes (N, J) of a whole set; ``z`` is what counts.
@@ -94,8 +90,7 @@ def dead_latents(code: Code, threshold: float = 0.5) -> int:
 
     Args:
         code: codes (N, J) of a whole set; more images find fewer dead latents, so state N.
-        threshold: what gamma must exceed, in [0, 1). Codes without a gamma are counted by
-            ``active``.
+        threshold: what gamma must exceed, in [0, 1); without a gamma, ``active`` counts.
 
     Returns:
         A number of latents; 0 for dense models.
@@ -107,11 +102,9 @@ def dead_latents(code: Code, threshold: float = 0.5) -> int:
 
 
 def l0(code: Code) -> float:
-    r"""Mean number of entries of an image's code that are not exactly zero:
-    :math:`\frac1N\sum_{ij}\mathbf 1[z_{ij}\ne 0]`.
+    r"""Mean number of entries of an image's code that are not exactly zero.
 
-    For a VSC's mean code it is the number of latents that are on; small values that are no zeros
-    count in full.
+    .. math:: \frac1N\sum_{ij}\mathbf 1[z_{ij}\ne 0]
 
     Args:
         code: codes (N, J) of a whole set; ``z`` is what counts.
@@ -123,14 +116,13 @@ def l0(code: Code) -> float:
 
 
 def moving_latents(code: Code, threshold: float = 0.01) -> int:
-    r"""Number of latents whose mean moves with the image: :math:`\operatorname{Var}_i[\mu_{ij}] >
-    0.01`.
+    r"""Number of latents whose mean moves with the image, :math:`\mathrm{Var}_i[\mu_{ij}] > t`.
 
     A VAE's unused latents have a mean near zero for every image.
 
     Args:
         code: codes (N, J) of a whole set; ``mu`` counts, or ``z`` for models without one.
-        threshold: smallest variance over the images.
+        threshold: t, smallest variance over the images.
 
     Returns:
         A number of latents.
@@ -143,30 +135,8 @@ def moving_latents(code: Code, threshold: float = 0.01) -> int:
 
 
 @torch.no_grad()
-def informative_latents(model: Model, code: Code, threshold: float = 0.01) -> int | None:
-    """Number of latents whose KL, averaged over the images, exceeds a hundredth of a nat.
-
-    Args:
-        model: the model that gave the code.
-        code: codes (N, J) of a whole set.
-        threshold: smallest mean KL, in nats.
-
-    Returns:
-        A number of latents; None for models without an evidence lower bound.
-    """
-    total = torch.zeros(code.z.shape[1], dtype=torch.float64)
-    for part in batches(len(code.z)):
-        divergence = model.kl(to_device(rows(code, part), device_of(model)))
-        if divergence is None:
-            return None
-        total += divergence.cpu().double().sum(0)
-    return int((total / len(code.z) > threshold).sum())
-
-
-@torch.no_grad()
 def penalty(model: Model, code: Code) -> float | None:
-    """What the training adds to the bound to hold codes sparse: mean over the images, nats per
-    image.
+    """What training adds to the bound to hold codes sparse, nats per image.
 
     Args:
         model: the model that gave the code.
@@ -197,3 +167,53 @@ def pseudo_inputs_used(code: Code) -> int | None:
         return None
     first = torch.bincount(code.weights.argmax(1), minlength=code.weights.shape[1]).double()  # (K,)
     return int((first / len(code.weights) > EVER).sum())
+
+
+class AggregateSparsity(NamedTuple):
+    """Probabilities of a latent being on, between 0 and 1.
+
+    Attributes:
+        alpha: the prior's.
+        drawn: the aggregate posterior's, when spikes are drawn: the mean of gamma.
+        hard: the share of entries that the hard gate opens.
+        nats: what the departure from the prior costs an image, in nats: J KL(mean gamma || alpha).
+    """
+
+    alpha: float
+    drawn: float
+    hard: float
+    nats: float
+
+
+def aggregate_sparsity(
+    model: Model, code: Code, threshold: float = 0.5
+) -> AggregateSparsity | None:
+    r"""Sparsity of the aggregate posterior beside the prior's.
+
+    .. math:: q(w_j = 1) = \frac1N\sum_i\gamma_{ij}, \qquad \bar\gamma = \frac1J\sum_j q(w_j = 1)
+        \quad\text{against}\quad\alpha
+
+    A perfect match, :math:`\bar\gamma = \alpha`, is no proof of health: a collapsed code has
+    :math:`\gamma_{ij} = \alpha` everywhere. There ``hard`` is zero, for no gate passes one half.
+
+    Args:
+        model: a model with a prior rate.
+        code: codes (N, J) of a whole set.
+        threshold: t, in [0, 1), of the hard gate.
+
+    Returns:
+        The probabilities; None for codes without a gamma or a model without a prior rate.
+
+    Raises:
+        ConfigurationError: t lies outside [0, 1).
+
+    Source:
+        Tonolini et al. (2019, ICLR submission), appendix E.2 and figure 8.
+    """
+    alpha = model.prior_rate
+    hard = on(code, threshold)
+    if code.gamma is None or alpha is None:
+        return None
+    gamma = code.gamma.double().mean()  # ()
+    cost = code.gamma.shape[1] * bernoulli_kl(gamma, alpha)
+    return AggregateSparsity(alpha, gamma.item(), hard.double().mean().item(), cost.item())

@@ -1,9 +1,12 @@
-"""How near an image is to its original: PSNR and SSIM, image by image."""
+"""How near images are to their originals, one by one, and to others as a cloud."""
 
+import numpy as np
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from vsclib.errors import ConfigurationError, DataError
-from vsclib.metrics.encoding import Images, as_floats, batches, codes, reconstruct
+from vsclib.metrics.codes import Images, as_floats, batches, codes, reconstruct
+from vsclib.metrics.readers import matrix
 from vsclib.models import Code, Model
 
 WINDOW, WINDOW_SIGMA = 11, 1.5
@@ -27,7 +30,6 @@ def image_psnr(images: Images, reconstructions: Images) -> Tensor:
         DataError: the shapes differ.
     """
     x, y = _pair(images, reconstructions)
-    # Imported here: it takes seconds, and few who import this library want it.
     from torchmetrics.functional.image import peak_signal_noise_ratio
 
     # Without dim, torchmetrics pools the squared error over all images and gives another number.
@@ -57,11 +59,10 @@ def psnr(images: Images, reconstructions: Images) -> float:
 
 
 def fvu(images: Images, reconstructions: Images) -> float:
-    r"""Fraction of variance unexplained: the squared error of a set, in units of what its average
-    image would make.
+    r"""Fraction of variance unexplained: squared error relative to that of the average image.
 
-    .. math:: \mathrm{FVU} = \frac{\sum_i\lVert x_i - \hat x_i\rVert^2}{\sum_i\lVert x_i - \bar x\rVert^2}, \qquad
-        \bar x = \frac1N\sum_i x_i
+    .. math:: \mathrm{FVU} = \frac{\sum_i\lVert x_i - \hat x_i\rVert^2}
+        {\sum_i\lVert x_i - \bar x\rVert^2}, \qquad \bar x = \frac1N\sum_i x_i
 
     Zero for reconstructions that are exact and 1 for the average image every time; above 1, that
     image would have been better. Unlike PSNR it pools the error over all images, so that hard
@@ -85,7 +86,8 @@ def fvu(images: Images, reconstructions: Images) -> float:
     total = (x - x.mean(0)).square().sum().item()
     if total == 0.0:
         raise DataError(
-            f"{len(x)} images without a difference have no variance to explain: give different images"
+            f"{len(x)} images without a difference have no variance to explain: "
+            "give different images"
         )
     return (x - y).square().sum().item() / total
 
@@ -118,8 +120,7 @@ def psnr_thresholded(
 
 
 def ssim_window(image_shape: tuple[int, ...]) -> int:
-    """Side of the SSIM window for images of a shape: 11 pixels, or the largest odd number that fits
-    into the image.
+    """Side of the SSIM window: 11 pixels, or the largest odd number that fits into the image.
 
     Args:
         image_shape: (..., H, W).
@@ -135,7 +136,8 @@ def ssim(images: Images, reconstructions: Images, window: int | None = None) -> 
     r"""Structural similarity: the mean over windows of every image, then over images.
 
     .. math:: \mathrm{SSIM}(x, y) = \frac{(2\mu_x\mu_y + c_1)(2\sigma_{xy} + c_2)}
-        {(\mu_x^2 + \mu_y^2 + c_1)(\sigma_x^2 + \sigma_y^2 + c_2)}, \qquad c_1 = 0.01^2,\ c_2 = 0.03^2
+        {(\mu_x^2 + \mu_y^2 + c_1)(\sigma_x^2 + \sigma_y^2 + c_2)},
+        \qquad c_1 = 0.01^2,\ c_2 = 0.03^2
 
     for pixels in [0, 1], with means and (co)variances under a Gaussian window of 11 x 11 pixels and
     a standard deviation of 1.5, centred on every pixel, the image mirrored at its border. Images
@@ -165,10 +167,9 @@ def ssim(images: Images, reconstructions: Images, window: int | None = None) -> 
     window = ssim_window(tuple(x.shape)) if window is None else window
     if window not in range(3, min(WINDOW, *x.shape[-2:]) + 1, 2):
         raise ConfigurationError(
-            f"window = {window!r} is not allowed for images of {x.shape[-2]} x {x.shape[-1]} pixels: "
-            f"choose an odd number from 3 to {ssim_window(tuple(x.shape))}"
+            f"window = {window!r} is not allowed for images of {x.shape[-2]} x {x.shape[-1]} "
+            f"pixels: choose an odd number from 3 to {ssim_window(tuple(x.shape))}"
         )
-    # Imported here: it takes seconds, and few who import this library want it.
     from torchmetrics.functional.image import structural_similarity_index_measure
 
     # torchmetrics derives the window's side from sigma; this sigma gives exactly the side asked
@@ -193,3 +194,44 @@ def _pair(images: Images, reconstructions: Images) -> tuple[Tensor, Tensor]:
             "both must be the same (N, C, H, W)"
         )
     return x, y
+
+
+def frechet_distance(first: Tensor | ArrayLike, second: Tensor | ArrayLike) -> float:
+    r"""Squared Frechet distance between Gaussians fitted to two sets of features.
+
+    .. math:: d^2 = \|m_1 - m_2\|^2 + \operatorname{tr}\bigl(S_1 + S_2
+        - 2\,(S_1^{1/2} S_2\, S_1^{1/2})^{1/2}\bigr)
+
+    Two samples of one distribution do not give zero, and fewer of them give more: print what two
+    halves of the real images give beside every such number, from sets of the same size. With
+    features of another network than the field's Inception net it is not the number known as FID.
+
+    Args:
+        first: features (N, F), N > F for a covariance of full rank.
+        second: features (M, F).
+
+    Returns:
+        The squared distance, in squared units of the features.
+
+    Raises:
+        DataError: shapes that do not fit, fewer than two rows, or features that are no numbers.
+
+    Source:
+        Dowson & Landau (1982), Eq. 4; Heusel et al. (2017), Eq. 6.
+    """
+    x, y = matrix(first), matrix(second)
+    if x.shape[1] != y.shape[1] or min(len(x), len(y)) < 2:
+        raise DataError(
+            f"features are shaped {x.shape} and {y.shape}: give two rows or more of each, "
+            "of the same length"
+        )
+    s1, s2 = (np.atleast_2d(np.cov(features, rowvar=False)) for features in (x, y))  # (F, F)
+    root = _root(s1)
+    trace = np.trace(s1) + np.trace(s2) - 2.0 * np.trace(_root(root @ s2 @ root))
+    return float(np.square(x.mean(0) - y.mean(0)).sum() + max(trace, 0.0))
+
+
+def _root(matrix: np.ndarray) -> np.ndarray:
+    """The square root of a symmetric matrix without negative eigenvalues."""
+    values, vectors = np.linalg.eigh(matrix)
+    return (vectors * np.sqrt(np.clip(values, 0.0, None))) @ vectors.T
