@@ -29,7 +29,7 @@ LIBRARY := $(shell find vsclib -name '*.py' 2>/dev/null)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help book pages serve test train chapters checks assignments grade lock clean distclean
+.PHONY: help book pages serve lint quick test hooks train chapters checks assignments grade lock clean distclean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -47,8 +47,26 @@ pages: $(INSTALLED) ## build the book from the outputs that its notebooks hold
 serve: ## show the built book at http://localhost:8000 (another port: PORT=...)
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory book/_build/html $(PORT)
 
+lint: $(INSTALLED) ## hold the code against its rules, types and plan: seconds, the first time a minute
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy
+	$(BIN)/python -m pytest --quiet --override-ini addopts= --noconftest -p no:nbval tests/test_architecture.py
+
+quick: $(COURSE) ## run the tests that train nothing for long and need no browser, book or notebook: about a minute
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not book" --durations 5 \
+	    --numprocesses $(WORKERS) --dist loadfile
+
 test: $(COURSE) ## install and run every test, the chapters among them
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --nbval --numprocesses $(WORKERS) --dist loadfile
+
+hooks: $(INSTALLED) ## look at every commit as it is made, with pre-commit
+ifeq ($(UV),uv)
+	uv pip install --python $(BIN)/python -e '.[develop]' -c requirements.lock
+else
+	$(BIN)/python -m pip install --progress-bar off -e '.[develop]' -c requirements.lock
+endif
+	$(BIN)/python -m pre_commit install
 
 train: $(INSTALLED) ## train a model of your choice: MODEL=vae DATASET=digits STEPS=2000 SEED=1
 	$(call run_experiment,book/runs/local/$(NAME).ipynb,-p model $(MODEL) -p dataset $(DATASET) -p seed $(SEED) \
@@ -71,7 +89,7 @@ grade: ## run and grade SUBMISSIONS=folder, which RUNS STUDENTS' CODE AS YOU: se
 
 lock: ## resolve the newest allowed versions into requirements.lock (needs uv)
 	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --upgrade \
-	    requirements.txt pyproject.toml --extra course | grep -v '^-e' > requirements.lock.new
+	    requirements.txt pyproject.toml --extra course --extra develop | grep -v '^-e' > requirements.lock.new
 	mv requirements.lock.new requirements.lock
 
 clean: ## delete the built book and caches; your runs and the installation stay
@@ -92,7 +110,7 @@ $(FIRST_RUN): notebooks/experiments/train.ipynb $(LIBRARY) | $(INSTALLED)
 	@rm -rf runs/vsc-smiley
 	$(call run_experiment,$@,$(FIRST_PARAMETERS))
 
-$(INSTALLED): requirements.txt requirements.lock pyproject.toml
+$(INSTALLED): requirements.txt requirements.lock pyproject.toml $(wildcard ledger/pyproject.toml)
 	@$(PYTHON) -c 'import sys; sys.version_info < (3, 11) and sys.exit("Python 3.11 or newer is needed, and %s is %d.%d: name a newer one with make PYTHON=python3.12" % (sys.executable, *sys.version_info[:2]))'
 ifeq ($(UV),uv)
 	test -x $(BIN)/python || uv venv --quiet --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(VENV)

@@ -262,7 +262,8 @@ def main() -> int:
     write_csv(arguments.output, records)
     print(as_text(records))
     print(
-        f"\nWritten to {arguments.output.resolve()}; the graded notebooks are in {arguments.work}/autograded."
+        f"\nWritten to {arguments.output.resolve()}; "
+        f"the graded notebooks are in {arguments.work}/autograded."
     )
     return 0
 

@@ -22,6 +22,17 @@ hypothesis.settings.register_profile("vsclib", deadline=None, derandomize=True, 
 hypothesis.settings.load_profile("vsclib")
 
 
+BOOK = {"built_book", "browser"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that need the built book or a browser, before the marks choose."""
+    for item in items:
+        if BOOK & set(getattr(item, "fixturenames", ())):
+            item.add_marker("book")
+
+
 def load_script(place: str) -> ModuleType:
     """A script of the repository, which is no part of a package, as a module."""
     path = REPOSITORY / place
@@ -32,9 +43,7 @@ def load_script(place: str) -> ModuleType:
 
 
 def require(condition: bool, reason: str) -> None:
-    """Skip the test when something outside the project is absent; fail when everything must be
-    there.
-    """
+    """Skip the test when something outside is absent; fail when everything must be there."""
     if condition:
         return
     if os.environ.get("VSCLIB_REQUIRE_ALL") == "1":

@@ -54,7 +54,7 @@ def test_parts_of_a_whole_set_are_those_of_the_exact_aggregate_posterior():
 
 
 def test_parts_are_divergences_in_the_mean():
-    """Many draws of the exact mixture: its KLs are positive, and the information is at most log N."""
+    """Many draws of the exact mixture: its KLs are positive, the information is at most log N."""
     mu, logvar = posteriors()
     found = torch.stack(
         [torch.stack(split_kl(draws(s), mu, logvar, N)).mean(1) for s in range(400)]

@@ -389,7 +389,10 @@ def test_status_page_lists_every_executed_page(built_book: Path) -> None:
 
 def a_figure(label: str) -> dict:
     """A cell that shows a picture, with a caption and a label."""
-    pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
+    pixel = (
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptV"
+        "AAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
+    )
     return {
         "cell_type": "code",
         "metadata": {

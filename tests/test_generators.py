@@ -66,7 +66,7 @@ def test_sparse_generator_infers_under_the_mixture(alpha):
 
 
 def test_active_latents_of_the_sparse_generator_lie_beyond_the_crossing():
-    """alpha = 0.01, sigma2 = 0.1: both components are equally likely at |z| = 0.373 (errata, E25)."""
+    """alpha = 0.01, sigma2 = 0.1: both components are equally likely at |z| = 0.373 (E25)."""
     model = tiny("sparse_generator", latents=30, step_size=0.4, sigma=0.1)
     code = model.encode(images(40))
     assert 0.02 < code.active.float().mean() < 0.98

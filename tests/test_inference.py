@@ -1,4 +1,4 @@
-"""Codes by gradient against a recursion in NumPy, the exact optimum, and Langevin's known variance."""
+"""Codes by gradient against a recursion in NumPy, the exact optimum and Langevin's variance."""
 
 import math
 

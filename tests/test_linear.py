@@ -69,7 +69,7 @@ def test_a_stronger_penalty_leaves_fewer_on(digits):
 
 
 def test_known_atoms_are_found_again():
-    """Grey images with two of eight bars each, brighter or darker: the dictionary finds the bars."""
+    """Grey images with two of eight bars, brighter or darker: the dictionary finds the bars."""
     rng = np.random.default_rng(0)
     bars = np.zeros((8, 8, 8))
     for j in range(4):

@@ -304,7 +304,7 @@ def test_draws_have_the_mixtures_distribution():
 
 
 def test_every_draw_has_a_component_of_its_own():
-    """Sizes of neighbours are uncorrelated; one component for a whole row would tie them together."""
+    """Sizes of neighbours are uncorrelated; one component for a whole row would tie them."""
     sizes = draw(0.3, 0.1) ** 2
     for axis in (0, 1):
         one, other = np.split(sizes, 2, axis)

@@ -67,7 +67,7 @@ def test_gaussian_of_one_sigma_is_a_normal_density_for_every_pixel(shape, sigma)
 
 
 def test_normaliser_of_the_gaussian_counts_every_pixel():
-    """Printed once an image (E10) it is 0.285 for sigma = 0.3; counted for 784 pixels it is 223.5."""
+    """Printed once an image (E10) it is 0.285 for sigma = 0.3; for 784 pixels it is 223.5."""
     x = torch.rand(2, 1, 28, 28, generator=seeded())
     exact = networks.Gaussian(x, torch.tensor(2 * math.log(0.3))).log_prob(x)
     assert exact.tolist() == pytest.approx([223.5, 223.5], abs=0.05)

@@ -1,9 +1,6 @@
-"""The front door and the house rules: what README promises works, files stay small, code is linted,
-typed and safe.
-"""
+"""The front door and the house rules: what README promises works, code is linted and typed."""
 
 import inspect
-import json
 import re
 import shutil
 import subprocess
@@ -20,7 +17,6 @@ from nbval.plugin import get_sanitize_patterns
 from vsclib import models
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-MEGABYTE = 2**20
 
 
 def blocks(language: str) -> list[str]:
@@ -31,16 +27,6 @@ def blocks(language: str) -> list[str]:
 def run(*command: str, cwd: Path = REPOSITORY) -> subprocess.CompletedProcess:
     """A command's outcome, output captured."""
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True)
-
-
-def tracked() -> list[Path]:
-    """Every file of the repository that git knows, links left out."""
-    require(
-        (REPOSITORY / ".git").exists() and shutil.which("git") is not None, "this is no git clone"
-    )
-    names = run("git", "ls-files", "-z").stdout.split("\0")
-    paths = [REPOSITORY / name for name in names if name]
-    return [path for path in paths if path.is_file() and not path.is_symlink()]
 
 
 # ------------------------------------------------------------------------------------------- README
@@ -71,6 +57,7 @@ def test_make_knows_every_target_that_the_texts_name() -> None:
     named: set[str] = set()
     for path in [
         REPOSITORY / "README.md",
+        REPOSITORY / "CONTRIBUTING.md",
         *(REPOSITORY / "book").glob("*.md"),
         *(REPOSITORY / "book/runs").glob("*.md"),
     ]:
@@ -82,7 +69,9 @@ def test_make_knows_every_target_that_the_texts_name() -> None:
     assert {"book", "test", "train"} <= named <= targets
 
 
-@pytest.mark.parametrize("target", ["book", "test", "train", "clean", "help", "pages"])
+@pytest.mark.parametrize(
+    "target", ["book", "lint", "quick", "test", "hooks", "train", "clean", "help", "pages"]
+)
 def test_make_can_plan_its_targets(target: str) -> None:
     require(shutil.which("make") is not None, "make is not installed")
     outcome = run("make", "--dry-run", target)
@@ -92,9 +81,8 @@ def test_make_can_plan_its_targets(target: str) -> None:
 def test_make_refuses_an_old_python(tmp_path: Path) -> None:
     require(shutil.which("make") is not None, "make is not installed")
     old = tmp_path / "python"
-    old.write_text(
-        f'#!/bin/sh\nshift\nexec {sys.executable} -c "import sys; sys.version_info = (3, 10, 4); $1"\n'
-    )
+    pretend = "import sys; sys.version_info = (3, 10, 4); $1"
+    old.write_text(f'#!/bin/sh\nshift\nexec {sys.executable} -c "{pretend}"\n')
     old.chmod(0o755)
     outcome = run("make", f"PYTHON={old}", f"VENV={tmp_path / 'venv'}", "test")
     assert outcome.returncode != 0
@@ -144,54 +132,14 @@ def test_citation_file_is_complete_and_agrees_with_the_package() -> None:
         "name" in author or {"family-names", "given-names"} <= set(author)
         for author in citation["authors"]
     )
-    assert (citation["version"], citation["license"]) == (project["version"], project["license"])
-    assert f"## {project['version']}" in (REPOSITORY / "CHANGELOG.md").read_text(encoding="utf-8")
-
-
-# ------------------------------------------------------------------------------------- requirements
-
-
-def test_lock_holds_every_requirement_at_an_exact_version() -> None:
-    name = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*")
-    lock = (REPOSITORY / "requirements.lock").read_text(encoding="utf-8").splitlines()
-    assert all(
-        re.match(r"^[\w.-]+(\[[\w,-]+\])?==\S+", line)
-        for line in lock
-        if line and not line.startswith("#")
-    )
-    locked = {name.match(line)[0].lower().replace("_", "-") for line in lock if name.match(line)}
-    wanted = (REPOSITORY / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    for place in ("pyproject.toml", "ledger/pyproject.toml"):
-        settings = tomllib.loads((REPOSITORY / place).read_text(encoding="utf-8"))
-        wanted += settings["project"]["dependencies"]
-    names = {found[0].lower().replace("_", "-") for line in wanted if (found := name.match(line))}
-    names -= {"vsclib"}  # installed from the clone, as the ledger is
-    editable = {line for line in wanted if line.startswith("-e")}
-    assert editable == {"-e .[refiner]", "-e ./ledger"} and names <= locked
+    assert citation["license"] == project["license"]
 
 
 # -------------------------------------------------------------------------------------- house rules
 
 
-def test_files_are_small() -> None:
-    limits = {".ipynb": 2 * MEGABYTE}
-    assert [
-        path.name
-        for path in tracked()
-        if path.stat().st_size > limits.get(path.suffix, 4 * MEGABYTE)
-    ] == []
-
-
-def test_modules_can_be_read_in_one_sitting() -> None:
-    lengths = {
-        path: len(path.read_text(encoding="utf-8").splitlines())
-        for path in (REPOSITORY / "vsclib").rglob("*.py")
-    }
-    assert {path.name: length for path, length in lengths.items() if length > 400} == {}
-
-
 def test_models_are_small() -> None:
-    """A family is its class and the options that it adds; what it inherits belongs to another one."""
+    """A family is its class and the options that it adds; what it inherits is another's."""
     classes = {
         base
         for name in models.names()
@@ -206,44 +154,6 @@ def test_models_are_small() -> None:
     assert {name: length for name, length in lengths.items() if length > 120} == {}
 
 
-FORBIDDEN = {
-    "torch" + ".load(": "checkpoints are safetensors, which cannot run code",
-    "pick" + "le": "reading it runs code that a file brings along",
-}
-
-
-@pytest.mark.parametrize("word", FORBIDDEN)
-def test_nothing_is_loaded_that_could_run_code(word: str) -> None:
-    kinds = {".py", ".ipynb", ".md", ".toml", ".yml"}
-    # The tests may write such a file, to see it refused.
-    paths = [
-        path
-        for path in tracked()
-        if path.suffix in kinds and REPOSITORY / "tests" not in path.parents
-    ]
-    texts = {path: path.read_text(encoding="utf-8") for path in paths}
-    assert [path.name for path, text in texts.items() if word in text] == [], FORBIDDEN[word]
-
-
-def test_notebooks_are_valid_and_their_widgets_complete() -> None:
-    for path in (path for path in tracked() if path.suffix == ".ipynb"):
-        notebook = json.loads(path.read_text(encoding="utf-8"))
-        states = (
-            notebook["metadata"]
-            .get("widgets", {})
-            .get("application/vnd.jupyter.widget-state+json", {})
-        )
-        views = [
-            output["data"]["application/vnd.jupyter.widget-view+json"]["model_id"]
-            for cell in notebook["cells"]
-            for output in cell.get("outputs", [])
-            if "application/vnd.jupyter.widget-view+json" in output.get("data", {})
-        ]
-        assert set(views) <= set(states.get("state", {})), (
-            f"{path.name} shows a widget whose state is not stored"
-        )
-
-
 def test_lint() -> None:
     outcome = run(sys.executable, "-m", "ruff", "check", ".")
     assert outcome.returncode == 0, outcome.stdout
@@ -256,7 +166,7 @@ def test_format() -> None:
 
 @pytest.mark.slow
 def test_types() -> None:
-    outcome = run(sys.executable, "-m", "mypy", "vsclib")
+    outcome = run(sys.executable, "-m", "mypy")
     assert outcome.returncode == 0, outcome.stdout
 
 
@@ -271,15 +181,6 @@ def test_examples_in_docstrings_are_collected() -> None:
 def test_shell_scripts_parse(script: str) -> None:
     require(shutil.which("bash") is not None, "bash is not installed")
     assert run("bash", "-n", script).returncode == 0
-
-
-def test_no_notebook_says_where_it_lay_on_somebodys_machine() -> None:
-    absolute = re.compile(r"[\s\"'(]/(?:[\w.-]+/)+(?:vsclib|notebooks|site-packages)/")
-    paths = [path for path in tracked() if path.suffix == ".ipynb"]
-    assert (
-        paths
-        and [path.name for path in paths if absolute.search(path.read_text(encoding="utf-8"))] == []
-    )
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,8 @@ def sections(first: list[str]) -> str:
     """
     automodule = ".. automodule:: {}\n   :members:\n   :ignore-module-all:\n   :show-inheritance:"
     return "\n\n".join(
-        f"## `{module}`\n\n```{{eval-rst}}\n{automodule.format(module)}\n```\n\n{reexported(module)}"
+        f"## `{module}`\n\n```{{eval-rst}}\n{automodule.format(module)}\n```\n\n"
+        f"{reexported(module)}"
         for module in ordered(public_modules(), first)
     )
 

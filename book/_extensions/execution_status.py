@@ -77,7 +77,7 @@ def _result(notebook: dict[str, Any]) -> str:
 
 
 def _printed_versions(notebook: dict[str, Any]) -> dict[str, str]:
-    """Version and device that a run says about itself: in its line of provenance, or in its record."""
+    """Version and device that a run states: in its line of provenance, or in its record."""
     for cell in _code_cells(notebook):
         for output in cell["outputs"]:
             text = "".join(output.get("text", output.get("data", {}).get("text/markdown", "")))
@@ -125,9 +125,8 @@ def table(paths: dict[str, Path]) -> str:
         mark = {"ok": "ok", "failed": "**failed**", "not run": "**not run**"}[execution.result]
         versions = ", ".join(f"{name} {text}" for name, text in execution.versions.items())
         link = f"[](/{docname}.ipynb)"
-        rows.append(
-            f"| {link} | {mark} | {duration(execution.seconds)} | {execution.day or ''} | {versions} |\n"
-        )
+        when = f"{duration(execution.seconds)} | {execution.day or ''}"
+        rows.append(f"| {link} | {mark} | {when} | {versions} |\n")
     return f":::{{div}} execution-status\n\n{HEADER}{''.join(rows)}\n:::\n"
 
 

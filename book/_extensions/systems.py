@@ -94,7 +94,8 @@ def entry(name: str, repository: Path) -> str:
     above = family.__mro__[1].__name__
     lines = [f"## `{name}`", "", summary(family), "", ":::{container} claim", ""]
     lines += [
-        f"Class\n: {{py:class}}`{family.__name__} <{family.__module__}.{family.__name__}>`, a `{above}`",
+        f"Class\n: {{py:class}}`{family.__name__} <{family.__module__}.{family.__name__}>`, "
+        f"a `{above}`",
         "",
     ]
     if source(family):
