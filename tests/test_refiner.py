@@ -19,10 +19,10 @@ from torch import nn
 import vsclib
 from vsclib import checkpoints, data, fit, metrics, models, records, refiner, runs
 from vsclib.errors import CheckpointError, ConfigurationError, DataError
-from vsclib.metrics.images import frechet_distance
+from vsclib.metrics.image_quality import frechet_distance
 from vsclib.models import TrainingStep
 from vsclib.refiner.measure import edges
-from vsclib.refiner.run import Refinement
+from vsclib.refiner.refinement import Refinement
 
 NOTEBOOK = Path(__file__).parent.parent / "notebooks" / "experiments" / "refine.ipynb"
 SHAPE = (1, 8, 8)

@@ -17,7 +17,6 @@ import psutil
 import pytest
 import torch
 from conftest import REPOSITORY, load_script
-from vsclib.runs.__main__ import main
 
 import vsclib
 from vsclib import checkpoints, data, models, records, runs
@@ -25,6 +24,7 @@ from vsclib.errors import CheckpointError, ConfigurationError, DataError
 from vsclib.metrics import Evaluation
 from vsclib.refiner import Refinement
 from vsclib.runs import LEFT_OPEN, Experiment, execute, parameters_of, write_record
+from vsclib.runs.__main__ import main
 
 NOTEBOOKS = REPOSITORY / "notebooks" / "experiments"
 NOTEBOOK = NOTEBOOKS / "train.ipynb"

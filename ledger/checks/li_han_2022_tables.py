@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import torch
 
 from vsclib.checks import Correction, Verdict, close, correction, fails
-from vsclib.metrics.images import image_psnr
+from vsclib.metrics.image_quality import image_psnr
 
 SETS = ("MNIST", "Fashion", "CelebA", "SVHN")
 TABLE_1 = {

@@ -42,7 +42,7 @@ from vsclib.metrics.collapse import (
 )
 from vsclib.metrics.disentanglement import DCI, Gap, dci, mig, mutual_information
 from vsclib.metrics.embedding import Embedding, neighbour_agreement, trustworthiness, tsne
-from vsclib.metrics.images import (
+from vsclib.metrics.image_quality import (
     frechet_distance,
     fvu,
     image_psnr,

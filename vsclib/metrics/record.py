@@ -14,7 +14,7 @@ from vsclib.errors import ConfigurationError
 from vsclib.metrics.bounds import Elbo, elbo
 from vsclib.metrics.codes import codes, read_out, reconstruct
 from vsclib.metrics.collapse import coefficient_collapsed, informative_latents, posterior_collapsed
-from vsclib.metrics.images import fvu, psnr, psnr_thresholded, ssim, ssim_window
+from vsclib.metrics.image_quality import fvu, psnr, psnr_thresholded, ssim, ssim_window
 from vsclib.metrics.readers import PROBE_CODES, linear_accuracy
 from vsclib.metrics.usage import (
     Usage,

@@ -10,7 +10,7 @@ from torch import Tensor
 from vsclib.data import DataSet
 from vsclib.errors import ConfigurationError, DataError
 from vsclib.metrics.codes import Images, as_floats, codes, device_of, gather, reconstruct
-from vsclib.metrics.images import ssim
+from vsclib.metrics.image_quality import ssim
 from vsclib.metrics.readers import PROBE_CODES, Classifier
 from vsclib.models import Model
 

@@ -25,10 +25,10 @@ Source:
     B.3.
 """
 
-from vsclib.refiner.files import load, save
 from vsclib.refiner.measure import REFINEMENT_DEFINITIONS, evaluate
 from vsclib.refiner.model import STEPS, Refiner, RefinerConfig, create
-from vsclib.refiner.run import Refinement
+from vsclib.refiner.refinement import Refinement
+from vsclib.refiner.saving import load, save
 
 __all__ = [
     "REFINEMENT_DEFINITIONS",

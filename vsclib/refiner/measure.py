@@ -12,7 +12,7 @@ from vsclib.data import DataSet
 from vsclib.errors import ConfigurationError, DataError
 from vsclib.metrics import Classifier, psnr, reconstruct, ssim
 from vsclib.metrics.codes import Images, as_floats, device_of
-from vsclib.metrics.images import frechet_distance
+from vsclib.metrics.image_quality import frechet_distance
 from vsclib.refiner.model import STEPS, Refiner
 
 FITTED = 10_000

@@ -14,9 +14,9 @@ Example:
     (2, 2)
 """
 
-from vsclib.runs.experiment import LEFT_OPEN, Experiment, kinds, register
+from vsclib.runs.experiment import LEFT_OPEN, Experiment, kinds, parameters_of, register
 from vsclib.runs.notebook import execute
-from vsclib.runs.parameters import cell, parameters_of, write_cell
+from vsclib.runs.parameters import cell, write_cell
 from vsclib.runs.provenance import provenance
 from vsclib.runs.run import Run, run, write_record
 

@@ -7,12 +7,10 @@ from typing import Any, ClassVar, Self, TypeVar
 
 import torch
 
-import vsclib
-from vsclib import data, metrics, models, records
+from vsclib import checkpoints, data, metrics, models, records
 from vsclib.configuration import Count, Positive, Seed, Steps, configuration, configure
 from vsclib.errors import ConfigurationError, nearest
 from vsclib.networks import quartered
-from vsclib.runs.parameters import parameters_of
 from vsclib.training import TrainingConfig
 
 LEFT_OPEN = ("steps", "batch_size", "learning_rate_switch")
@@ -242,7 +240,7 @@ class Experiment:
 
     def save(self, model: Any, path: Path) -> None:
         """Write the trained model."""
-        vsclib.save(model, path)
+        checkpoints.save(model, path)
 
     def measure(
         self, model: Any, images: data.DataSet
@@ -251,6 +249,19 @@ class Experiment:
         device = next(model.parameters()).device
         draws = torch.Generator(device).manual_seed(self.seed)
         return metrics.evaluate(model, images, draws), {}
+
+
+def parameters_of(namespace: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters that a notebook holds: every public name with a plain value.
+
+    Papermill accepts a misspelt name without a word; given to :meth:`Experiment.of`, it is refused.
+    """
+    plain = (type(None), bool, int, float, str, list, dict)
+    return {
+        name: value
+        for name, value in namespace.items()
+        if type(value) in plain and not name.startswith("_") and name not in ("In", "Out")
+    }
 
 
 Kind = TypeVar("Kind", bound=type[Experiment])

@@ -1,31 +1,15 @@
-"""The parameter cell of a notebook: written from the models' options, read by the first call."""
+"""The parameter cell of a notebook, written from the options of runs and models."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from vsclib.errors import ConfigurationError
 from vsclib.files import write_text
-
-if TYPE_CHECKING:
-    from vsclib.runs.experiment import Experiment
+from vsclib.runs.experiment import Experiment
 
 
-def parameters_of(namespace: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters that a notebook holds: every public name with a plain value.
-
-    Papermill accepts a misspelt name without a word; given to :meth:`Experiment.of`, it is refused.
-    """
-    plain = (type(None), bool, int, float, str, list, dict)
-    return {
-        name: value
-        for name, value in namespace.items()
-        if type(value) in plain and not name.startswith("_") and name not in ("In", "Out")
-    }
-
-
-def cell(kind: "type[Experiment]") -> str:
+def cell(kind: type[Experiment]) -> str:
     """Source of the cell that holds every parameter of a kind of run, with its default."""
     lines = [f"# The run: every name is explained in {kind.explained_in}."]
     if kind.left_open:
@@ -36,7 +20,7 @@ def cell(kind: "type[Experiment]") -> str:
     return "\n".join(lines)
 
 
-def write_cell(kind: "type[Experiment]", notebook: str | Path) -> None:
+def write_cell(kind: type[Experiment], notebook: str | Path) -> None:
     """Write the parameter cell into a notebook, in the place of the one that it has.
 
     Raises:

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-import vsclib
+from vsclib import __version__
 
 
 def provenance(device: str) -> dict[str, Any]:
@@ -20,7 +20,7 @@ def provenance(device: str) -> dict[str, Any]:
     gpu = torch.cuda.get_device_name(device) if device.startswith("cuda") else None
     return {
         "commit": _commit(),
-        "vsclib": vsclib.__version__,
+        "vsclib": __version__,
         "torch": torch.__version__,
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import torch
 
-import vsclib
 from vsclib import data, records
 from vsclib.files import write_text
 from vsclib.metrics import Evaluation
@@ -14,7 +13,7 @@ from vsclib.models import Trainable
 from vsclib.records import Record
 from vsclib.runs.experiment import Experiment
 from vsclib.runs.provenance import now, provenance
-from vsclib.training import History, TrainingConfig
+from vsclib.training import History, TrainingConfig, fit
 
 
 class Run(NamedTuple):
@@ -65,7 +64,7 @@ def run(experiment: Experiment, *, progress: bool = True) -> Run:
     model = experiment.make_model()
     if progress:
         _announce(experiment, model, images, training)
-    history = vsclib.fit(model, images, training)
+    history = fit(model, images, training)
     experiment.save(model, folder / "model.safetensors")
     if progress:
         print(f"{training.steps:,} steps in {history.seconds:.0f} s; now the measures")

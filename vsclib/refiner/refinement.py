@@ -7,16 +7,16 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-import vsclib
-from vsclib import data
+from vsclib import checkpoints, data
 from vsclib.configuration import Count, Positive, configuration, configure
 from vsclib.errors import CheckpointError, ConfigurationError
 from vsclib.metrics import Evaluation
 from vsclib.models import Model
-from vsclib.refiner.files import save
 from vsclib.refiner.measure import REFINEMENT_DEFINITIONS, evaluate
 from vsclib.refiner.model import STEPS, Refiner, RefinerConfig, create
+from vsclib.refiner.saving import save
 from vsclib.runs import Experiment, register
+from vsclib.training import fit
 
 
 @register
@@ -108,7 +108,7 @@ class Refinement(Experiment):
                 f"there is no run {self.base!r} beside {self.title!r}: "
                 "repeat it first with results/reproduce.py"
             )
-        base = vsclib.load(self.base_file)
+        base = checkpoints.load(self.base_file)
         if base.image_shape != data.about(self.dataset).image_shape:
             raise ConfigurationError(
                 f"base = {self.base!r} is for images shaped {base.image_shape}: "
@@ -124,7 +124,7 @@ class Refinement(Experiment):
         base, images = experiment.make_model(), data.load(self.dataset, self.data_root)
         training = experiment.training(len(images.train.images))
         training.checkpoint, training.progress = None, False
-        vsclib.fit(base, images, training)
+        fit(base, images, training)
         return base
 
     def make_model(self) -> Refiner:
