@@ -110,9 +110,8 @@ def main() -> None:
     for kind, numbers in kinds.items():
         ratios = numbers["ratios"]
         spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
-        print(
-            f"{kind:28} {statistics.median(ratios):7.2f} {spread:>13}   {1000 * numbers['seconds_per_step']:9.1f}"
-        )
+        middle, step = statistics.median(ratios), 1000 * numbers["seconds_per_step"]
+        print(f"{kind:28} {middle:7.2f} {spread:>13}   {step:9.1f}")
     record = {
         "name": "inference-speed",
         "baseline": BASELINE,
