@@ -50,7 +50,7 @@ def reexported(module: str) -> str:
         if hasattr(member, "__qualname__")
         and getattr(member, "__module__", module) not in (module, None)
     ]
-    return f"Also to be had from here: {', '.join(roles)}." if roles else ""
+    return f"Also available from here: {', '.join(roles)}." if roles else ""
 
 
 def sections(first: list[str]) -> str:
