@@ -170,6 +170,8 @@ def test_moving_the_slab_of_a_silent_latent_opens_its_gate(bench):
     assert not gate.is_checked()
     slider.press("ArrowRight")
     assert gate.is_checked()
+    value = bench.locator(".latent", has=slider).locator("output.value").inner_text()
+    assert bench.locator(".scale").inner_text().split("\n")[1] == f"latent 4: {value}"
     assert bench.evaluate("saved.at(-1).z[4]") != 0
 
 

@@ -255,6 +255,7 @@ class View {
   changed(j) {
     this.changedRow(j);
     this.bars.set(j, this.z(j), this.gated && this.on[j]);
+    this.pointAt(j);
     this.redraw();
   }
 
