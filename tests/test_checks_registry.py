@@ -193,6 +193,7 @@ def test_a_claim_names_what_it_settles():
             checks.claim(*arguments)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", checks.names())
 def test_every_check_of_the_library_s_claims_passes(name):
     assert checks.run(name).verdicts

@@ -84,6 +84,7 @@ def test_entries_name_checks_that_exist():
 # --------------------------------------------------------------------------------------- the checks
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CHECKS)
 def test_check_passes_and_can_fail(name, outcomes):
     outcome = outcomes(name)
