@@ -367,6 +367,7 @@ def test_bad_options_are_refused_in_one_line(name, options, message):
     assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "options"),
     [

@@ -239,6 +239,7 @@ KL_ARGUMENTS = {
 }
 
 
+@pytest.mark.slow
 def test_the_library_implements_what_was_derived():
     verdict = checks.implements("KL", spike_slab.gaussian_kl, GAUSSIAN_KL, KL_ARGUMENTS)
     assert verdict.how == "library against 30 digits at 25 random points"
@@ -275,6 +276,7 @@ def test_an_implementation_that_cannot_be_judged():
 # ----------------------------------------------------------------------------- integrals and limits
 
 
+@pytest.mark.slow
 def test_gaussian_kl_is_the_integral_of_its_definition():
     standard = {mu_p: 0, sigma_p: 1}
     integrand, closed = kl_integrand().subs(standard), GAUSSIAN_KL.subs(standard)

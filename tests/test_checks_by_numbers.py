@@ -359,6 +359,7 @@ def test_second_derivatives_through_the_rewrite_are_nan():
     assert 1.33 < sweep.row("autograd through Eq. 9", "float32").not_finite <= 1.35
 
 
+@pytest.mark.slow
 def test_sweep_fails_on_a_form_that_was_promised_to_be_safe():
     single = (torch.float32,)
     with pytest.raises(CheckFailed, match=r"direct ratio in float32 not finite from 14\.09"):

@@ -52,6 +52,7 @@ def call(script, monkeypatch, *arguments) -> int:
     return script.main()
 
 
+@pytest.mark.slow
 def test_three_records_with_their_origin(script, tmp_path, monkeypatch, capsys):
     assert call(script, monkeypatch, "--runs", str(tmp_path / "runs"), "--seeds", "0") == 0
     found = {

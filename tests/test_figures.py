@@ -158,6 +158,7 @@ def test_png_has_the_stated_size_and_transparent_ground(pictures):
         assert np.asarray(image.convert("RGBA"))[0, 0, 3] == 0, name
 
 
+@pytest.mark.slow
 def test_same_picture_is_the_same_bytes(digits):
     first, second = (every_picture(digits) for _ in range(2))
     for name in first:

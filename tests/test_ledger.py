@@ -96,6 +96,7 @@ def test_what_a_check_settles_is_read_from_the_entries():
 # --------------------------------------------------------------------------------------- the checks
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CHECKS)
 def test_check_passes_and_can_fail(name, outcomes):
     outcome = outcomes(name)

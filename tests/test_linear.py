@@ -68,6 +68,7 @@ def test_a_stronger_penalty_leaves_fewer_on(digits):
     assert few < many and far < near
 
 
+@pytest.mark.slow
 def test_known_atoms_are_found_again():
     """Grey images with two of eight bars, brighter or darker: the dictionary finds the bars."""
     rng = np.random.default_rng(0)
@@ -114,6 +115,7 @@ def test_codes_and_images_suit_measures_and_figures(digits):
         figures.reconstructions(digits.test.images[:4], rebuilt[:4])
 
 
+@pytest.mark.slow
 def test_the_seed_decides_everything(digits):
     one, two, other = (
         linear.dictionary(digits.train.images[:300], latents=10, passes=1, seed=seed).atoms

@@ -300,6 +300,7 @@ def numpy_bound(
     return float(np.mean(estimates)), float(np.std(estimates) / math.sqrt(draws))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "options"), [("vae", {}), ("beta_vae", {}), ("vsc", {"alpha": 0.2, "gamma_bias": 0.0})]
 )
@@ -312,6 +313,7 @@ def test_elbo_is_a_numpy_monte_carlo_estimate(digits, rng, name, options):
     assert found.elbo == pytest.approx(found.likelihood - found.kl, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_elbo_has_the_spread_over_images_as_its_error(digits):
     model, images = tiny("vae"), digits.test.images[:60]
     found = metrics.elbo(model, images, seeded(), samples=100)

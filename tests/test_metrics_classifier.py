@@ -29,6 +29,7 @@ def test_the_net_reads_what_no_line_can(rng):
     assert metrics.linear_accuracy(*parts) < 0.65
 
 
+@pytest.mark.slow
 def test_the_net_is_at_chance_on_noise_and_does_not_mind_scale(rng):
     x, y = corners(rng, 900)
     parts = x[:600], y[:600], x[600:], y[600:]

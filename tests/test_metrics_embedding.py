@@ -44,6 +44,7 @@ def test_clusters_stay_apart(clusters):
     assert apart > 2 * own and found.trustworthiness > 0.9 and 0 < found.divergence < 2
 
 
+@pytest.mark.slow
 def test_random_labels_agree_by_chance(clusters):
     rng = np.random.default_rng(1)
     labels = rng.permutation(np.repeat(np.arange(10), 60))

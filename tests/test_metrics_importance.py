@@ -110,6 +110,7 @@ def test_the_true_posterior_needs_one_draw(monkeypatch):
     assert math.isnan(found.standard_error)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in models.names() if models.family(name).has_bound])
 def test_the_log_ratio_has_the_kl_as_its_mean(name):
     # A family with another posterior would fail here before its bound could mislead.

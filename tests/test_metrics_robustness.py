@@ -83,6 +83,7 @@ def test_robustness_needs_labels_and_images(digits):
         metrics.robustness(tiny("vae"), digits, test_images=0)
 
 
+@pytest.mark.slow
 def test_a_classifier_fitted_before_and_fewer_images_for_ssim_change_nothing_else(digits):
     model = tiny("vae")
     flat = data.to_tensor(digits.train.images).flatten(1)

@@ -56,6 +56,7 @@ def test_third_convolution_takes_what_is_left(shape, likelihood):
     assert decoder(heads[0]).mean.shape == x.shape and decoder(heads[0]).log_prob(x).shape == (7,)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REPORT)
 def test_every_preset_of_the_report_learns_digits(name):
     model, digits = made(name, (1, 8, 8)), data.load("digits")
@@ -230,6 +231,7 @@ def test_settings_are_those_of_the_source(name):
 SHAPES = {"uai_2019_smiley": SMILEY, "li_han_svhn": SVHN, "li_han_celeba": CELEBA}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [

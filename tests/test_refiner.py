@@ -82,6 +82,7 @@ class Gaussian(nn.Module):
 # --------------------------------------------------------------------------- the chain and its loss
 
 
+@pytest.mark.slow
 def test_noise_in_one_go_is_noise_step_by_step():
     model, T, n = made(timesteps=60), 60, 100_000
     x = torch.full((n,), 0.7, dtype=torch.float64)
@@ -170,6 +171,7 @@ def trained() -> refiner.Refiner:
     return model
 
 
+@pytest.mark.slow
 def test_refined_images_are_as_sharp_as_images_and_follow_the_reconstruction(trained):
     x = data.load("digits").test.images[:200]
     blurred = metrics.reconstruct(trained.base, x)
@@ -219,6 +221,7 @@ def test_training_leaves_the_base_alone(name, tmp_path):
         assert {key.split(".")[1] for key in file.keys() if key.startswith("model.")} == {"network"}
 
 
+@pytest.mark.slow
 def test_a_killed_training_goes_on_to_the_same_weights(tmp_path, monkeypatch):
     images = data.load("digits").train.images[:60]
     how = {"steps": 5, "batch_size": 20, "progress": False}
@@ -352,6 +355,7 @@ def test_what_cannot_be_refined():
             model.loss(TrainingStep(wrong, seeded()))
 
 
+@pytest.mark.slow
 def test_without_diffusers_there_is_a_remedy():
     script = """
 import sys
@@ -399,6 +403,7 @@ def test_edges_are_mean_differences():
     assert edges(ramp) == pytest.approx(0.5 / 7)
 
 
+@pytest.mark.slow
 def test_a_record_holds_every_number_and_psnr_falls(trained):
     numbers, rows = refiner.evaluate(trained, data.load("digits"), [1, 10], test_images=240)
     assert list(numbers) == list(refiner.REFINEMENT_DEFINITIONS) and all(

@@ -32,6 +32,7 @@ def run(*command: str, cwd: Path = REPOSITORY) -> subprocess.CompletedProcess:
 # ------------------------------------------------------------------------------------------- README
 
 
+@pytest.mark.slow
 def test_readme_example_is_ten_lines_and_runs(tmp_path: Path) -> None:
     example = blocks("python")[0]
     assert len([line for line in example.splitlines() if line.strip()]) <= 10
@@ -42,6 +43,7 @@ def test_readme_example_is_ten_lines_and_runs(tmp_path: Path) -> None:
     assert (tmp_path / "smiley.safetensors").is_file()
 
 
+@pytest.mark.slow
 def test_readme_holds_a_formula_against_its_definition() -> None:
     *setting, last = blocks("python")[1].rstrip().splitlines()
     outcome = run(sys.executable, "-c", "\n".join([*setting, f"print({last})"]))

@@ -323,6 +323,7 @@ def test_sample_gives_arrays_in_the_form_of_the_released_file(drawn):
     assert drawn.present.shape == drawn.values.shape == (N, 18) and drawn.present.dtype == bool
 
 
+@pytest.mark.slow
 def test_the_data_set_is_what_its_factors_and_labels_say():
     smile = data.load("smiley")
     for split, size in ((smile.train, 10_000), (smile.test, 2_000)):
@@ -346,6 +347,7 @@ def test_smiley_comes_in_any_size():
     assert small.sha256 != smiley.load(train=30, test=20, seed=6).sha256
 
 
+@pytest.mark.slow
 def test_the_released_size_is_drawn_within_20_seconds():
     started = time.process_time()
     smiley.sample(60_000, seed=0)

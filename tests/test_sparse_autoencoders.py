@@ -135,6 +135,7 @@ def test_dead_latents_add_to_the_fixed_code():
     assert (gradient[~dead] == 0).all() and gradient[dead].abs().max() > 0
 
 
+@pytest.mark.slow
 def test_revival_leaves_fewer_dead():
     dead = {}
     for revival in (0.0, 1 / 32):

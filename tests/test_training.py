@@ -64,6 +64,7 @@ def same_weights(one: models.Model, other: models.Model) -> bool:
 # ----------------------------------------------------------------------------------------- learning
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", models.names())
 def test_every_model_learns_to_rebuild_digits(digits, name):
     # Both start at the average image, and so near their ends.
@@ -90,6 +91,7 @@ def test_every_model_learns_to_rebuild_digits(digits, name):
         assert (rebuilt - x).square().mean() < 0.9 * grey
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("likelihood", ["gaussian", "gaussian_learned"])
 def test_convolutional_networks_and_other_likelihoods_learn(digits, likelihood):
     model = models.create(
@@ -168,6 +170,7 @@ def test_images_reach_the_model_between_zero_and_one(few, monkeypatch):
     ].unique().tolist() == [1.0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", models.names())
 def test_the_seed_decides_everything(few, name):
     made = [tiny(name) for _ in range(3)]
@@ -199,6 +202,7 @@ def test_read_only_images_train_without_a_warning(few, recwarn):
     assert not [warning for warning in recwarn if "writable" in str(warning.message)]
 
 
+@pytest.mark.slow
 def test_generators_follow_the_epochs(few):
     """130 images in batches of 30 are 4 steps an epoch: after 9 steps two stairs of 0.2 are gone."""
     model = tiny("sparse_generator", alpha_decay=0.2, inference_steps=2)
@@ -211,6 +215,7 @@ def test_generators_follow_the_epochs(few):
 # ------------------------------------------------------------------------------------------ history
 
 
+@pytest.mark.slow
 def test_history_holds_the_means_between_its_points(few, monkeypatch):
     """Losses 0, 1, 2, ...: over 450 steps at three steps a point, the means are 1, 4, 7, ..."""
     model = tiny("ae")
@@ -227,6 +232,7 @@ def test_history_holds_the_means_between_its_points(few, monkeypatch):
     assert history.terms["total"] == [float(3 * i + 3) for i in range(150)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [0, 1, 7, 201])
 def test_history_ends_with_the_last_step(few, steps):
     history = train(tiny("ae"), few, steps=steps)
@@ -255,6 +261,7 @@ def killed_at(model: models.Model, step: int):
     return model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [5, 8, 16])
 @pytest.mark.parametrize("name", models.names())
 def test_a_killed_run_ends_where_an_unbroken_one_does(few, tmp_path, name, step):
@@ -276,6 +283,7 @@ def test_a_killed_run_ends_where_an_unbroken_one_does(few, tmp_path, name, step)
     assert torch.equal(unbroken.encode(x).z, resumed.encode(x).z)
 
 
+@pytest.mark.slow
 def test_a_history_of_many_steps_a_point_survives_a_kill(few, tmp_path):
     """450 steps at three a point, a checkpoint every hundred: no step is lost between a point and a
     checkpoint.

@@ -405,6 +405,7 @@ def test_fit_starts_the_pseudo_inputs_from_its_images():
     assert distance.max() < 1e-5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dataset", ["digits", "smiley"])
 def test_trains_measures_travels_and_draws(dataset, tmp_path):
     images_of = data.load(dataset)
@@ -526,6 +527,7 @@ def trained_on_digits(**options):
     return history.terms, metrics.evaluate(model, digits, seeded(), test_images=300).numbers
 
 
+@pytest.mark.slow
 def test_selector_as_printed_ends_in_an_autoencoder():
     """It learns to be undecided: the training sees no KL, and the record tells the KL that there
     is.
@@ -537,6 +539,7 @@ def test_selector_as_printed_ends_in_an_autoencoder():
     assert sound["elbo_paid"] > -30
 
 
+@pytest.mark.slow
 def test_gates_as_printed_stay_on_whatever_the_sparsity_term_says():
     terms, record = trained_on_digits(gamma_form="relu")
     assert record["always_on"] == record["ever_on"] > 15
