@@ -373,7 +373,7 @@ def test_a_bad_parameter_ends_papermill_before_training(tmp_path, parameters, pa
 
 
 def test_every_error_is_a_value_error_of_the_library():
-    for kind in (ConfigurationError, DataError, CheckpointError, vsclib.training.TrainingError):
+    for kind in (ConfigurationError, DataError, CheckpointError, vsclib.errors.TrainingError):
         assert issubclass(kind, VsclibError) and issubclass(kind, ValueError)
     with pytest.raises(ValueError, match="unknown data set"):
         data.load("cifar")
