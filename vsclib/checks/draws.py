@@ -29,7 +29,7 @@ def monte_carlo(
 
     .. math:: |\bar f - F| \le k\,s/\sqrt n
 
-    for every parameter set. The verdict states the half width of the interval.
+    for every parameter set. The verdict states the distance in standard errors and the half width.
 
     Args:
         name: what is checked.
@@ -41,9 +41,6 @@ def monte_carlo(
         half_width: the largest k s / sqrt(n) allowed, in the units of F; None allows any.
         seed: seed of the generator.
         batch: draws made at once.
-
-    Returns:
-        The verdict, with the distance in standard errors.
 
     Raises:
         CheckFailed: the closed form lies outside, or a draw is not finite.

@@ -10,14 +10,9 @@ from vsclib.checks.verdict import Verdict
 
 
 def slips(expression: sympy.Expr) -> dict[str, sympy.Expr]:
-    """Every expression that is one typical slip away.
+    """Every expression that is one typical slip away, by the name of the slip.
 
-    Args:
-        expression: a right expression.
-
-    Returns:
-        The wrong expressions by the name of their slip: each term of each sum with its sign
-        changed, halved and doubled; each square reduced to its base.
+    Each term of each sum has its sign changed, is halved and doubled; each square becomes its base.
 
     Example:
         >>> list(slips(sympy.Symbol("x") ** 2 + 1))[3:]

@@ -35,8 +35,7 @@ INFORMATION = {
 def load(name: str = "svhn", root: str | Path | None = None) -> DataSet:
     """The cropped digits as published; the digit in the middle is the label.
 
-    Its neighbours in the house number are often in the picture, too. The 531,131 easier images of
-    the part called *extra* stay out.
+    The 531,131 easier images of the part called *extra* stay out.
 
     Args:
         name: ``svhn``.
