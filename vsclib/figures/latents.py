@@ -35,7 +35,7 @@ def code_bars(
     reconstructed: Images | None = None,
     alt: str | None = None,
 ) -> Picture:
-    """The first codes as bars, a row for each image.
+    """The first codes as bars, a row for each image, 7 in wide.
 
     A blue bar is the slab's mean mu, pale where the latent is off; the black bar inside it is the
     code z after the gate. A thin tick marks a z of exactly zero. The orange dot is at the share
@@ -45,12 +45,8 @@ def code_bars(
     Args:
         code: codes (N, J).
         n: number of codes to show.
-        images: the encoded images, (N, C, H, W), shown on the left.
-        reconstructed: the decoded images, the same shape, shown on the right.
+        images, reconstructed: encoded and decoded images, (N, C, H, W), on the left and right.
         alt: description; None writes a plain one.
-
-    Returns:
-        The picture, 7 in wide.
 
     Raises:
         ConfigurationError: n < 1.
@@ -163,8 +159,7 @@ def activation_by_class(
         labels: (N,), positions in ``classes``.
         classes: name of each label.
         threshold: t; codes without gamma go by ``active``.
-        most: largest number of latents to show. Shown are those on for more than 0.1 % of the
-            images, the most used first.
+        most: largest number of latents to show: those on for more than 0.1 %, most used first.
         alt: description; None writes a plain one.
 
     Returns:
@@ -207,16 +202,14 @@ def activation_by_class(
 
 @styled
 def code_statistics(code: Code, threshold: float = 0.5, alt: str | None = None) -> Picture:
-    """How often each latent is on, and how many latents are on for an image.
+    """How often each latent is on, and how many latents are on for an image, 7 in wide.
+
+    The latents are on the left, sorted by use, with the limits of *ever on* and *always on*.
 
     Args:
         code: codes (N, J) of a whole set.
         threshold: gamma of a latent that is on is above it; codes without gamma go by ``active``.
         alt: description; None writes a plain one.
-
-    Returns:
-        The picture, 7 in wide: on the left the latents sorted by use, with the limits of *ever on*
-        and *always on*; on the right a histogram of the number of latents on per image.
 
     Raises:
         ConfigurationError: the threshold lies outside [0, 1).

@@ -85,17 +85,10 @@ def gaussian_kl(
 
 
 def gaussian_log_prob(z: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
-    r"""Log-density of normal distributions, for each latent.
+    r"""Log-density of normal distributions in nats, for each latent; shapes broadcast.
 
     .. math:: \log\mathcal N(z;\mu,\sigma^2) = -\tfrac12\Bigl[\frac{(z-\mu)^2}{\sigma^2}
         + \log\sigma^2 + \log 2\pi\Bigr]
-
-    Args:
-        z: codes; shapes broadcast.
-        mu, logvar: means and log-variances.
-
-    Returns:
-        In nats, of the broadcast shape.
 
     Example:
         >>> gaussian_log_prob(torch.zeros(1), torch.zeros(1), torch.zeros(1))
@@ -160,12 +153,9 @@ def warm_up(
     * ``sqrt``: :math:`\sigma_\lambda = \lambda\sigma + \sqrt{1-\lambda}`, code of Fallah & Rozell.
 
     Args:
-        mu, logvar: mean and log-variance of the encoder's slab, shaped (B, J).
+        mu, logvar: mean and log-variance of the encoder's slab, shaped (B, J), as those returned.
         lam: the warm-up, in [0, 1].
         form: what is interpolated.
-
-    Returns:
-        Mean and log-variance of the interpolated slab, each (B, J).
 
     Raises:
         ConfigurationError: ``lam`` lies outside [0, 1], or no interpolation has this name.
