@@ -33,9 +33,8 @@ def symbolic(
         derived, expected: the result and what it should be: expressions, or matrices of one shape.
         *assumptions: relations that the points fulfil, such as ``sigma2 < sigma1``. Properties of
             one symbol (positive, real, integer) belong in the symbol, where SymPy uses them too.
-        points: number of random points.
+        points, seed: number and seed of the random points.
         tolerance: the largest relative difference allowed at a point.
-        seed: seed of the points.
         proof: whether to require a proof.
 
     Raises:

@@ -57,14 +57,12 @@ def integral(
 
     Args:
         name: what is checked.
-        integrand: f, an expression in ``variable``.
-        variable: x.
+        integrand, variable: f, and the x in it.
         limits: a and b; ``sympy.oo`` is allowed.
         expected: F, an expression without x.
         *assumptions: relations that the points fulfil.
-        points: number of random points.
+        points, seed: number and seed of the random points.
         tolerance: the largest difference, relative to max(1, |F|), allowed there.
-        seed: seed of the points.
         by_sympy: whether SymPy tries; turn it off where that takes minutes.
 
     Raises:

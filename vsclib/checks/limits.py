@@ -36,9 +36,8 @@ def limit(
         expected: L, an expression without x, or an infinity.
         *assumptions: relations that random points fulfil.
         side: ``"+-"`` both sides, ``"+"`` from above, ``"-"`` from below; an infinity has one side.
-        points: number of random values of the other symbols, where SymPy finds no limit.
+        points, seed: of random values of the other symbols, where SymPy finds no limit.
         tolerance: the largest difference, relative to max(1, |L|), allowed at the end of the walk.
-        seed: seed of the points.
 
     Raises:
         CheckFailed: there is another limit, or the two sides differ.

@@ -35,8 +35,7 @@ class Sweep(NamedTuple):
     """The result of a sweep; its text is a table in Markdown.
 
     Attributes:
-        verdict: the sweep as a check.
-        rows: one row for every form and precision.
+        verdict, rows: the sweep as a check, and one row for every form and precision.
     """
 
     verdict: Verdict
@@ -86,8 +85,7 @@ def overflow(
         z: range of |z|.
         precisions: dtypes to sweep.
         tolerance: t, in units of epsilon.
-        points: number of |z| on the grid.
-        resolution: width to which the first bad |z| is narrowed.
+        points, resolution: number of |z| on the grid; width to which the first bad one is narrowed.
         safe: forms that must be right everywhere, in every precision.
         expected: where a form stops being finite, within twice the resolution:
             ``{(form, "float32"): 14.285}``, None for never.

@@ -27,15 +27,9 @@ def slips(expression: sympy.Expr) -> dict[str, sympy.Expr]:
 
 
 def catches(name: str, check: Callable[[str, Any], Verdict], right: sympy.Expr) -> Verdict:
-    """A check passes on the right expression and fails on every slip.
+    """A check of a name and an expression passes on the right expression and fails on every slip.
 
-    Args:
-        name: what is checked.
-        check: takes a name and an expression.
-        right: the right expression.
-
-    Returns:
-        The verdict on the right expression, with the number of slips that the check caught.
+    The verdict on the right expression says how many slips the check caught.
 
     Raises:
         CheckFailed: the right expression fails, or a slip passes.

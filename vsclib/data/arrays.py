@@ -55,7 +55,7 @@ def from_array(
     values = _factors(factors, len(pixels))
     held_out = hold_out(len(pixels), test, seed)
     train, test_half = (
-        Split(*(None if array is None else array[half] for array in (pixels, positions, values)))
+        Split(pixels[half], _rows(positions, half), _rows(values, half))
         for half in (~held_out, held_out)
     )
     return assemble(name, train, test_half, names)
@@ -88,10 +88,7 @@ def to_bytes(images: np.ndarray | Tensor) -> np.ndarray:
 def hold_out(number: int, test: float | np.ndarray, seed: int) -> np.ndarray:
     """Which of the images are held out: bool (number,), at least one of each kind.
 
-    Args:
-        number: of images.
-        test: share that is held out, or the answer itself.
-        seed: of the draw.
+    ``test`` is the share that is held out, or the answer itself.
 
     Raises:
         DataError: ``test`` or ``seed`` out of range, or fewer than two images.
@@ -166,6 +163,10 @@ def _positions(
             f"{len(classes) - 1}: name every class, or leave classes out"
         )
     return array.astype(np.int64), tuple(str(name) for name in classes)
+
+
+def _rows(array: np.ndarray | None, half: np.ndarray) -> np.ndarray | None:
+    return None if array is None else array[half]
 
 
 def _factors(factors: np.ndarray | None, number: int) -> np.ndarray | None:

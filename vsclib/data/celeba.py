@@ -66,8 +66,7 @@ def load(name: str, root: str | Path | None = None) -> DataSet:
 
     Args:
         name: ``celeba`` or ``celeba_32``.
-        root: folder that holds ``celeba`` with the two lists and the archive of photographs, or
-            the folder ``img_align_celeba`` that was in it.
+        root: folder that holds ``celeba`` with the two lists and the photographs, packed or not.
 
     Returns:
         The data set, without labels; its factors are 40 attributes, 0 or 1, as people judged them.

@@ -60,8 +60,7 @@ def obtain(
     archive that lies there unpacked is taken as it is.
 
     Args:
-        name: of the set, for the error.
-        about: its folder and files.
+        name, about: of the set.
         root: folder to read from; without it VSCLIB_DATA is searched, then the cache.
         downloader: for pooch; None where the files are published as they are used.
 

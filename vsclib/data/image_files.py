@@ -38,12 +38,8 @@ def read_image(
     picture = _open(path)
     if size is not None and picture.size != (size[1], size[0]):
         shape, smooth = (size[1], size[0]), Image.Resampling.BICUBIC
-        if fit == "crop":
-            picture = ImageOps.fit(picture, shape, smooth)
-        elif fit == "pad":
-            picture = ImageOps.pad(picture, shape, smooth)
-        else:
-            picture = picture.resize(shape, smooth)
+        ways: dict[str, Any] = {"crop": ImageOps.fit, "pad": ImageOps.pad}
+        picture = ways.get(fit, Image.Image.resize)(picture, shape, smooth)
     pixels = np.asarray(picture, dtype=np.uint8)
     return np.ascontiguousarray(pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1))
 

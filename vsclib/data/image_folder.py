@@ -40,8 +40,7 @@ def from_folder(
         name: what the set is called; without it, as the folder.
 
     Raises:
-        DataError: no folder, no images, images of several sizes, a file that is damaged, an option
-            out of range.
+        DataError: no folder or images, images of several sizes, a damaged file, a wrong option.
 
     Example:
         >>> from vsclib import data
@@ -67,11 +66,8 @@ def _check_options(
     if size is None:
         return None
     sides = tuple(size) if isinstance(size, tuple | list) else (size, size)
-    whole = all(
-        isinstance(side, int | np.integer) and not isinstance(side, bool) and side >= 1
-        for side in sides
-    )
-    if len(sides) != 2 or not whole:
+    kinds = (isinstance(side, int | np.integer) and not isinstance(side, bool) for side in sides)
+    if len(sides) != 2 or not all(kinds) or min(sides) < 1:
         expected = "a whole number of pixels or (height, width), at least 1"
         raise DataError(f"size = {size!r}, expected {expected}: try 32")
     return int(sides[0]), int(sides[1])

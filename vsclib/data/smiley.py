@@ -79,8 +79,7 @@ def load(
     """Smiley as a data set: images in {0, 255}, labels in 0..15, factors ``present * values``.
 
     Args:
-        name: ``smiley``.
-        root: not used, the images are drawn.
+        name, root: ``smiley``; no folder is read, the images are drawn.
         train, test: number of images; the released file holds 60,000 and 20,000.
         seed: of the draw; training images come from its first stream, test images from its second.
 
@@ -135,8 +134,7 @@ def render(present: np.ndarray, values: np.ndarray) -> np.ndarray:
         uint8 in {0, 1}, shaped (N, 32, 32): row y downwards, column x to the right.
 
     Raises:
-        DataError: wrong shape, a bit other than 0 and 1, bits of one attribute that disagree, a
-            value out of range.
+        DataError: wrong shape, bits other than 0 and 1 or that disagree, a value out of range.
 
     Source:
         Tonolini et al. (UAI 2019), supplement E; their generating script fixes what it leaves open.

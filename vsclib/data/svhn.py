@@ -37,9 +37,7 @@ def load(name: str = "svhn", root: str | Path | None = None) -> DataSet:
 
     The 531,131 easier images of the part called *extra* stay out.
 
-    Args:
-        name: ``svhn``.
-        root: folder that holds ``SVHN/train_32x32.mat`` and ``SVHN/test_32x32.mat``.
+    ``root`` is a folder that holds ``SVHN/train_32x32.mat`` and ``SVHN/test_32x32.mat``.
 
     Raises:
         DataError: a file is missing or another one; or there is no copy and no download.

@@ -1,7 +1,6 @@
 """UCI HAR: what a telephone at the belt measures, as images one pixel high.
 
-Its owner walks, sits or lies. Models of this library take images in [0, 1], stored as bytes. A
-vector of 561 features becomes an image of one row, (1, 1, 561); a window of nine signals becomes
+A vector of 561 features becomes an image of one row, (1, 1, 561); a window of nine signals becomes
 one of nine rows, (1, 9, 128). Both are brought to [0, 1] by a range that is the same for every
 window, and rounded to the 256 levels of a byte.
 """

@@ -126,10 +126,8 @@ def latent_grid(
     codes = torch.stack([first.flatten(), second.flatten()], dim=1)  # (n * n, 2)
     tiles = pixels(model.decode(codes.to(device_of(model))).mean)
     height, width = tiles.shape[-2:]
-    text = (
-        f"A {n} by {n} grid of decoded images; the first latent grows from {low:g} on the left to "
-        f"{high:g} on the right, the second from the bottom to the top."
-    )
+    text = f"A {n} by {n} grid of decoded images; the first latent grows from {low:g} on the left "
+    text += f"to {high:g} on the right, the second from the bottom to the top."
     picture = blank(alt or text, 5.0, 5.0 * height / width)
     axis = picture.subplots()
     _lay(axis, tiles, [divmod(index, n) for index in range(n * n)], None, gap=0)
@@ -162,8 +160,7 @@ def traversal_strip(
         alt: description; None writes a plain one.
 
     Returns:
-        The picture, 7 in wide: the image and its reconstruction on the left, then a row for each
-        latent, labelled with its number and its value in the code.
+        The picture, 7 in wide: the image, its reconstruction, and a row for each latent.
 
     Raises:
         ConfigurationError: a latent that the model does not have, or nothing to move.
@@ -188,10 +185,8 @@ def traversal_strip(
     places = [(0, 0), (0, 1), *strip]
     tiles = np.concatenate([pair, decoded])
     frames = [DATA, RECONSTRUCTION, *[None] * len(decoded)]
-    text = (
-        f"An image, its reconstruction, and its code decoded while each of {len(moved)} latents "
-        f"takes the values {', '.join(f'{value:g}' for value in steps)}."
-    )
+    text = f"An image, its reconstruction, and its code decoded while each of {len(moved)} latents "
+    text += f"takes the values {', '.join(f'{value:g}' for value in steps)}."
     picture = blank(alt or text, *_size(tiles, places, 2 * LINE, squeeze=0.86))
     axis = picture.subplots()
     step = _lay(axis, tiles, places, frames)

@@ -180,10 +180,8 @@ def activation_by_class(
     share = np.array([open_gates[labels == k][:, used].mean(0) for k in present])  # (K, units)
     # Without a latent that is on, the picture still has a column.
     share = share if len(used) else np.zeros((len(present), 1))
-    text = (
-        "Share of each class's images for which a latent is on, "
-        f"for {len(used)} of {len(rates)} latents, the most used first."
-    )
+    text = "Share of each class's images for which a latent is on, "
+    text += f"for {len(used)} of {len(rates)} latents, the most used first."
     picture = blank(alt or text, FULL[0], 0.17 * max(len(present), ROWS) + 1.1)
     axis = picture.subplots()
     look: Any = {"vmin": 0, "vmax": 100, "aspect": "auto", "interpolation": "none"}
@@ -217,11 +215,8 @@ def code_statistics(code: Code, threshold: float = 0.5, alt: str | None = None) 
     open_gates = on(code, threshold).cpu().double().numpy()  # (N, J)
     rates, counts = np.sort(open_gates.mean(0))[::-1], open_gates.sum(1).astype(int)
     ever, always = int((rates > EVER).sum()), int((rates > ALWAYS).sum())
-    text = (
-        f"{ever} of {len(rates)} latents are ever on and {always} always; "
-        f"an image has {counts.mean():.1f} on."
-    )
-    picture = blank(alt or text, *FULL)
+    text = f"{ever} of {len(rates)} latents are ever on and {always} always"
+    picture = blank(alt or f"{text}; an image has {counts.mean():.1f} on.", *FULL)
     left, right = picture.subplots(1, 2)
     _usage(left, rates)
     _histogram(right, counts)
@@ -238,14 +233,13 @@ def _usage(left: Axes, rates: np.ndarray) -> None:
     left.set_yticks([0, 0.1, 1, 10, 100], ["0", "0.1", "1", "10", "100"])
     left.set_ylim(0, 130)
     left.set_xlim(0.5, max(5, min(len(rates), 1.2 * (rates > 0).sum())) + 0.5)
-    left.set_xlabel(f"latent, most used first ({len(rates)} in all)")
-    left.set_ylabel("images with it on (%)")
+    xlabel = f"latent, most used first ({len(rates)} in all)"
+    left.set(xlabel=xlabel, ylabel="images with it on (%)")
 
 
 def _histogram(right: Axes, counts: np.ndarray) -> None:
     edges = (np.arange(counts.min(), counts.max() + 2) - 0.5).tolist()
-    mean = counts.mean()
-    percent = np.full(len(counts), 100 / len(counts))
+    mean, percent = counts.mean(), np.full(len(counts), 100 / len(counts))
     right.hist(counts, bins=edges, weights=percent, color=SPIKE, ec=INK, lw=THIN)
     right.axvline(mean, color=INK, linewidth=THIN, linestyle="--")
     place: Any = {"xycoords": ("data", "axes fraction"), "va": "top"}

@@ -24,8 +24,7 @@ def bernoulli_kl(gamma: Tensor, alpha: Tensor | float) -> Tensor:
     finite. Where q has mass and the prior has none, the value is infinite.
 
     Args:
-        gamma: probability of *on* under q, in [0, 1], shaped (B, J).
-        alpha: the same under the prior, in [0, 1], broadcastable to (B, J).
+        gamma, alpha: probability of *on* under q, (B, J), and the prior, broadcastable, in [0, 1].
 
     Returns:
         (B, J), in nats, never negative beyond rounding.

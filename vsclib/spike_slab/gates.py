@@ -24,11 +24,7 @@ def hard_gate(noise: Tensor, gamma: Tensor) -> Tensor:
 
     .. math:: w = \mathbb 1[\eta - 1 + \gamma \ge 0], \qquad \eta\sim U[0, 1)
 
-    It has no gradient in ``gamma``. All evaluation uses this gate.
-
-    Args:
-        noise: uniform in [0, 1), shaped (B, J).
-        gamma: probability of *on*, in [0, 1], shaped (B, J).
+    The noise is uniform in [0, 1). The gate has no gradient in ``gamma``; all evaluation uses it.
 
     Source:
         Tonolini et al. (2019 supplement), section B.2.

@@ -174,8 +174,7 @@ def responsibilities(divergences: Tensor) -> Tensor:
     The divergences are (B, K), in nats; the weights are positive and sum to one.
 
     Source:
-        Hershey & Olsen (2007), variational approximation of the KL between mixtures, here from a
-        single density.
+        Hershey & Olsen (2007), variational approximation of the KL, here from a single density.
     """
     return torch.softmax(-divergences, dim=1)  # (B, K)
 

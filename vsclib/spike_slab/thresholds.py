@@ -77,8 +77,7 @@ def threshold_gamma(threshold: Tensor, logvar: Tensor) -> Tensor:
     .. math:: \gamma = P(|\varepsilon| > \tau) = e^{-\tau/b}, \qquad b = \frac{\sigma}{\sqrt2}
 
     Args:
-        threshold: tau, not negative, shaped (B, J). The paper calls it lambda.
-        logvar: log-variance of the noise, shaped (B, J).
+        threshold, logvar: tau >= 0, the paper's lambda, and the noise's log-variance, each (B, J).
 
     Raises:
         ConfigurationError: a threshold is negative.
@@ -108,8 +107,7 @@ def shifted_soft_threshold(deviation: Tensor, mu: Tensor, threshold: Tensor) -> 
     on, and zero elsewhere.
 
     Args:
-        deviation: epsilon, the noise in units of z, shaped (B, J).
-        mu: mean, shaped (B, J).
+        deviation, mu: epsilon, the noise in units of z, and the mean, each (B, J).
         threshold: tau, not negative, broadcastable to (B, J).
 
     Raises:
