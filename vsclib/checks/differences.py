@@ -38,8 +38,7 @@ def finite_differences(
         derivative: f', a function of x or its values.
         at: x, the points.
         order: p, one of 2, 4 and 6.
-        step: h; the error is about h^p times the (p+1)-th derivative, plus 1e-16 / h of rounding.
-            The differences of h and h / 2 must agree within the tolerance.
+        step: h; the differences of h and h / 2 must agree within the tolerance.
         tolerance: the largest difference, relative to max(1, |f'|), allowed anywhere.
 
     Raises:
@@ -95,12 +94,9 @@ def directional(
     step: float,
     tolerance: float,
 ) -> Tensor:
-    """Derivative of a function along a direction, by central differences.
+    """Derivative along a direction shaped like x, by central differences; it is shaped like f(x).
 
-    The arguments are those of :func:`finite_differences`; ``direction`` is shaped like x.
-
-    Returns:
-        Shaped like f(x).
+    The other arguments are those of :func:`finite_differences`.
 
     Raises:
         CheckRefused: there is a kink or a jump near a point, or no finite value, or the differences

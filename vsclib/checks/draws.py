@@ -29,21 +29,17 @@ def monte_carlo(
 
     .. math:: |\bar f - F| \le k\,s/\sqrt n
 
-    for every parameter set. The verdict states the half width of the interval.
+    for every parameter set. The verdict states the distance in standard errors and the half width.
 
     Args:
         name: what is checked.
         sample: f, takes a number of draws n and a generator and returns (n, ...), one column for
             every parameter set; or the draws themselves.
         expected: F, shaped (...).
-        draws: n in total, at least 1,000.
+        draws, batch: n in total, at least 1,000, and how many are made at once.
         standard_errors: k; chance exceeds four once in 16,000 parameter sets.
         half_width: the largest k s / sqrt(n) allowed, in the units of F; None allows any.
         seed: seed of the generator.
-        batch: draws made at once.
-
-    Returns:
-        The verdict, with the distance in standard errors.
 
     Raises:
         CheckFailed: the closed form lies outside, or a draw is not finite.
@@ -58,10 +54,9 @@ def monte_carlo(
         shapes = f"{tuple(error.shape)} draws against {tuple(target.shape)} values"
         refuse(name, f"{shapes}: give one column to each value")
     width = standard_errors * float(error.max())
+    found = f"{mean.numel()} parameter sets"
     if mean.numel() == 1:
         found = f"mean {float(mean):.4g} against {float(target):.4g}"
-    else:
-        found = f"{mean.numel()} parameter sets"
     how = f"{draws:,} draws, {found}, half width {width:.2g}"
     distance = worst(_standard_errors(mean, target, error))
     verdict = settle(name, how, "standard errors", distance, standard_errors)

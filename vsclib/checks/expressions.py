@@ -25,18 +25,16 @@ def symbolic(
     """Two SymPy expressions are equal.
 
     Random points come first, evaluated with thirty digits: one point where the two differ refutes
-    the equality. Otherwise SymPy simplifies the difference: 0 is a proof. If SymPy does not reach
-    0, the points alone count. The verdict says which of the two it was.
+    the equality. Otherwise SymPy simplifies the difference: 0 is a proof. Else the points alone
+    count. The verdict says which.
 
     Args:
         name: what is checked.
-        derived: the result of the derivation: an expression or a matrix.
-        expected: the value that it should have, of the same shape.
+        derived, expected: the result and what it should be: expressions, or matrices of one shape.
         *assumptions: relations that the points fulfil, such as ``sigma2 < sigma1``. Properties of
             one symbol (positive, real, integer) belong in the symbol, where SymPy uses them too.
-        points: number of random points.
+        points, seed: number and seed of the random points.
         tolerance: the largest relative difference allowed at a point.
-        seed: seed of the points.
         proof: whether to require a proof.
 
     Raises:
@@ -84,10 +82,7 @@ def _numerator(difference: sympy.Expr) -> sympy.Expr:
 
 
 def _ratio_less_one(difference: sympy.Expr) -> sympy.Expr:
-    """exp(difference) - 1: logarithms are equal if their arguments are.
-
-    The random points have excluded another branch.
-    """
+    """exp(difference) - 1: logarithms are equal if their arguments are, as points have shown."""
     above, below = sympy.fraction(sympy.together(sympy.exp(sympy.expand(difference))))
     return sympy.expand(above - below)
 
@@ -103,19 +98,12 @@ def _pairs(name: str, derived: Any, expected: Any) -> list[tuple[sympy.Expr, sym
     derived, expected = to_expression(name, derived), to_expression(name, expected)
     shapes = getattr(derived, "shape", ()), getattr(expected, "shape", ())
     if shapes[0] != shapes[1]:
-        refuse(
-            name,
-            f"shapes {shapes[0]} and {shapes[1]} do not fit: compare like with like",
-        )
+        refuse(name, f"shapes {shapes[0]} and {shapes[1]} do not fit: compare like with like")
     return list(zip(derived, expected, strict=True)) if shapes[0] else [(derived, expected)]
 
 
 def to_expression(name: str, value: Any) -> Any:
-    """A value as a SymPy expression or matrix.
-
-    Args:
-        name: what is checked.
-        value: an expression, a number or a matrix.
+    """A value (an expression, a number or a matrix) as a SymPy expression or matrix.
 
     Raises:
         CheckRefused: SymPy cannot read it, or it is an equation, a set or not a number.

@@ -34,8 +34,7 @@ def fails(check: Callable[..., Verdict], name: str, *args: Any, **kwargs: Any) -
     Args:
         check: one of the checks, for example :func:`vsclib.checks.symbolic`.
         name: what is refuted, for example ``Eq. 6 as printed``.
-        *args: arguments of the check after its name.
-        **kwargs: keyword arguments of the check.
+        *args, **kwargs: arguments of the check after its name.
 
     Returns:
         The verdict, which passed because the check failed, with the disagreement as its error.
@@ -64,11 +63,7 @@ def correction(
     Args:
         name: the erratum or equation, for example ``E02, Eq. 6``.
         check: takes a name and a form, and checks the form.
-        printed: the form as printed.
-        right: the right form.
-
-    Returns:
-        Both verdicts.
+        printed, right: the two forms.
 
     Raises:
         CheckFailed: the right form fails, or the printed one passes.

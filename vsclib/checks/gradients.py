@@ -26,10 +26,9 @@ def gradient(
 ) -> Verdict:
     """Autograd through a function agrees with finite differences, in float64.
 
-    Random directions come first: they refuse noise drawn inside the function, and kinks, where
-    autograd and central differences can agree on a number that is not a derivative. The verdict
-    states the largest error along them. Then ``torch.autograd.gradcheck`` compares every entry of
-    the Jacobian matrix.
+    Random directions come first: they refuse noise drawn inside the function, and kinks, where the
+    two can agree on a number that is no derivative. The verdict states the largest error along
+    them. Then ``torch.autograd.gradcheck`` compares every entry of the Jacobian matrix.
 
     Args:
         name: what is checked.
@@ -51,7 +50,7 @@ def gradient(
     require_tolerance(name, tolerance)
     points = [to_float64(name, value) for value in inputs]
     leaves = [point.clone().requires_grad_(True) for point in points]
-    value = _differentiable_value(name, function, leaves)
+    value = _differentiable(name, function, leaves)
     generator = torch.Generator().manual_seed(seed)
     errors = []
     for _ in range(DIRECTIONS):
@@ -72,9 +71,7 @@ def gradient(
     return settle(name, how, "difference", error, tolerance)
 
 
-def _differentiable_value(
-    name: str, function: Callable[..., Tensor], leaves: list[Tensor]
-) -> Tensor:
+def _differentiable(name: str, function: Callable[..., Tensor], leaves: list[Tensor]) -> Tensor:
     value = function(*leaves)
     if not isinstance(value, Tensor) or value.dtype != torch.float64:
         kind = getattr(value, "dtype", type(value).__name__)

@@ -32,9 +32,8 @@ def implements(
         expression: the expression that it should compute.
         arguments: each argument's expression in the symbols: ``{"logvar": 2 * sympy.log(sigma)}``.
         *assumptions: relations that the points fulfil.
-        points: number of random points.
+        points, seed: number and seed of the random points.
         tolerance: the largest difference, relative to max(1, size), allowed anywhere.
-        seed: seed of the points.
 
     Raises:
         CheckFailed: the function differs at a point, or is not finite there.

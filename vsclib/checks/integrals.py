@@ -52,20 +52,17 @@ def integral(
 
     .. math:: \int_a^b f(x)\,dx = F
 
-    Quadrature with thirty digits, at random values of the other symbols, comes first: it can only
-    refute. Then SymPy integrates: if its result is ``expected``, that is a proof, else the
-    quadrature alone counts. The verdict says which.
+    Quadrature with thirty digits, at random values of the other symbols, comes first. Then SymPy
+    integrates: ``expected`` is a proof, else the quadrature alone counts. The verdict says which.
 
     Args:
         name: what is checked.
-        integrand: f, an expression in ``variable``.
-        variable: x.
+        integrand, variable: f, and the x in it.
         limits: a and b; ``sympy.oo`` is allowed.
         expected: F, an expression without x.
         *assumptions: relations that the points fulfil.
-        points: number of random points.
+        points, seed: number and seed of the random points.
         tolerance: the largest difference, relative to max(1, |F|), allowed there.
-        seed: seed of the points.
         by_sympy: whether SymPy tries; turn it off where that takes minutes.
 
     Raises:
@@ -82,15 +79,13 @@ def integral(
     free = [each.free_symbols for each in (expected, *limits)]
     symbols = (integrand.free_symbols - {variable}).union(*free)
     places = some_points(name, symbols, assumptions, points, seed)
-    error = max(
-        _quadrature_error(name, integrand, variable, limits, expected, place, tolerance)
-        for place in places
-    )
+    claim = integrand, variable, limits, expected
+    error = max(_quadrature_error(name, claim, place, tolerance) for place in places)
     how = "quadrature"
     if symbols:
         how += f" with {DIGITS} digits at {len(places)} random points"
     verdict = settle(name, how, "difference", error, tolerance)
-    if by_sympy and _integrates(integrand, variable, limits, expected):
+    if by_sympy and _integrates(*claim):
         return settle(name, "integrated by SymPy", "difference", 0.0, 0.0)
     return verdict._replace(how=how + (", SymPy leaves it open" if by_sympy else ""))
 
@@ -104,16 +99,10 @@ def _integrates(integrand: Any, variable: Any, limits: tuple[Any, Any], expected
 
 
 def _quadrature_error(
-    name: str,
-    integrand: Any,
-    variable: Any,
-    limits: tuple[Any, Any],
-    expected: Any,
-    place: dict,
-    tolerance: float,
+    name: str, claim: tuple[Any, Any, tuple[Any, Any], Any], place: dict, tolerance: float
 ) -> float:
-    value = value_at(expected, place)
-    ends = [limit.subs(place) for limit in limits]
+    integrand, variable, limits, expected = claim
+    value, ends = value_at(expected, place), [limit.subs(place) for limit in limits]
     if value in (None, sympy.nan) or not all(end.is_extended_real for end in ends):
         refuse(name, f"it has no value at {place}: state the assumptions")
     with mpmath.workdps(DIGITS):
@@ -155,10 +144,9 @@ def quadrature(
 
     Args:
         name: what is checked.
-        function: f, takes a float64 tensor without axes and returns the integrand, for one or many
-            parameter sets.
+        function: f, of a float64 tensor without axes, for one or many parameter sets.
         limits: a and b; ``math.inf`` is allowed.
-        expected: F, shaped like the value of the function.
+        expected: F, shaped like f(x).
         tolerance: the largest difference, relative to max(1, |F|), allowed anywhere.
         breaks: points between a and b where the integrand is narrow or has a kink.
 

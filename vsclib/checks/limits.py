@@ -27,20 +27,17 @@ def limit(
 
     .. math:: \lim_{x\to a} f(x) = L
 
+    The verdict says whether SymPy or a walk to the point found it.
+
     Args:
         name: what is checked.
-        expression: f, an expression in ``variable``.
-        variable: x.
+        expression, variable: f, and the x in it.
         to: a, a number or an expression; ``sympy.oo`` and ``-sympy.oo`` are allowed.
         expected: L, an expression without x, or an infinity.
         *assumptions: relations that random points fulfil.
         side: ``"+-"`` both sides, ``"+"`` from above, ``"-"`` from below; an infinity has one side.
-        points: number of random values of the other symbols, where SymPy finds no limit.
+        points, seed: of random values of the other symbols, where SymPy finds no limit.
         tolerance: the largest difference, relative to max(1, |L|), allowed at the end of the walk.
-        seed: seed of the points.
-
-    Returns:
-        The verdict, which says whether SymPy or the walk found the limit.
 
     Raises:
         CheckFailed: there is another limit, or the two sides differ.
@@ -61,10 +58,11 @@ def limit(
     for end in _sides(to, side):
         value = _sympy_limit(expression, variable, to, end)
         if value is None:
-            symbols = (expression.free_symbols - {variable}) | expected.free_symbols
-            symbols |= to.free_symbols
+            others = expression.free_symbols - {variable}
+            symbols = others | expected.free_symbols | to.free_symbols
             places = some_points(name, symbols, assumptions, points, seed)
-            return _walk(name, expression, variable, to, expected, side, places, tolerance)
+            claim = expression, variable, to, expected
+            return _walk(name, claim, side, places, tolerance)
         proofs.append(_compare_limit(name, value, expected, assumptions, seed))
     return max(proofs, key=lambda verdict: verdict.tolerance)
 
@@ -100,16 +98,10 @@ def _sympy_limit(expression: Any, variable: Any, to: Any, side: str) -> Any | No
 
 
 def _walk(
-    name: str,
-    expression: Any,
-    variable: Any,
-    to: Any,
-    expected: Any,
-    side: str,
-    places: list[dict[Any, Any]],
-    tolerance: float,
+    name: str, claim: tuple[Any, ...], side: str, places: list[dict[Any, Any]], tolerance: float
 ) -> Verdict:
     """Values ever nearer to the point: the last one must be the limit."""
+    expression, variable, to, expected = claim
     largest = 0.0
     for place in places:
         target = value_at(expected, place)

@@ -12,10 +12,6 @@ from vsclib.checks.verdict import Verdict, refuse, require_tolerance, settle
 def to_float64(name: str, value: Any) -> Tensor:
     """A number, list, array or tensor as a float64 tensor on the CPU, detached from autograd.
 
-    Args:
-        name: what is checked, for the message.
-        value: the numbers.
-
     Raises:
         CheckRefused: the value is not made of real numbers.
     """
@@ -37,11 +33,6 @@ def paired(name: str, value: Any, expected: Any) -> tuple[Tensor, Tensor]:
 
     One of them must already have the common shape: (3,) against (3, 1) would silently compare all
     pairs, and is refused.
-
-    Args:
-        name: what is checked, for the message.
-        value: the computed value.
-        expected: the value that it should be.
 
     Raises:
         CheckRefused: the shapes do not fit.
@@ -77,13 +68,9 @@ def close(
 
     Args:
         name: what is checked.
-        value: a, the computed value.
-        expected: b, the value that it should be; its shape fits that of ``value``.
+        value, expected: a and b, of shapes that fit.
         tolerance: t, the largest difference allowed anywhere.
         relative: whether the difference is measured in units of ``|b|``.
-
-    Returns:
-        The verdict, with the largest difference.
 
     Raises:
         CheckFailed: a difference exceeds the tolerance or is NaN.

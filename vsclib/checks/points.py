@@ -27,16 +27,8 @@ def largest_difference(
 ) -> float | None:
     """The largest relative difference of two expressions at random points.
 
-    Args:
-        name: what is checked.
-        derived, expected: the two expressions.
-        assumptions: relations that the points fulfil.
-        points: number of points.
-        tolerance: the largest relative difference allowed.
-        seed: seed of the points.
-
-    Returns:
-        The largest relative difference; None if too few points give both expressions a value.
+    The arguments are those of :func:`vsclib.checks.symbolic`. None is returned if too few points
+    give both expressions a value.
 
     Raises:
         CheckFailed: the two differ at a point, or only one of them is finite there.
@@ -64,12 +56,6 @@ def random_points(
     name: str, symbols: set[Any], assumptions: tuple[Any, ...] = (), seed: int = 0
 ) -> Iterator[dict[Any, sympy.Rational]]:
     """Endless random points that fulfil the symbols' own assumptions and the given relations.
-
-    Args:
-        name: what is checked.
-        symbols: the free symbols.
-        assumptions: relations such as ``sigma2 < sigma1``.
-        seed: seed of the points.
 
     Yields:
         A rational number for every symbol.
@@ -100,14 +86,9 @@ def some_points(
 
 
 def value_at(expression: sympy.Expr, place: dict[Any, Any]) -> sympy.Expr | None:
-    """The value of an expression at a point, with thirty digits.
+    """The value of an expression where ``place`` gives a number for every symbol, to thirty digits.
 
-    Args:
-        expression: an expression.
-        place: a number for every symbol.
-
-    Returns:
-        A real or complex number; NaN if it is not finite; None if something in it is undefined.
+    It is real or complex; NaN if it is not finite; None if something in it is undefined.
     """
     try:
         value = expression.subs(place).evalf(DIGITS)

@@ -35,8 +35,7 @@ class Sweep(NamedTuple):
     """The result of a sweep; its text is a table in Markdown.
 
     Attributes:
-        verdict: the sweep as a check.
-        rows: one row for every form and precision.
+        verdict, rows: the sweep as a check, and one row for every form and precision.
     """
 
     verdict: Verdict
@@ -44,10 +43,8 @@ class Sweep(NamedTuple):
 
     def __str__(self) -> str:
         lines = ["| form | precision | wrong from z = | not finite from z = |", "|---|---|---|---|"]
-        lines += [
-            f"| {r.form} | {r.precision} | {_from(r.wrong)} | {_from(r.not_finite)} |"
-            for r in self.rows
-        ]
+        for form, precision, *first in self.rows:
+            lines.append(f"| {form} | {precision} | {' | '.join(map(_from, first))} |")
         return "\n".join(lines)
 
     def __repr__(self) -> str:
@@ -88,14 +85,13 @@ def overflow(
         z: range of |z|.
         precisions: dtypes to sweep.
         tolerance: t, in units of epsilon.
-        points: number of |z| on the grid.
-        resolution: width to which the first bad |z| is narrowed.
+        points, resolution: number of |z| on the grid; width to which the first bad one is narrowed.
         safe: forms that must be right everywhere, in every precision.
         expected: where a form stops being finite, within twice the resolution:
             ``{(form, "float32"): 14.285}``, None for never.
 
     Returns:
-        The table with its verdict, whose error is the number of broken promises.
+        The table, and a verdict whose error is the number of broken promises.
 
     Raises:
         CheckFailed: a safe form breaks, or one breaks elsewhere than expected.
@@ -198,10 +194,8 @@ def _first(grid: Tensor, bad: Callable[[Tensor], Tensor], resolution: float) -> 
     low = float(grid[index - 1]) if index else high
     while high - low > resolution:
         middle = (low + high) / 2
-        if bool(bad(torch.tensor([middle], dtype=torch.float64))):
-            high = middle
-        else:
-            low = middle
+        is_bad = bool(bad(torch.tensor([middle], dtype=torch.float64)))
+        low, high = (low, middle) if is_bad else (middle, high)
     return high
 
 

@@ -10,14 +10,9 @@ from vsclib.checks.verdict import Verdict
 
 
 def slips(expression: sympy.Expr) -> dict[str, sympy.Expr]:
-    """Every expression that is one typical slip away.
+    """Every expression that is one typical slip away, by the name of the slip.
 
-    Args:
-        expression: a right expression.
-
-    Returns:
-        The wrong expressions by the name of their slip: each term of each sum with its sign
-        changed, halved and doubled; each square reduced to its base.
+    Each term of each sum has its sign changed, is halved and doubled; each square becomes its base.
 
     Example:
         >>> list(slips(sympy.Symbol("x") ** 2 + 1))[3:]
@@ -32,15 +27,9 @@ def slips(expression: sympy.Expr) -> dict[str, sympy.Expr]:
 
 
 def catches(name: str, check: Callable[[str, Any], Verdict], right: sympy.Expr) -> Verdict:
-    """A check passes on the right expression and fails on every slip.
+    """A check of a name and an expression passes on the right expression and fails on every slip.
 
-    Args:
-        name: what is checked.
-        check: takes a name and an expression.
-        right: the right expression.
-
-    Returns:
-        The verdict on the right expression, with the number of slips that the check caught.
+    The verdict on the right expression says how many slips the check caught.
 
     Raises:
         CheckFailed: the right expression fails, or a slip passes.

@@ -67,13 +67,12 @@ def load(name: str, root: str | Path | None = None) -> DataSet:
 
     Args:
         name: one of ``names()``.
-        root: folder of the files, for sets that come as files: they are read there and nowhere
-            else. Without it VSCLIB_DATA is searched, then the user's cache, and then they are
-            downloaded into the cache.
+        root: folder that the files are read from and nowhere else; without it VSCLIB_DATA is
+            searched, then the user's cache, and then they are downloaded into the cache.
 
     Returns:
-        ``train`` and ``test``, each with uint8 images (N, C, H, W), labels and factors; the
-        classes, the name and the checksum. ``to_tensor(data.train.images)`` is what models take.
+        ``train`` and ``test``, each with uint8 images (N, C, H, W), labels and factors; and more.
+        ``to_tensor(data.train.images)`` is what models take.
 
     Raises:
         DataError: unknown name; a file that is missing, cut short or another one; no copy and no
@@ -93,11 +92,8 @@ def load(name: str, root: str | Path | None = None) -> DataSet:
 def about(name: str) -> Information:
     """Size, licence, source and checksum of a data set, without loading it.
 
-    Args:
-        name: one of ``names()``.
-
     Raises:
-        DataError: unknown name.
+        DataError: the name is not one of ``names()``.
 
     Example:
         >>> from vsclib import data

@@ -41,8 +41,7 @@ def from_array(
         The data set; within each half the images keep their order.
 
     Raises:
-        DataError: wrong shape, type or scale; labels, factors or ``test`` that do not fit the
-            images.
+        DataError: wrong shape, type or scale; labels, factors or ``test`` that do not fit.
 
     Example:
         >>> import numpy as np
@@ -56,11 +55,7 @@ def from_array(
     values = _factors(factors, len(pixels))
     held_out = hold_out(len(pixels), test, seed)
     train, test_half = (
-        Split(
-            pixels[half],
-            None if positions is None else positions[half],
-            None if values is None else values[half],
-        )
+        Split(pixels[half], _rows(positions, half), _rows(values, half))
         for half in (~held_out, held_out)
     )
     return assemble(name, train, test_half, names)
@@ -75,15 +70,11 @@ def to_bytes(images: np.ndarray | Tensor) -> np.ndarray:
     if isinstance(images, Tensor):
         images = images.detach().cpu().numpy()
     if not isinstance(images, np.ndarray):
-        raise DataError(
-            f"images is a {type(images).__name__}, expected an array {_FORMS}: "
-            "call numpy.stack on a list"
-        )
+        found = f"images is a {type(images).__name__}, expected an array {_FORMS}"
+        raise DataError(f"{found}: call numpy.stack on a list")
     if images.ndim not in (3, 4) or 0 in images.shape:
-        raise DataError(
-            f"images is shaped {images.shape}, expected {_FORMS}: "
-            "give vectors (N, D) the missing axes, images[:, None, None, :]"
-        )
+        remedy = "give vectors (N, D) the missing axes, images[:, None, None, :]"
+        raise DataError(f"images is shaped {images.shape}, expected {_FORMS}: {remedy}")
     if images.ndim == 3:
         images = images[:, None]
     if images.shape[-1] in (1, 3, 4) and images.shape[1] > 4:
@@ -97,19 +88,14 @@ def to_bytes(images: np.ndarray | Tensor) -> np.ndarray:
 def hold_out(number: int, test: float | np.ndarray, seed: int) -> np.ndarray:
     """Which of the images are held out: bool (number,), at least one of each kind.
 
-    Args:
-        number: of images.
-        test: share that is held out, or the answer itself.
-        seed: of the draw, at least 0.
+    ``test`` is the share that is held out, or the answer itself.
 
     Raises:
         DataError: ``test`` or ``seed`` out of range, or fewer than two images.
     """
     if number < 2:
-        raise DataError(
-            f"{number} image, but a data set needs at least 2, one to train and one to test on: "
-            "add images"
-        )
+        needed = "a data set needs at least 2, one to train and one to test on"
+        raise DataError(f"{number} image, but {needed}: add images")
     if isinstance(test, np.ndarray):
         if test.dtype != np.bool_ or test.shape != (number,) or test.all() or not test.any():
             raise DataError(
@@ -118,9 +104,8 @@ def hold_out(number: int, test: float | np.ndarray, seed: int) -> np.ndarray:
             )
         return test.copy()
     if isinstance(test, bool) or not isinstance(test, int | float | np.number) or not 0 < test < 1:
-        raise DataError(
-            f"test = {test!r}, but the share of held-out images lies between 0 and 1: 0.2 is usual"
-        )
+        allowed = "the share of held-out images lies between 0 and 1: 0.2 is usual"
+        raise DataError(f"test = {test!r}, but {allowed}")
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise DataError(f"seed = {seed!r}, but a seed is a whole number, at least 0: 0 is usual")
     held_out = np.zeros(number, dtype=bool)
@@ -133,27 +118,21 @@ def _scaled(images: np.ndarray) -> np.ndarray:
     if images.dtype == np.bool_:
         return images * np.uint8(255)
     if images.dtype.kind not in "fiu":
-        raise DataError(
-            f"images holds {images.dtype}, expected whole numbers in 0..255, floats in [0, 1] or "
-            "booleans: convert them"
-        )
+        expected = "whole numbers in 0..255, floats in [0, 1] or booleans"
+        raise DataError(f"images holds {images.dtype}, expected {expected}: convert them")
     low, high = images.min(), images.max()
     if images.dtype.kind == "f":
         if not (low >= 0 and high <= 1):  # also true of a NaN
-            raise DataError(
-                f"images holds floats from {low:g} to {high:g}, expected [0, 1]: scale them, "
-                "(images - low) / (high - low) with a low and a high that fit all images"
-            )
+            remedy = "(images - low) / (high - low) with a low and a high that fit all images"
+            found = f"floats from {low:g} to {high:g}"
+            raise DataError(f"images holds {found}, expected [0, 1]: scale them, {remedy}")
         return np.rint(images.astype(np.float64) * 255).astype(np.uint8)
+    found = f"images holds whole numbers from {low} to {high}"
     if low < 0 or high > 255:
-        raise DataError(
-            f"images holds whole numbers from {low} to {high}, expected 0..255: scale them"
-        )
+        raise DataError(f"{found}, expected 0..255: scale them")
     if high <= 1:
-        raise DataError(
-            f"images holds whole numbers from {low} to {high}, where 255 is white, so all are "
-            "black: multiply by 255, or convert with images.astype(bool)"
-        )
+        remedy = "multiply by 255, or convert with images.astype(bool)"
+        raise DataError(f"{found}, where 255 is white, so all are black: {remedy}")
     return images.astype(np.uint8)
 
 
@@ -163,21 +142,16 @@ def _positions(
     """Labels as int64 (N,) positions, and the name of each."""
     if labels is None:
         if classes is not None:
-            raise DataError(
-                f"classes has {len(classes)} names, but there are no labels: pass labels, "
-                "or leave classes out"
-            )
+            remedy = "pass labels, or leave classes out"
+            raise DataError(f"classes has {len(classes)} names, but there are no labels: {remedy}")
         return None, ()
     array = np.asarray(labels)
     if array.shape != (number,):
-        raise DataError(
-            f"labels is shaped {array.shape}, expected ({number},): one label for each image"
-        )
+        remedy = "one label for each image"
+        raise DataError(f"labels is shaped {array.shape}, expected ({number},): {remedy}")
     if array.dtype.kind not in "iubU":
-        raise DataError(
-            f"labels holds {array.dtype}, expected whole numbers or names: convert them, "
-            "or leave them out"
-        )
+        remedy = "convert them, or leave them out"
+        raise DataError(f"labels holds {array.dtype}, expected whole numbers or names: {remedy}")
     if classes is None:
         values, positions = np.unique(array, return_inverse=True)
         return positions.reshape(-1).astype(np.int64), tuple(str(value) for value in values)
@@ -191,18 +165,18 @@ def _positions(
     return array.astype(np.int64), tuple(str(name) for name in classes)
 
 
+def _rows(array: np.ndarray | None, half: np.ndarray) -> np.ndarray | None:
+    return None if array is None else array[half]
+
+
 def _factors(factors: np.ndarray | None, number: int) -> np.ndarray | None:
     if factors is None:
         return None
     array = np.asarray(factors)
     if array.ndim != 2 or len(array) != number or array.dtype.kind not in "iufb":
-        raise DataError(
-            f"factors is {array.dtype} {array.shape}, expected numbers ({number}, F): "
-            "one row for each image"
-        )
+        found = f"factors is {array.dtype} {array.shape}, expected numbers ({number}, F)"
+        raise DataError(f"{found}: one row for each image")
     if not np.isfinite(array).all():
-        raise DataError(
-            "factors holds a NaN or an infinity, expected finite numbers: "
-            "fill or leave out what is unknown"
-        )
+        remedy = "fill or leave out what is unknown"
+        raise DataError(f"factors holds a NaN or an infinity, expected finite numbers: {remedy}")
     return array.astype(np.float64)

@@ -66,12 +66,10 @@ def load(name: str, root: str | Path | None = None) -> DataSet:
 
     Args:
         name: ``celeba`` or ``celeba_32``.
-        root: folder that holds ``celeba`` with the two lists and the archive of photographs, or
-            the folder ``img_align_celeba`` that was in it.
+        root: folder that holds ``celeba`` with the two lists and the photographs, packed or not.
 
     Returns:
-        The data set, without labels. Its factors are 40 attributes, 0 or 1, as people judged them:
-        nobody knows what the images were made from.
+        The data set, without labels; its factors are 40 attributes, 0 or 1, as people judged them.
 
     Raises:
         DataError: a file is missing, damaged or another one; or there is no copy and no download.
@@ -99,9 +97,8 @@ def _read(photographs: list[Traversable], size: int) -> np.ndarray:
     pixels = np.empty((len(photographs), 3, size, size), dtype=np.uint8)
     for row, photograph in enumerate(photographs):
         if not photograph.is_file():
-            raise DataError(
-                f"{photograph} is missing, although {_PARTS} lists it: unpack {_PICTURES}.zip again"
-            )
+            remedy = f"unpack {_PICTURES}.zip again"
+            raise DataError(f"{photograph} is missing, although {_PARTS} lists it: {remedy}")
         pixels[row] = image_files.read_middle(photograph, _CROP, size)
     return pixels
 

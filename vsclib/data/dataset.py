@@ -15,10 +15,8 @@ class Split(NamedTuple):
 
     Attributes:
         images: uint8, shaped (N, C, H, W), 0 is black and 255 is white.
-        labels: int64, shaped (N,): positions in the data set's ``classes``; None where nobody
-            labelled the images.
-        factors: float64, shaped (N, F): what the images were drawn from; None where that is
-            unknown.
+        labels: int64, shaped (N,): positions in the data set's ``classes``; None without labels.
+        factors: float64, shaped (N, F): what the images were drawn from; None where unknown.
     """
 
     images: np.ndarray
@@ -63,8 +61,7 @@ class Information(NamedTuple):
 
     Attributes:
         title: its name in running text.
-        train: number of training images.
-        test: number of test images.
+        train, test: number of images to train and to test on.
         image_shape: (C, H, W).
         licence: terms of use.
         source: who made it and where it is published.
@@ -72,8 +69,7 @@ class Information(NamedTuple):
         preparation: what is done to the published images.
         classes: name of each label; empty where nobody labelled the images.
         factors: name of each generating factor; empty where they are unknown.
-        sha256: checksum that ``load(name).sha256`` has; empty where the files' checksums stand in
-            for it.
+        sha256: that ``load(name).sha256`` has; empty where the files' checksums stand in for it.
         folder: of its files, below VSCLIB_DATA or the cache.
         files: what is published, where ``load`` downloads it.
     """
@@ -94,18 +90,12 @@ class Information(NamedTuple):
 
 
 def checksum(train: Split, test: Split) -> str:
-    """SHA-256 of the images and labels, the same on every machine.
+    """SHA-256 of the images and labels as 64 hexadecimal digits, the same on every machine.
 
     Hashed are, for ``train`` and then ``test``, the images and then the labels, each as the line
     ``train/images uint8 (60000, 1, 28, 28)`` in ASCII, a line feed, and the bytes in C order
     (labels as little-endian int64). Factors stay out of it: they are drawn in floating point, whose
     last digit may differ between machines while every pixel agrees.
-
-    Args:
-        train, test: the two halves.
-
-    Returns:
-        64 hexadecimal digits.
     """
     digest = hashlib.sha256()
     for name, split in (("train", train), ("test", test)):
@@ -120,12 +110,7 @@ def checksum(train: Split, test: Split) -> str:
 
 
 def check_promise(found: DataSet, name: str, about: Information) -> None:
-    """Refuse a data set that is not what its name promises, before anything trains on it.
-
-    Args:
-        found: what the loader returned.
-        name: what it was asked for.
-        about: what is known of the set.
+    """Refuse a data set that is not what ``about`` promises of its name.
 
     Raises:
         DataError: another type, name or classes; images, labels or factors of another shape or
@@ -136,25 +121,21 @@ def check_promise(found: DataSet, name: str, about: Information) -> None:
         raise DataError(f"{name} is a {type(found).__name__}, expected a DataSet: {remedy}")
     facts = [("name", found.name, name), ("classes", found.classes, about.classes)]
     for half, split, n in (("train", found.train, about.train), ("test", found.test, about.test)):
-        for field, array, wanted in (
-            ("images", split.images, f"uint8 array {(n, *about.image_shape)}"),
-            ("labels", split.labels, about.classes and f"int64 array {(n,)}"),
-            (
-                "factors",
-                split.factors,
-                about.factors and f"float64 array {(n, len(about.factors))}",
-            ),
-        ):
-            facts.append((f"{half}.{field}", _describe(array), wanted or "NoneType"))
+        wanted = (
+            f"uint8 array {(n, *about.image_shape)}",
+            f"int64 array {(n,)}" if about.classes else "NoneType",
+            f"float64 array {(n, len(about.factors))}" if about.factors else "NoneType",
+        )
+        for field, array, kind in zip(Split._fields, split, wanted, strict=True):
+            facts.append((f"{half}.{field}", _describe(array), kind))
     for fact, value, expected in facts:
         if value != expected:
             raise DataError(f"{name}: {fact} is {value}, expected {expected}: {remedy}")
     for labels in (half.labels for half in found[:2] if half.labels is not None):
         if labels.min() < 0 or labels.max() >= len(about.classes):
-            raise DataError(
-                f"{name}: labels run from {labels.min()} to {labels.max()}, expected positions "
-                f"from 0 to {len(about.classes) - 1}: {remedy}"
-            )
+            run = f"labels run from {labels.min()} to {labels.max()}"
+            positions = f"positions from 0 to {len(about.classes) - 1}"
+            raise DataError(f"{name}: {run}, expected {positions}: {remedy}")
 
 
 def assemble(name: str, train: Split, test: Split, classes: tuple[str, ...]) -> DataSet:
@@ -163,14 +144,7 @@ def assemble(name: str, train: Split, test: Split, classes: tuple[str, ...]) -> 
 
 
 def to_tensor(images: np.ndarray, device: torch.device | str = "cpu") -> Tensor:
-    """Images as models take them: ``float32 = uint8 / 255``.
-
-    Args:
-        images: uint8, shaped (N, C, H, W).
-        device: of the tensor.
-
-    Returns:
-        float32, shaped (N, C, H, W), in [0, 1].
+    """Images, uint8 (N, C, H, W), as models take them: ``float32 = uint8 / 255``, in [0, 1].
 
     Raises:
         DataError: the array is not uint8 or has not four dimensions.
@@ -186,11 +160,7 @@ def to_tensor(images: np.ndarray, device: torch.device | str = "cpu") -> Tensor:
 
 
 def check_images(x: Tensor, image_shape: tuple[int, int, int]) -> None:
-    """Refuse a batch that is not float32, shaped (B, C, H, W), in [0, 1].
-
-    Args:
-        x: the batch.
-        image_shape: (C, H, W) that the model was built for.
+    """Refuse a batch that is not float32, (B, C, H, W) with a model's image_shape, in [0, 1].
 
     Raises:
         DataError: wrong type, dtype, shape or scale, or a NaN.
@@ -198,23 +168,18 @@ def check_images(x: Tensor, image_shape: tuple[int, int, int]) -> None:
     channels, height, width = image_shape
     wanted = f"models take float32 (B, {channels}, {height}, {width}) in [0, 1]"
     if not isinstance(x, Tensor) or x.dtype != torch.float32:
-        raise DataError(
-            f"{wanted}, got {_describe(x)}: convert uint8 images with vsclib.data.to_tensor(images)"
-        )
+        remedy = "convert uint8 images with vsclib.data.to_tensor(images)"
+        raise DataError(f"{wanted}, got {_describe(x)}: {remedy}")
     if x.ndim != 4 or tuple(x.shape[1:]) != (channels, height, width) or x.shape[0] == 0:
-        raise DataError(
-            f"{wanted}, got {_describe(x)}: "
-            "reshape the images, or create the model with their image_shape"
-        )
+        remedy = "reshape the images, or create the model with their image_shape"
+        raise DataError(f"{wanted}, got {_describe(x)}: {remedy}")
     low, high = (bound.item() for bound in torch.aminmax(x.detach()))
     if low != low:  # not equal to itself: aminmax hands on any NaN
-        raise DataError(
-            f"{wanted}, got a NaN among the pixels: clean the images before you pass them on"
-        )
+        remedy = "clean the images before you pass them on"
+        raise DataError(f"{wanted}, got a NaN among the pixels: {remedy}")
     if low < 0 or high > 1:
-        raise DataError(
-            f"{wanted}, got pixels from {low:g} to {high:g}: divide 0..255 images by 255"
-        )
+        found = f"pixels from {low:g} to {high:g}"
+        raise DataError(f"{wanted}, got {found}: divide 0..255 images by 255")
 
 
 def _describe(value: object) -> str:

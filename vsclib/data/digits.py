@@ -27,9 +27,7 @@ INFORMATION = {
 def load(name: str = "digits", root: str | Path | None = None) -> DataSet:
     """The 1,797 digits; the first image of each class and every fifth after it are for testing.
 
-    Args:
-        name: ``digits``.
-        root: not used, the images come with scikit-learn.
+    ``root`` is not used: the images come with scikit-learn.
     """
     # Imported here: scikit-learn takes a second to import.
     from sklearn.datasets import load_digits

@@ -26,14 +26,11 @@ def cache_folder() -> Path:
 
 
 def own_folder(folder: str, root: str | Path | None) -> Path | None:
-    """The reader's own copy of a data set, if there is one.
+    """The reader's own copy of a data set; None without a root when VSCLIB_DATA does not hold it.
 
     Args:
         folder: of the set below a root, such as ``MNIST/raw``.
         root: searched and nothing else, when it is given; else VSCLIB_DATA is.
-
-    Returns:
-        The folder; None without a root when VSCLIB_DATA does not hold it.
 
     Raises:
         DataError: VSCLIB_DATA names something that is no folder.
@@ -45,9 +42,8 @@ def own_folder(folder: str, root: str | Path | None) -> Path | None:
         return None
     place = Path(named).expanduser()
     if not place.is_dir():
-        raise DataError(
-            f"{VARIABLE}={named} is not a folder: correct it, or unset it to use {cache_folder()}"
-        )
+        remedy = f"correct it, or unset it to use {cache_folder()}"
+        raise DataError(f"{VARIABLE}={named} is not a folder: {remedy}")
     return place / folder if (place / folder).is_dir() else None
 
 
@@ -64,8 +60,7 @@ def obtain(
     archive that lies there unpacked is taken as it is.
 
     Args:
-        name: of the set, for the error.
-        about: its folder and files.
+        name, about: of the set.
         root: folder to read from; without it VSCLIB_DATA is searched, then the cache.
         downloader: for pooch; None where the files are published as they are used.
 
@@ -80,10 +75,9 @@ def obtain(
             _check(own / file.name, file.digest)
         return own
     try:
+        options: Any = {"downloader": downloader, "progressbar": True}
         for file in files:
-            pooch.retrieve(
-                file.url, file.digest, file.name, folder, downloader=downloader, progressbar=True
-            )
+            pooch.retrieve(file.url, file.digest, file.name, folder, **options)
     except (OSError, ValueError, EOFError, zlib.error, ImportError) as error:
         raise DataError(
             f"no copy of {name} under {VARIABLE} or in {cache_folder()}, and no download "
@@ -111,14 +105,11 @@ def _check(path: Path, digest: str) -> None:
     try:
         found = pooch.file_hash(str(path), algorithm)
     except OSError as error:
-        raise DataError(
-            f"{path} cannot be read ({error.strerror}): make it readable, or {remedy}"
-        ) from None
+        reason = f"{path} cannot be read ({error.strerror})"
+        raise DataError(f"{reason}: make it readable, or {remedy}") from None
     if found != expected:
-        raise DataError(
-            f"{path} with {path.stat().st_size:,} bytes has {algorithm.upper()} {found}, expected "
-            f"{expected}, so it is cut short or another file: {remedy}"
-        )
+        has = f"{path.stat().st_size:,} bytes has {algorithm.upper()} {found}, expected {expected}"
+        raise DataError(f"{path} with {has}, so it is cut short or another file: {remedy}")
 
 
 def _reason(error: Exception) -> str:

@@ -38,23 +38,14 @@ def read_image(
     picture = _open(path)
     if size is not None and picture.size != (size[1], size[0]):
         shape, smooth = (size[1], size[0]), Image.Resampling.BICUBIC
-        if fit == "crop":
-            picture = ImageOps.fit(picture, shape, smooth)
-        elif fit == "pad":
-            picture = ImageOps.pad(picture, shape, smooth)
-        else:
-            picture = picture.resize(shape, smooth)
+        ways: dict[str, Any] = {"crop": ImageOps.fit, "pad": ImageOps.pad}
+        picture = ways.get(fit, Image.Image.resize)(picture, shape, smooth)
     pixels = np.asarray(picture, dtype=np.uint8)
     return np.ascontiguousarray(pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1))
 
 
 def read_middle(path: Traversable, side: int, size: int) -> np.ndarray:
-    """The square in the middle of a photograph, made small, in colours.
-
-    Args:
-        path: of the file.
-        side: of the square in pixels of the photograph.
-        size: of the result.
+    """The square in the middle of a photograph in colours, ``side`` pixels wide, made small.
 
     Returns:
         uint8, shaped (3, size, size).
@@ -67,10 +58,8 @@ def read_middle(path: Traversable, side: int, size: int) -> np.ndarray:
     picture = _open(path).convert("RGB")
     width, height = picture.size
     if min(width, height) < side:
-        raise DataError(
-            f"{path} has {height} x {width} pixels, expected at least {side} x {side}: "
-            "put the right file there"
-        )
+        found = f"{path} has {height} x {width} pixels, expected at least {side} x {side}"
+        raise DataError(f"{found}: put the right file there")
     left, top = round((width - side) / 2), round((height - side) / 2)
     middle = picture.crop((left, top, left + side, top + side))
     return np.asarray(middle.resize((size, size), Image.Resampling.BILINEAR)).transpose(2, 0, 1)
@@ -85,9 +74,8 @@ def _open(path: Traversable) -> Any:
             return _in_grey_or_colour(ImageOps.exif_transpose(file))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise DataError(
-            f"{path} cannot be read as an image ({reason}): repair it, or take it out of the folder"
-        ) from None
+        remedy = "repair it, or take it out of the folder"
+        raise DataError(f"{path} cannot be read as an image ({reason}): {remedy}") from None
 
 
 def _in_grey_or_colour(picture: Any) -> Any:
@@ -97,9 +85,8 @@ def _in_grey_or_colour(picture: Any) -> Any:
     if picture.mode.startswith("I"):
         levels = np.asarray(picture)
         if levels.size and not 0 <= levels.min() <= levels.max() <= 65535:
-            raise ValueError(
-                f"grey levels from {levels.min()} to {levels.max()}, expected 0..65535"
-            )
+            span = f"from {levels.min()} to {levels.max()}"
+            raise ValueError(f"grey levels {span}, expected 0..65535")
         return Image.fromarray((levels >> 8).astype(np.uint8))
     mode = "L" if picture.mode in _GREY else "RGB"
     if picture.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in picture.info:
@@ -110,12 +97,7 @@ def _in_grey_or_colour(picture: Any) -> Any:
 
 
 def with_channels(pixels: np.ndarray, number: int) -> np.ndarray:
-    """A picture in grey or in colours: colours become Rec. 601 luma, grey is repeated.
-
-    Args:
-        pixels: uint8 (C, H, W), C 1 or 3.
-        number: of channels wanted, 1 or 3.
-    """
+    """A picture (C, H, W) in 1 or 3 channels: colours become Rec. 601 luma, grey is repeated."""
     if len(pixels) == number:
         return pixels
     if number == 3:

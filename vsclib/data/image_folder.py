@@ -31,8 +31,7 @@ def from_folder(
 
     Args:
         path: the folder.
-        size: height and width that every image gets, or one number for both; None if they all agree
-            already.
+        size: (height, width) that every image gets, or one number for both; None if all agree.
         fit: what happens to another aspect ratio: ``crop`` keeps the middle, ``pad`` adds black
             at two sides, ``stretch`` distorts.
         channels: 1 for grey, 3 for colours; None for grey only if all of them are grey.
@@ -40,12 +39,8 @@ def from_folder(
         seed: of the split.
         name: what the set is called; without it, as the folder.
 
-    Returns:
-        The data set, its images uint8 (N, C, H, W).
-
     Raises:
-        DataError: no folder, no images, images of several sizes, a file that is damaged, an option
-            out of range.
+        DataError: no folder or images, images of several sizes, a damaged file, a wrong option.
 
     Example:
         >>> from vsclib import data
@@ -56,9 +51,8 @@ def from_folder(
     files = _images_in(folder)
     labels = _labels(folder, files)
     pixels = _read_all(files, shape, fit, channels)
-    return from_array(
-        pixels, labels, test=test, seed=seed, name=name or folder.resolve().name or "folder"
-    )
+    name = name or folder.resolve().name or "folder"
+    return from_array(pixels, labels, test=test, seed=seed, name=name)
 
 
 def _check_options(
@@ -67,21 +61,15 @@ def _check_options(
     if fit not in image_files.FITS:
         raise DataError(f"unknown fit {fit!r}: {nearest(str(fit), image_files.FITS)}")
     if channels not in (None, 1, 3):
-        raise DataError(
-            f"channels = {channels!r}, expected 1 (grey), 3 (colours) or None (as the files are)"
-        )
+        expected = "1 (grey), 3 (colours) or None (as the files are)"
+        raise DataError(f"channels = {channels!r}, expected {expected}")
     if size is None:
         return None
     sides = tuple(size) if isinstance(size, tuple | list) else (size, size)
-    whole = all(
-        isinstance(side, int | np.integer) and not isinstance(side, bool) and side >= 1
-        for side in sides
-    )
-    if len(sides) != 2 or not whole:
-        raise DataError(
-            f"size = {size!r}, expected a whole number of pixels or (height, width), at least 1: "
-            "try 32"
-        )
+    kinds = (isinstance(side, int | np.integer) and not isinstance(side, bool) for side in sides)
+    if len(sides) != 2 or not all(kinds) or min(sides) < 1:
+        expected = "a whole number of pixels or (height, width), at least 1"
+        raise DataError(f"size = {size!r}, expected {expected}: try 32")
     return int(sides[0]), int(sides[1])
 
 
@@ -111,10 +99,9 @@ def _labels(folder: Path, files: list[Path]) -> list[str] | None:
     if len(beside) == len(files):
         return None
     if beside:
-        raise DataError(
-            f"{beside[0]} and {len(beside) - 1} more lie beside sub-folders with images, which are "
-            "classes: move them into a sub-folder, or all into one folder"
-        )
+        found = f"{beside[0]} and {len(beside) - 1} more lie beside sub-folders with images"
+        remedy = "move them into a sub-folder, or all into one folder"
+        raise DataError(f"{found}, which are classes: {remedy}")
     return [part[0] for part in parts]
 
 
@@ -128,10 +115,8 @@ def _read_all(
     for file in files:
         pixels = image_files.read_image(file, size, fit)
         if pixels.shape[1:] != first.shape[1:]:
-            raise DataError(
-                f"{file} has {_sides(pixels)} pixels, {files[0]} has {_sides(first)}: "
-                "pass size=(height, width) to bring all to one size"
-            )
+            found = f"{file} has {_sides(pixels)} pixels, {files[0]} has {_sides(first)}"
+            raise DataError(f"{found}: pass size=(height, width) to bring all to one size")
         pictures.append(pixels if channels is None else image_files.with_channels(pixels, channels))
     most = max(len(pixels) for pixels in pictures)
     return np.stack([image_files.with_channels(pixels, most) for pixels in pictures])
@@ -140,10 +125,9 @@ def _read_all(
 def _check_memory(number: int, channels: int, sides: tuple[int, ...]) -> None:
     needed = number * channels * sides[0] * sides[1]
     if needed > _MEMORY:
-        raise DataError(
-            f"{number:,} images of {sides[0]} x {sides[1]} pixels take {needed / 2**30:.1f} GiB, "
-            f"at most {_MEMORY / 2**30:.0f}: pass a smaller size, such as size=64"
-        )
+        images = f"{number:,} images of {sides[0]} x {sides[1]} pixels"
+        sizes = f"{needed / 2**30:.1f} GiB, at most {_MEMORY / 2**30:.0f}"
+        raise DataError(f"{images} take {sizes}: pass a smaller size, such as size=64")
 
 
 def _sides(pixels: np.ndarray) -> str:

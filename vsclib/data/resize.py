@@ -17,11 +17,7 @@ def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
 
     Args:
         image: shaped (H, W).
-        height: rows of the result, at least 1.
-        width: columns of the result, at least 1.
-
-    Returns:
-        float64, shaped (height, width).
+        height, width: rows and columns of the result, at least 1; it is float64.
 
     Source:
         Keys (1981), Eq. 15, a = -1/2; the scale, the kernel's widening and the mirrored border are

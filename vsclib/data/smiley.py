@@ -79,10 +79,8 @@ def load(
     """Smiley as a data set: images in {0, 255}, labels in 0..15, factors ``present * values``.
 
     Args:
-        name: ``smiley``.
-        root: not used, the images are drawn.
-        train: number of training images; the released file holds 60,000.
-        test: number of test images; the released file holds 20,000.
+        name, root: ``smiley``; no folder is read, the images are drawn.
+        train, test: number of images; the released file holds 60,000 and 20,000.
         seed: of the draw; training images come from its first stream, test images from its second.
 
     Raises:
@@ -105,9 +103,6 @@ def sample(n: int, seed: int | np.random.Generator, presence: float = 0.5) -> Sa
         seed: seed, or a numpy Generator to draw from.
         presence: probability of each attribute, in [0, 1].
 
-    Returns:
-        Images, presence bits and values.
-
     Raises:
         ConfigurationError: ``n`` or ``presence`` is out of range.
 
@@ -115,13 +110,11 @@ def sample(n: int, seed: int | np.random.Generator, presence: float = 0.5) -> Sa
         Tonolini et al. (UAI 2019), supplement E; the released set has presence 0.5.
     """
     if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
-        raise ConfigurationError(
-            f"n = {n!r}, but a sample needs a whole number of images, at least 1"
-        )
+        needed = "a sample needs a whole number of images, at least 1"
+        raise ConfigurationError(f"n = {n!r}, but {needed}")
     if not 0 <= presence <= 1:
-        raise ConfigurationError(
-            f"presence = {presence!r}, but a probability lies in [0, 1]: the released set has 0.5"
-        )
+        allowed = "a probability lies in [0, 1]: the released set has 0.5"
+        raise ConfigurationError(f"presence = {presence!r}, but {allowed}")
     generator = np.random.default_rng(seed)
     attributes = generator.random((n, 4)) < presence
     values = generator.normal(0.0, VALUE_SD, (n, 18))
@@ -141,12 +134,10 @@ def render(present: np.ndarray, values: np.ndarray) -> np.ndarray:
         uint8 in {0, 1}, shaped (N, 32, 32): row y downwards, column x to the right.
 
     Raises:
-        DataError: wrong shape, a bit other than 0 and 1, bits of one attribute that disagree, a
-            value out of range.
+        DataError: wrong shape, bits other than 0 and 1 or that disagree, a value out of range.
 
     Source:
-        Tonolini et al. (UAI 2019), supplement E, and their generating script, which fixes what the
-        text leaves open.
+        Tonolini et al. (UAI 2019), supplement E; their generating script fixes what it leaves open.
     """
     present, values = np.asarray(present), np.asarray(values, dtype=np.float64)
     attributes = _check_factors(present, values)
@@ -159,35 +150,27 @@ def render(present: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 def _split(drawn: Sample) -> Split:
     labels = drawn.present[:, _FIRST_FACTOR] @ (1 << np.arange(4))  # (N,)
-    return Split(
-        drawn.images[:, None] * np.uint8(255), labels.astype(np.int64), drawn.present * drawn.values
-    )
+    images = drawn.images[:, None] * np.uint8(255)
+    return Split(images, labels.astype(np.int64), drawn.present * drawn.values)
 
 
 def _check_factors(present: np.ndarray, values: np.ndarray) -> np.ndarray:
     """The four attribute bits of each row, bool (N, 4)."""
     if present.ndim != 2 or present.shape[1] != 18 or present.shape != values.shape:
-        raise DataError(
-            f"present {present.shape} and values {values.shape}, but render takes both as (N, 18): "
-            "one column per factor in the order of smiley.FACTORS"
-        )
+        shapes = f"present {present.shape} and values {values.shape}"
+        remedy = "one column per factor in the order of smiley.FACTORS"
+        raise DataError(f"{shapes}, but render takes both as (N, 18): {remedy}")
     if not np.isin(present, (0, 1)).all():
-        raise DataError(
-            "present holds something other than 0 and 1: "
-            "pass presence bits, and values apart from them"
-        )
+        remedy = "pass presence bits, and values apart from them"
+        raise DataError(f"present holds something other than 0 and 1: {remedy}")
     if not (np.abs(values) <= VALUE_LIMIT).all():
         worst = values.flat[np.argmax(np.where(np.isnan(values), np.inf, np.abs(values)))]
-        raise DataError(
-            f"values hold {worst:g}, but each lies within +-{VALUE_LIMIT:g}: "
-            f"the set is drawn with sd {VALUE_SD}"
-        )
+        found = f"values hold {worst:g}, but each lies within +-{VALUE_LIMIT:g}"
+        raise DataError(f"{found}: the set is drawn with sd {VALUE_SD}")
     attributes = present[:, _FIRST_FACTOR].astype(bool)  # (N, 4)
     if (attributes[:, ATTRIBUTE_OF_FACTOR] != present).any():
-        raise DataError(
-            "the bits of one attribute disagree: "
-            "repeat its bit for each of its factors, as sample does"
-        )
+        remedy = "repeat its bit for each of its factors, as sample does"
+        raise DataError(f"the bits of one attribute disagree: {remedy}")
     return attributes
 
 

@@ -35,12 +35,9 @@ INFORMATION = {
 def load(name: str = "svhn", root: str | Path | None = None) -> DataSet:
     """The cropped digits as published; the digit in the middle is the label.
 
-    Its neighbours in the house number are often in the picture, too. The 531,131 easier images of
-    the part called *extra* stay out.
+    The 531,131 easier images of the part called *extra* stay out.
 
-    Args:
-        name: ``svhn``.
-        root: folder that holds ``SVHN/train_32x32.mat`` and ``SVHN/test_32x32.mat``.
+    ``root`` is a folder that holds ``SVHN/train_32x32.mat`` and ``SVHN/test_32x32.mat``.
 
     Raises:
         DataError: a file is missing or another one; or there is no copy and no download.

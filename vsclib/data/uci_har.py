@@ -1,7 +1,6 @@
 """UCI HAR: what a telephone at the belt measures, as images one pixel high.
 
-Its owner walks, sits or lies. Models of this library take images in [0, 1], stored as bytes. A
-vector of 561 features becomes an image of one row, (1, 1, 561); a window of nine signals becomes
+A vector of 561 features becomes an image of one row, (1, 1, 561); a window of nine signals becomes
 one of nine rows, (1, 9, 128). Both are brought to [0, 1] by a range that is the same for every
 window, and rounded to the 256 levels of a byte.
 """
@@ -102,18 +101,13 @@ def load(name: str, root: str | Path | None = None) -> DataSet:
         found = hashlib.sha256(np.concatenate(activities).astype(np.uint8).tobytes()).hexdigest()
     if found != expected:
         source = packed if packed.is_file() else folder / _ARCHIVE
-        raise DataError(
-            f"{source} holds other values: {what} have SHA-256 {found}, expected {expected}: "
-            f"{_REMEDY}"
-        )
+        digests = f"{what} have SHA-256 {found}, expected {expected}"
+        raise DataError(f"{source} holds other values: {digests}: {_REMEDY}")
     return loaded
 
 
 def to_images(values: np.ndarray) -> np.ndarray:
-    """Features or signals as images of bytes.
-
-    Args:
-        values: float, shaped (N, 561) in [-1, 1] or (N, 9, 128) in g and rad/s.
+    """Features (N, 561) in [-1, 1], or signals (N, 9, 128) in g and rad/s, as images of bytes.
 
     Returns:
         uint8, shaped (N, 1, 1, 561) or (N, 1, 9, 128).
@@ -122,16 +116,14 @@ def to_images(values: np.ndarray) -> np.ndarray:
         DataError: another shape, or a value outside the range.
     """
     if values.ndim not in (2, 3) or values.shape[1:] not in ((561,), (9, 128)):
-        raise DataError(
-            f"windows are shaped {values.shape}, expected (N, 561) features or (N, 9, 128) signals"
-        )
+        expected = "(N, 561) features or (N, 9, 128) signals"
+        raise DataError(f"windows are shaped {values.shape}, expected {expected}")
     limits = np.ones(1) if values.ndim == 2 else LIMITS[:, None]
     scaled = values.astype(np.float64) / limits  # (N, 561) or (N, 9, 128), in [-1, 1]
     largest = np.abs(scaled).max()
     if not largest <= 1:
-        raise DataError(
-            f"windows reach {largest:.3g} times their range, expected 1 at most: {_REMEDY}"
-        )
+        found = f"windows reach {largest:.3g} times their range"
+        raise DataError(f"{found}, expected 1 at most: {_REMEDY}")
     images = np.rint((scaled + 1) * 127.5).astype(np.uint8)
     return images[:, None, None] if values.ndim == 2 else images[:, None]
 
@@ -149,9 +141,8 @@ def from_images(images: np.ndarray) -> np.ndarray:
         DataError: another shape.
     """
     if images.ndim != 4 or images.shape[1:] not in ((1, 1, 561), (1, 9, 128)):
-        raise DataError(
-            f"images are shaped {images.shape}, expected (N, 1, 1, 561) or (N, 1, 9, 128)"
-        )
+        expected = "(N, 1, 1, 561) or (N, 1, 9, 128)"
+        raise DataError(f"images are shaped {images.shape}, expected {expected}")
     scaled = 2 * images[:, 0].astype(np.float64) - 1
     return scaled[:, 0] if images.shape[2] == 1 else scaled * LIMITS[:, None]
 

@@ -39,14 +39,13 @@ def history(
 ) -> Picture:
     """The terms of the loss while a model trains.
 
+    It is 7 in wide: total and reconstruction on the left, the other terms (KL, sparsity) on the
+    right with their own scale. Steps are on a logarithmic scale.
+
     Args:
         history: the result of ``fit``.
         terms: the terms to draw; None draws all.
         alt: description; None writes a plain one.
-
-    Returns:
-        The picture, 7 in wide: total and reconstruction on the left, the other terms (KL, sparsity)
-        on the right with their own scale. Steps are on a logarithmic scale.
 
     Raises:
         DataError: the history is empty, or has no such term.
@@ -55,10 +54,8 @@ def history(
     missing = [name for name in names if name not in history.terms]
     if missing or not names or not history.steps:
         known = ", ".join(history.terms) or "none"
-        raise DataError(
-            f"terms {missing or names} are not in this history of {len(history.steps)} points: "
-            f"it has {known}"
-        )
+        reason = f"are not in this history of {len(history.steps)} points"
+        raise DataError(f"terms {missing or names} {reason}: it has {known}")
     last = ", ".join(f"{name.replace('_', ' ')} {history.terms[name][-1]:.1f}" for name in names)
     text = f"Terms of the loss over {history.steps[-1]} steps; at the end {last} nats per image."
     picture = blank(alt or text, *FULL)
@@ -84,19 +81,15 @@ def density(
     ylabel: str = "density",
     alt: str | None = None,
 ) -> Picture:
-    """Densities, scores or other functions of one latent.
+    """Densities, scores or other functions of one latent, 7 in wide.
 
     Args:
         z: points, (M,).
         curves: values of the functions by name, (M,) each. A name that begins with prior,
             posterior, slab, spike, score or gradient takes its colour: ``"prior, alpha = 0.1"``.
         spikes: point masses at zero by name: arrows of that height, on an axis from 0 to 1.
-        xlabel: name and unit of the horizontal axis.
-        ylabel: name and unit of the vertical axis.
+        xlabel, ylabel: name and unit of the axes.
         alt: description; None writes a plain one.
-
-    Returns:
-        The picture, 7 in wide.
 
     Raises:
         DataError: a curve is not shaped like ``z``.
@@ -144,17 +137,16 @@ def compare(
     quantity: str,
     alt: str | None = None,
 ) -> Picture:
-    """Our numbers beside those that a paper printed.
+    """Our numbers beside those that a paper printed, 7 in wide.
+
+    A filled dot is at our mean, on a line from our lowest to our highest seed; a hollow one is at
+    the paper's number.
 
     Args:
         ours: numbers by row, one per seed.
         printed: the paper's number by row; rows without one show ours alone.
         quantity: the quantity with its unit, such as ``"PSNR (dB)"``.
         alt: description; None writes a plain one.
-
-    Returns:
-        The picture, 7 in wide: a filled dot at our mean, a line from our lowest to our highest
-        seed, and a hollow dot at the paper's number.
 
     Raises:
         DataError: there are no rows, or a row has no number.

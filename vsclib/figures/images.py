@@ -32,7 +32,7 @@ def reconstructions(
     n: int | None = None,
     alt: str | None = None,
 ) -> Picture:
-    """Images, each beside its reconstruction.
+    """Images in grey frames, each beside its reconstruction in a green one, 7 in wide.
 
     Args:
         images: (N, C, H, W), uint8 array or float tensor in [0, 1].
@@ -41,17 +41,13 @@ def reconstructions(
         n: number of images, from the first; None fills the width.
         alt: description; None writes a plain one.
 
-    Returns:
-        The picture, 7 in wide: data in grey frames, reconstructions to their right in green ones.
-
     Raises:
         DataError: the shapes differ.
     """
     named = dict(reconstructed) if isinstance(reconstructed, Mapping) else {"": reconstructed}
     groups = [pixels(images), *(pixels(other) for other in named.values())]
     if len({group.shape for group in groups}) != 1:
-        shapes = ", ".join(str(group.shape) for group in groups)
-        shapes = f"images and reconstructions are shaped {shapes}"
+        shapes = "images and reconstructions are shaped " + ", ".join(str(g.shape) for g in groups)
         raise DataError(f"{shapes}: all must be the same (N, C, H, W)")
     members = len(groups)
     across = max(1, 10 // members)
@@ -80,15 +76,12 @@ def reconstructions(
 
 @styled
 def samples(images: Images, columns: int = 10, alt: str | None = None) -> Picture:
-    """Images in rows, such as a model's samples, in the decoder's green frames.
+    """Images in rows, such as a model's samples, in the decoder's green frames, 7 in wide.
 
     Args:
         images: (N, C, H, W), uint8 array or float tensor in [0, 1].
         columns: images per row.
         alt: description; None writes a plain one.
-
-    Returns:
-        The picture, 7 in wide.
 
     Raises:
         ConfigurationError: fewer than one column.
@@ -109,7 +102,7 @@ def samples(images: Images, columns: int = 10, alt: str | None = None) -> Pictur
 def latent_grid(
     model: Model, limits: tuple[float, float] = (-3.0, 3.0), n: int = 15, alt: str | None = None
 ) -> Picture:
-    """Decoded images of a grid of codes with two latents.
+    """Decoded images of a grid of codes, 5 in wide: latent one grows to the right, two upwards.
 
     Args:
         model: a model with two latents.
@@ -117,33 +110,24 @@ def latent_grid(
         n: images along each side, at least 2.
         alt: description; None writes a plain one.
 
-    Returns:
-        The picture, 5 in wide; the first latent grows to the right, the second upwards.
-
     Raises:
-        ConfigurationError: the model does not have two latents, n < 2, or the limits are in the
-            wrong order.
+        ConfigurationError: not two latents, n < 2, or limits in the wrong order.
     """
     if model.latents != 2:
-        raise ConfigurationError(
-            f"latents = {model.latents} do not make a plane: create the model with latents=2, "
-            "or use traversal_strip"
-        )
+        remedy = "create the model with latents=2, or use traversal_strip"
+        raise ConfigurationError(f"latents = {model.latents} do not make a plane: {remedy}")
     low, high = limits
     if n < 2 or not low < high:
-        raise ConfigurationError(
-            f"n = {n!r} and limits = {limits!r} make no grid: choose n >= 2 and low < high"
-        )
+        found = f"n = {n!r} and limits = {limits!r} make no grid"
+        raise ConfigurationError(f"{found}: choose n >= 2 and low < high")
     values = torch.linspace(low, high, n)
     # Row 0 is the top, where latent 2 is largest.
     second, first = torch.meshgrid(values.flip(0), values, indexing="ij")
     codes = torch.stack([first.flatten(), second.flatten()], dim=1)  # (n * n, 2)
     tiles = pixels(model.decode(codes.to(device_of(model))).mean)
     height, width = tiles.shape[-2:]
-    text = (
-        f"A {n} by {n} grid of decoded images; the first latent grows from {low:g} on the left to "
-        f"{high:g} on the right, the second from the bottom to the top."
-    )
+    text = f"A {n} by {n} grid of decoded images; the first latent grows from {low:g} on the left "
+    text += f"to {high:g} on the right, the second from the bottom to the top."
     picture = blank(alt or text, 5.0, 5.0 * height / width)
     axis = picture.subplots()
     _lay(axis, tiles, [divmod(index, n) for index in range(n * n)], None, gap=0)
@@ -176,8 +160,7 @@ def traversal_strip(
         alt: description; None writes a plain one.
 
     Returns:
-        The picture, 7 in wide: the image and its reconstruction on the left, then a row for each
-        latent, labelled with its number and its value in the code.
+        The picture, 7 in wide: the image, its reconstruction, and a row for each latent.
 
     Raises:
         ConfigurationError: a latent that the model does not have, or nothing to move.
@@ -190,10 +173,8 @@ def traversal_strip(
     moved = _largest(code.z[0], code.active[0]) if latents is None else list(latents)
     steps = np.linspace(-3.0, 3.0, 9) if values is None else np.asarray(values, dtype=float)
     if not moved or not len(steps) or not set(moved) <= set(range(model.latents)):
-        raise ConfigurationError(
-            f"latents = {moved} with {len(steps)} values make no strip: "
-            f"choose latents from 0 to {model.latents - 1}"
-        )
+        found = f"latents = {moved} with {len(steps)} values make no strip"
+        raise ConfigurationError(f"{found}: choose latents from 0 to {model.latents - 1}")
     z = code.z.repeat(len(moved), len(steps), 1)  # (rows, columns, J)
     for row, latent in enumerate(moved):
         z[row, :, latent] = torch.as_tensor(steps, dtype=z.dtype, device=device)
@@ -204,10 +185,8 @@ def traversal_strip(
     places = [(0, 0), (0, 1), *strip]
     tiles = np.concatenate([pair, decoded])
     frames = [DATA, RECONSTRUCTION, *[None] * len(decoded)]
-    text = (
-        f"An image, its reconstruction, and its code decoded while each of {len(moved)} latents "
-        f"takes the values {', '.join(f'{value:g}' for value in steps)}."
-    )
+    text = f"An image, its reconstruction, and its code decoded while each of {len(moved)} latents "
+    text += f"takes the values {', '.join(f'{value:g}' for value in steps)}."
     picture = blank(alt or text, *_size(tiles, places, 2 * LINE, squeeze=0.86))
     axis = picture.subplots()
     step = _lay(axis, tiles, places, frames)
@@ -284,11 +263,7 @@ def _lay(
     frames: Sequence[str | None] | None,
     gap: int | None = None,
 ) -> tuple[int, int, int]:
-    """Draw tiles (N, C, H, W) as one image, each at its (row, column), on one grey scale.
-
-    Returns:
-        Height of a row, width of a column and the gap, in pixels.
-    """
+    """Draw tiles (N, C, H, W) as one image; height of a row, width of a column, gap in pixels."""
     gap = _gap(tiles) if gap is None else gap
     height, width = tiles.shape[-2:]
     down, right = height + gap, width + gap

@@ -35,7 +35,7 @@ def code_bars(
     reconstructed: Images | None = None,
     alt: str | None = None,
 ) -> Picture:
-    """The first codes as bars, a row for each image.
+    """The first codes as bars, a row for each image, 7 in wide.
 
     A blue bar is the slab's mean mu, pale where the latent is off; the black bar inside it is the
     code z after the gate. A thin tick marks a z of exactly zero. The orange dot is at the share
@@ -45,12 +45,8 @@ def code_bars(
     Args:
         code: codes (N, J).
         n: number of codes to show.
-        images: the encoded images, (N, C, H, W), shown on the left.
-        reconstructed: the decoded images, the same shape, shown on the right.
+        images, reconstructed: encoded and decoded images, (N, C, H, W), on the left and right.
         alt: description; None writes a plain one.
-
-    Returns:
-        The picture, 7 in wide.
 
     Raises:
         ConfigurationError: n < 1.
@@ -163,8 +159,7 @@ def activation_by_class(
         labels: (N,), positions in ``classes``.
         classes: name of each label.
         threshold: t; codes without gamma go by ``active``.
-        most: largest number of latents to show. Shown are those on for more than 0.1 % of the
-            images, the most used first.
+        most: largest number of latents to show: those on for more than 0.1 %, most used first.
         alt: description; None writes a plain one.
 
     Returns:
@@ -185,10 +180,8 @@ def activation_by_class(
     share = np.array([open_gates[labels == k][:, used].mean(0) for k in present])  # (K, units)
     # Without a latent that is on, the picture still has a column.
     share = share if len(used) else np.zeros((len(present), 1))
-    text = (
-        "Share of each class's images for which a latent is on, "
-        f"for {len(used)} of {len(rates)} latents, the most used first."
-    )
+    text = "Share of each class's images for which a latent is on, "
+    text += f"for {len(used)} of {len(rates)} latents, the most used first."
     picture = blank(alt or text, FULL[0], 0.17 * max(len(present), ROWS) + 1.1)
     axis = picture.subplots()
     look: Any = {"vmin": 0, "vmax": 100, "aspect": "auto", "interpolation": "none"}
@@ -207,16 +200,14 @@ def activation_by_class(
 
 @styled
 def code_statistics(code: Code, threshold: float = 0.5, alt: str | None = None) -> Picture:
-    """How often each latent is on, and how many latents are on for an image.
+    """How often each latent is on, and how many latents are on for an image, 7 in wide.
+
+    The latents are on the left, sorted by use, with the limits of *ever on* and *always on*.
 
     Args:
         code: codes (N, J) of a whole set.
         threshold: gamma of a latent that is on is above it; codes without gamma go by ``active``.
         alt: description; None writes a plain one.
-
-    Returns:
-        The picture, 7 in wide: on the left the latents sorted by use, with the limits of *ever on*
-        and *always on*; on the right a histogram of the number of latents on per image.
 
     Raises:
         ConfigurationError: the threshold lies outside [0, 1).
@@ -224,11 +215,8 @@ def code_statistics(code: Code, threshold: float = 0.5, alt: str | None = None) 
     open_gates = on(code, threshold).cpu().double().numpy()  # (N, J)
     rates, counts = np.sort(open_gates.mean(0))[::-1], open_gates.sum(1).astype(int)
     ever, always = int((rates > EVER).sum()), int((rates > ALWAYS).sum())
-    text = (
-        f"{ever} of {len(rates)} latents are ever on and {always} always; "
-        f"an image has {counts.mean():.1f} on."
-    )
-    picture = blank(alt or text, *FULL)
+    text = f"{ever} of {len(rates)} latents are ever on and {always} always"
+    picture = blank(alt or f"{text}; an image has {counts.mean():.1f} on.", *FULL)
     left, right = picture.subplots(1, 2)
     _usage(left, rates)
     _histogram(right, counts)
@@ -245,14 +233,13 @@ def _usage(left: Axes, rates: np.ndarray) -> None:
     left.set_yticks([0, 0.1, 1, 10, 100], ["0", "0.1", "1", "10", "100"])
     left.set_ylim(0, 130)
     left.set_xlim(0.5, max(5, min(len(rates), 1.2 * (rates > 0).sum())) + 0.5)
-    left.set_xlabel(f"latent, most used first ({len(rates)} in all)")
-    left.set_ylabel("images with it on (%)")
+    xlabel = f"latent, most used first ({len(rates)} in all)"
+    left.set(xlabel=xlabel, ylabel="images with it on (%)")
 
 
 def _histogram(right: Axes, counts: np.ndarray) -> None:
     edges = (np.arange(counts.min(), counts.max() + 2) - 0.5).tolist()
-    mean = counts.mean()
-    percent = np.full(len(counts), 100 / len(counts))
+    mean, percent = counts.mean(), np.full(len(counts), 100 / len(counts))
     right.hist(counts, bins=edges, weights=percent, color=SPIKE, ec=INK, lw=THIN)
     right.axvline(mean, color=INK, linewidth=THIN, linestyle="--")
     place: Any = {"xycoords": ("data", "axes fraction"), "va": "top"}

@@ -32,25 +32,14 @@ THIN = 0.8
 """Width of axes, casings and zero ticks, in points."""
 
 _STYLE: Any = {
-    "font.size": 9,
-    "axes.titlesize": 9,
-    "axes.labelsize": 9,
-    "legend.fontsize": 9,
-    "xtick.labelsize": 9,
-    "ytick.labelsize": 9,
-    "figure.titlesize": 9,
-    "figure.labelsize": 9,
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
+    **dict.fromkeys(("font.size", "axes.titlesize", "axes.labelsize", "legend.fontsize"), 9),
+    **dict.fromkeys(("xtick.labelsize", "ytick.labelsize"), 9),
+    **dict.fromkeys(("figure.titlesize", "figure.labelsize"), 9),
+    **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor"), INK),
+    **dict.fromkeys(("xtick.color", "ytick.color"), INK),
     "axes.linewidth": THIN,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.facecolor": "none",
-    "figure.facecolor": "none",
-    "savefig.facecolor": "none",
+    **dict.fromkeys(("axes.spines.top", "axes.spines.right"), False),
+    **dict.fromkeys(("axes.facecolor", "figure.facecolor", "savefig.facecolor"), "none"),
     "legend.frameon": False,
     "lines.linewidth": 1.6,
     "image.interpolation": "none",
@@ -69,10 +58,8 @@ def style() -> Iterator[None]:
 def casing(width: float = 1.2) -> list[patheffects.AbstractPathEffect]:
     """Thin edges of ink along a line or marker, for ``path_effects=``.
 
-    Orange alone has a contrast of 2.2 on white, and lines need 3.
-
-    Args:
-        width: the line's own width, in points.
+    Orange alone has a contrast of 2.2 on white, and lines need 3. ``width`` is the line's own, in
+    points.
     """
     return [patheffects.Stroke(linewidth=width + THIN, foreground=INK), patheffects.Normal()]
 

@@ -107,8 +107,7 @@ def canvas(
         alt: description of the picture, a sentence.
         width: ``full`` (7.0 in) or ``half`` (3.4 in).
         height: in inches; None takes 2.8 or 2.6.
-        rows: rows of axes.
-        columns: columns of axes.
+        rows, columns: number of axes.
         **options: options of ``matplotlib.figure.Figure.subplots``.
 
     Returns:

@@ -26,19 +26,17 @@ def embedding(
     classes: Sequence[str],
     alt: str | None = None,
 ) -> Picture:
-    """Positions in the plane, such as those of ``metrics.tsne``, one panel for each set.
+    """Positions in the plane, such as those of ``metrics.tsne``: a panel for each set, four a row.
 
     Classes named by a single character are written as it, so colours need not be told apart;
-    others are drawn as shapes, with a legend. There are no ticks: positions have no unit.
+    others are drawn as shapes, with a legend. There are no ticks: positions have no unit. The whole
+    is 7 in wide.
 
     Args:
         positions: (N, 2) each, by the name below the panel.
         labels: (N,), positions in ``classes``; the same codes in every panel.
         classes: name of each label, at most ten unless they are single characters.
         alt: description; None writes a plain one.
-
-    Returns:
-        The picture, 7 in wide, with up to four panels in a row.
 
     Raises:
         DataError: no panels, positions that are not (N, 2), too many classes for the shapes, or
@@ -78,11 +76,9 @@ def _require_fit(
             raise DataError(f"{shapes}: give ({len(y)}, 2)")
     largest, shapes_do = y.max(initial=0), written or len(classes) <= len(_SHAPES)
     if not sets or largest >= len(classes) or not shapes_do:
-        raise DataError(
-            f"{len(sets)} panels, {len(classes)} classes, labels up to {largest}: give a panel at "
-            "least, a class for every label, and names of one character for more than "
-            f"{len(_SHAPES)} classes"
-        )
+        found = f"{len(sets)} panels, {len(classes)} classes, labels up to {largest}"
+        names = f"names of one character for more than {len(_SHAPES)} classes"
+        raise DataError(f"{found}: give a panel at least, a class for every label, and {names}")
 
 
 def _draw(axis: Axes, points: np.ndarray, k: int, letter: str | None) -> None:

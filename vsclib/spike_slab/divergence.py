@@ -24,8 +24,7 @@ def bernoulli_kl(gamma: Tensor, alpha: Tensor | float) -> Tensor:
     finite. Where q has mass and the prior has none, the value is infinite.
 
     Args:
-        gamma: probability of *on* under q, in [0, 1], shaped (B, J).
-        alpha: the same under the prior, in [0, 1], broadcastable to (B, J).
+        gamma, alpha: probability of *on* under q, (B, J), and the prior, broadcastable, in [0, 1].
 
     Returns:
         (B, J), in nats, never negative beyond rounding.
@@ -85,17 +84,10 @@ def gaussian_kl(
 
 
 def gaussian_log_prob(z: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
-    r"""Log-density of normal distributions, for each latent.
+    r"""Log-density of normal distributions in nats, for each latent; shapes broadcast.
 
     .. math:: \log\mathcal N(z;\mu,\sigma^2) = -\tfrac12\Bigl[\frac{(z-\mu)^2}{\sigma^2}
         + \log\sigma^2 + \log 2\pi\Bigr]
-
-    Args:
-        z: codes; shapes broadcast.
-        mu, logvar: means and log-variances.
-
-    Returns:
-        In nats, of the broadcast shape.
 
     Example:
         >>> gaussian_log_prob(torch.zeros(1), torch.zeros(1), torch.zeros(1))
@@ -160,12 +152,9 @@ def warm_up(
     * ``sqrt``: :math:`\sigma_\lambda = \lambda\sigma + \sqrt{1-\lambda}`, code of Fallah & Rozell.
 
     Args:
-        mu, logvar: mean and log-variance of the encoder's slab, shaped (B, J).
+        mu, logvar: mean and log-variance of the encoder's slab, shaped (B, J), as those returned.
         lam: the warm-up, in [0, 1].
         form: what is interpolated.
-
-    Returns:
-        Mean and log-variance of the interpolated slab, each (B, J).
 
     Raises:
         ConfigurationError: ``lam`` lies outside [0, 1], or no interpolation has this name.

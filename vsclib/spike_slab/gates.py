@@ -20,18 +20,11 @@ SUITED: dict[GammaForm, GateName] = {"sigmoid": "straight_through", "relu": "rel
 
 
 def hard_gate(noise: Tensor, gamma: Tensor) -> Tensor:
-    r"""The spike: 1 with probability ``gamma``, else 0.
+    r"""The spike (B, J): exactly 1 with probability ``gamma``, else exactly 0.
 
     .. math:: w = \mathbb 1[\eta - 1 + \gamma \ge 0], \qquad \eta\sim U[0, 1)
 
-    It has no gradient in ``gamma``. All evaluation uses this gate.
-
-    Args:
-        noise: uniform in [0, 1), shaped (B, J).
-        gamma: probability of *on*, in [0, 1], shaped (B, J).
-
-    Returns:
-        (B, J), exactly 0 or 1.
+    The noise is uniform in [0, 1). The gate has no gradient in ``gamma``; all evaluation uses it.
 
     Source:
         Tonolini et al. (2019 supplement), section B.2.
@@ -44,15 +37,12 @@ def relaxed_gate(noise: Tensor, gamma: Tensor, slope: float) -> Tensor:
 
     .. math:: w = S\bigl(c\,(\eta - 1 + \gamma)\bigr)
 
-    It leaks: at ``gamma = 0`` its mean is about :math:`\ln 2/c`, and it is never exactly 0.
+    It lies inside (0, 1) and leaks: at ``gamma = 0`` its mean is about :math:`\ln 2/c`, never 0.
 
     Args:
         noise: uniform in [0, 1), shaped (B, J).
         gamma: probability of *on*, in [0, 1], shaped (B, J).
         slope: c > 0; the papers raise it from 50 to 200.
-
-    Returns:
-        (B, J), inside (0, 1).
 
     Raises:
         ConfigurationError: ``slope`` is not positive.
@@ -65,16 +55,9 @@ def relaxed_gate(noise: Tensor, gamma: Tensor, slope: float) -> Tensor:
 
 
 def straight_through_gate(noise: Tensor, gamma: Tensor, slope: float) -> Tensor:
-    """The hard gate forward, the relaxed gate's gradient backward.
+    """The hard gate forward, exactly 0 or 1, and the relaxed gate's gradient backward.
 
-    Args:
-        noise, gamma, slope: as for :func:`relaxed_gate`.
-
-    Returns:
-        (B, J), exactly 0 or 1.
-
-    Raises:
-        ConfigurationError: ``slope`` is not positive.
+    Arguments, shape and errors are those of :func:`relaxed_gate`.
 
     Source:
         Bengio, Leonard & Courville (2013), applied to Eq. 24 of the ICLR submission.
@@ -85,7 +68,7 @@ def straight_through_gate(noise: Tensor, gamma: Tensor, slope: float) -> Tensor:
 
 
 def concrete_gate(noise: Tensor, logit: Tensor, temperature: float) -> Tensor:
-    r"""A binary concrete (relaxed Bernoulli) gate.
+    r"""A binary concrete (relaxed Bernoulli) gate, (B, J) inside (0, 1).
 
     .. math:: w = S\Bigl(\frac{\log\eta - \log(1-\eta) + \ell}{T}\Bigr), \qquad
         \ell = \log\frac{\gamma}{1-\gamma}
@@ -97,9 +80,6 @@ def concrete_gate(noise: Tensor, logit: Tensor, temperature: float) -> Tensor:
         noise: uniform in [0, 1), shaped (B, J).
         logit: log-odds of *on*, shaped (B, J).
         temperature: T > 0.
-
-    Returns:
-        (B, J), inside (0, 1).
 
     Raises:
         ConfigurationError: ``temperature`` is not positive.

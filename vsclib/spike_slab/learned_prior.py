@@ -25,14 +25,8 @@ SHARPNESS, CENTRE = 60.0, 0.5
 def sharp_sigmoid(u: Tensor) -> Tensor:
     r"""The last step of the sharp selector: :math:`u^* = S(60\,(u - 0.5))`.
 
-    The weights need not sum to one. Twenty equal entries give a sum of 4e-11, which switches the KL
-    off (E39).
-
-    Args:
-        u: entries that sum to one, shaped (B, K).
-
-    Returns:
-        (B, K), inside (0, 1).
+    The entries u (B, K) sum to one; the weights need not. Twenty equal entries give a sum of 4e-11,
+    which switches the KL off (E39).
 
     Source:
         Tonolini et al. (2019 supplement), section A.3.
@@ -41,7 +35,7 @@ def sharp_sigmoid(u: Tensor) -> Tensor:
 
 
 def selection(scores: Tensor, selector: Selector = "soft") -> Tensor:
-    r"""Weights of the pseudo-inputs in an image's prior.
+    r"""Weights of the pseudo-inputs in an image's prior, (B, K), positive.
 
     * ``soft``: :math:`u^* = S(s) / \sum S(s)`, as the authors' released code does;
     * ``printed``: :math:`u^* = S(60\,(u - 0.5))` with :math:`u = \mathrm{relu}(s) /
@@ -51,10 +45,7 @@ def selection(scores: Tensor, selector: Selector = "soft") -> Tensor:
 
     Args:
         scores: s, the outputs of the selector network, shaped (B, K).
-        selector: ``soft``, ``printed`` or ``normalised``.
-
-    Returns:
-        Weights (B, K), positive.
+        selector: one of the three.
 
     Source:
         Tonolini et al. (2019 supplement), sections A.3 and D.1; their released code for ``soft``.
@@ -84,8 +75,7 @@ class Pool(NamedTuple):
 
     Attributes:
         gamma: (B, J), probability of *on* in the pool.
-        mu: (B, J), mean of the pool's slab.
-        logvar: (B, J), log-variance of the pool's slab.
+        mu, logvar: (B, J), mean and log-variance of the pool's slab.
         spike_gap: (B, J), cost in nats of the disagreement of the K probabilities.
         slab_gap: (B, J), cost in nats of the disagreement of the K slabs, for a latent that is on.
     """
@@ -109,9 +99,6 @@ def pool(weights: Tensor, gamma: Tensor, mu: Tensor, logvar: Tensor) -> Pool:
         weights: weight of each prior for each image, summing to one, shaped (B, K).
         gamma: probability of *on* under each prior, inside (0, 1), shaped (K, J).
         mu, logvar: mean and log-variance of each prior's slab, shaped (K, J).
-
-    Returns:
-        The pool.
     """
     precision = (-logvar).exp()
     average_precision = weights @ precision  # (B, J)
@@ -156,17 +143,10 @@ def averaged_kl(
 
 
 def kl_to_each(q: tuple[Tensor, Tensor, Tensor], priors: tuple[Tensor, Tensor, Tensor]) -> Tensor:
-    r"""KL from every spike-and-slab to each of K priors, summed over latents.
+    r"""KL from every spike-and-slab to each of K priors, summed over latents: (B, K), in nats.
 
     The square in the Gaussian's KL is multiplied out: this needs products (B, J) x (J, K) and no
-    tensor (B, K, J).
-
-    Args:
-        q: gamma, mean and log-variance of each image's code, each (B, J).
-        priors: the same of each pseudo-input, each (K, J).
-
-    Returns:
-        (B, K), in nats.
+    tensor (B, K, J). The arguments are those of :func:`averaged_kl`.
 
     Source:
         Tonolini et al. (2019 supplement), section C.
@@ -184,22 +164,17 @@ def kl_to_each(q: tuple[Tensor, Tensor, Tensor], priors: tuple[Tensor, Tensor, T
 
 
 def responsibilities(divergences: Tensor) -> Tensor:
-    r"""The weights that minimise the average KL plus the cost of choosing.
+    r"""The weights (B, K) that minimise the average KL plus the cost of choosing.
 
     .. math:: u_k\propto e^{-\mathrm{KL}_k}, \qquad
         \mathrm{KL}\Bigl(q\,\Big\|\,\frac1K\sum_k q_k\Bigr)
         \le \min_u\Bigl[\sum_k u_k\,\mathrm{KL}(q\,\|\,q_k) + \sum_k u_k\log K u_k\Bigr]
         = -\log\frac1K\sum_k e^{-\mathrm{KL}(q\,\|\,q_k)}
 
-    Args:
-        divergences: KL to each prior, (B, K) in nats.
-
-    Returns:
-        (B, K), positive, summing to one.
+    The divergences are (B, K), in nats; the weights are positive and sum to one.
 
     Source:
-        Hershey & Olsen (2007), variational approximation of the KL between mixtures, here from a
-        single density.
+        Hershey & Olsen (2007), variational approximation of the KL, here from a single density.
     """
     return torch.softmax(-divergences, dim=1)  # (B, K)
 
@@ -207,13 +182,7 @@ def responsibilities(divergences: Tensor) -> Tensor:
 def choice_cost(weights: Tensor) -> Tensor:
     r"""The cost of choosing one of K priors: :math:`\sum_k u_k\log K u_k`.
 
-    It is the KL from the weights to equal weights.
-
-    Args:
-        weights: summing to one, (B, K).
-
-    Returns:
-        (B,), in nats, from 0 to log K.
+    It is the KL from the weights, which sum to one, to equal weights: (B,), in nats, 0 to log K.
 
     Example:
         >>> choice_cost(torch.tensor([[0.5, 0.5], [1.0, 0.0]]))
@@ -241,14 +210,10 @@ def log_density(
     differences of two such logarithms are those of a KL.
 
     Args:
-        z: codes; shapes broadcast.
-        active: which latents are on, bool.
+        z, active: codes and which latents are on; all shapes broadcast.
         gamma: probability of *on*, inside (0, 1).
         mu, logvar: mean and log-variance of the slab.
-        slab_log_prob: log-density of the slab, Gaussian or other.
-
-    Returns:
-        In nats, of the broadcast shape.
+        slab_log_prob: log-density of the slab in nats, Gaussian or other.
     """
     slab = slab_log_prob(z, mu, logvar)
     return torch.where(active, gamma.log() + slab, torch.log1p(-gamma))

@@ -13,9 +13,8 @@ def require_probability(name: str, value: Tensor) -> None:
     inside = (value >= 0) & (value <= 1)
     if not bool(inside.all()):
         worst = value.detach()[~inside][0].item()
-        raise ConfigurationError(
-            f"{name} = {worst:g} is no probability: every {name} must lie in [0, 1]"
-        )
+        found = f"{name} = {worst:g} is no probability"
+        raise ConfigurationError(f"{found}: every {name} must lie in [0, 1]")
 
 
 def require_positive(name: str, value: float) -> None:

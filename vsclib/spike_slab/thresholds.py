@@ -21,11 +21,7 @@ def laplace_noise(noise: Tensor) -> Tensor:
     .. math:: \varepsilon = -\tfrac1{\sqrt2}\,\operatorname{sign}(u)\log(1 - 2|u|), \qquad
         u = \eta - \tfrac12
 
-    Args:
-        noise: eta, uniform in [0, 1), any shape.
-
-    Returns:
-        The same shape, finite even at eta = 0.
+    The noise eta is uniform in [0, 1), of any shape; the result is finite even at eta = 0.
     """
     u = noise - 0.5
     tail = (1.0 - 2.0 * u.abs()).clamp_min(torch.finfo(noise.dtype).eps / 2)
@@ -33,16 +29,9 @@ def laplace_noise(noise: Tensor) -> Tensor:
 
 
 def laplace_log_prob(z: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
-    r"""Log-density of Laplace distributions, for each latent.
+    r"""Log-density of Laplace distributions in nats, for each latent; shapes broadcast.
 
     .. math:: \log p(z) = -\frac{\sqrt2\,|z - \mu|}{\sigma} - \tfrac12\log 2\sigma^2
-
-    Args:
-        z: codes; shapes broadcast.
-        mu, logvar: means and log-variances.
-
-    Returns:
-        In nats, of the broadcast shape.
 
     Example:
         >>> laplace_log_prob(torch.zeros(1), torch.zeros(1), torch.zeros(1))
@@ -67,8 +56,8 @@ def laplace_kl(
         (B, J), in nats, never negative beyond rounding.
 
     Source:
-        Fallah & Rozell (2022) use it between their base distributions. One branch of their code
-        takes half the log-scale in the density; its KL from draws then differs from this one.
+        Fallah & Rozell (2022), between base distributions; one branch of their code takes half the
+        log-scale in the density, whose KL from draws differs.
 
     Example:
         >>> laplace_kl(torch.tensor([0.0, 1.0]), torch.tensor([0.0, 0.0]))
@@ -88,11 +77,7 @@ def threshold_gamma(threshold: Tensor, logvar: Tensor) -> Tensor:
     .. math:: \gamma = P(|\varepsilon| > \tau) = e^{-\tau/b}, \qquad b = \frac{\sigma}{\sqrt2}
 
     Args:
-        threshold: tau, not negative, shaped (B, J). The paper calls it lambda.
-        logvar: log-variance of the noise, shaped (B, J).
-
-    Returns:
-        (B, J), in (0, 1].
+        threshold, logvar: tau >= 0, the paper's lambda, and the noise's log-variance, each (B, J).
 
     Raises:
         ConfigurationError: a threshold is negative.
@@ -102,16 +87,9 @@ def threshold_gamma(threshold: Tensor, logvar: Tensor) -> Tensor:
 
 
 def gamma_threshold(gamma: Tensor, logvar: Tensor) -> Tensor:
-    r"""The threshold that Laplace noise exceeds with a given probability.
+    r"""The threshold (B, J) that Laplace noise exceeds with a probability gamma in (0, 1].
 
     .. math:: \tau = -b\log\gamma
-
-    Args:
-        gamma: probability of *on*, in (0, 1], shaped (B, J).
-        logvar: log-variance of the noise, shaped (B, J).
-
-    Returns:
-        (B, J), not negative.
     """
     return -gamma.log() * (0.5 * logvar).exp() / ROOT_TWO
 
@@ -129,12 +107,8 @@ def shifted_soft_threshold(deviation: Tensor, mu: Tensor, threshold: Tensor) -> 
     on, and zero elsewhere.
 
     Args:
-        deviation: epsilon, the noise in units of z, shaped (B, J).
-        mu: mean, shaped (B, J).
+        deviation, mu: epsilon, the noise in units of z, and the mean, each (B, J).
         threshold: tau, not negative, broadcastable to (B, J).
-
-    Returns:
-        (B, J), with exact zeros.
 
     Raises:
         ConfigurationError: a threshold is negative.
@@ -154,11 +128,8 @@ def threshold_price(threshold: Tensor, scale: float) -> Tensor:
         p = \mathrm{Gamma}(2,\ \text{rate } 2/s)
 
     Args:
-        threshold: tau, positive, shaped (B, J).
+        threshold: tau, positive, shaped (B, J); the cost, in nats, is zero at tau = s / 2.
         scale: s > 0, the prior's mean.
-
-    Returns:
-        (B, J), in nats, zero at tau = s / 2.
 
     Raises:
         ConfigurationError: the scale is not positive.
@@ -174,7 +145,5 @@ def threshold_price(threshold: Tensor, scale: float) -> Tensor:
 
 def _require_threshold(threshold: Tensor) -> None:
     if not torch.compiler.is_compiling() and bool((threshold < 0).any()):
-        raise ConfigurationError(
-            f"threshold = {threshold.min().item():g} is not allowed: "
-            "every threshold must be at least 0"
-        )
+        found = f"threshold = {threshold.min().item():g} is not allowed"
+        raise ConfigurationError(f"{found}: every threshold must be at least 0")

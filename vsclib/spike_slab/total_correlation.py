@@ -59,10 +59,8 @@ def log_shares(batch: int, images: int, estimator: Estimator) -> Tensor:
                 [0.7500, 0.2500]])
     """
     if not 1 <= batch <= images or batch == 1 < images:
-        raise ConfigurationError(
-            f"batch_size = {batch} of {images} images gives no aggregate posterior: "
-            f"choose 2 <= batch_size <= {images}"
-        )
+        found = f"batch_size = {batch} of {images} images gives no aggregate posterior"
+        raise ConfigurationError(f"{found}: choose 2 <= batch_size <= {images}")
     if estimator == "weighted":
         return torch.full((batch, batch), -math.log(images * batch))
     others = math.log((images - 1) / (images * (batch - 1))) if batch > 1 else -math.inf
@@ -88,9 +86,6 @@ def split_kl(
         mu, logvar: means and log-variances of the posteriors, (B, J).
         images: N, the number of images in the aggregate posterior.
         estimator: how the batch represents them.
-
-    Returns:
-        The parts, for each image.
 
     Raises:
         ConfigurationError: the batch is larger than N, or too small for an average.

@@ -13,7 +13,7 @@ from vsclib.spike_slab.ranges import require_positive, require_probability
 def mixture_log_prob(
     z: Tensor, alpha: Tensor | float, sigma1: float = 1.0, sigma2: float = 0.1
 ) -> Tensor:
-    r"""Log-density of the two-Gaussian mixture, for each latent.
+    r"""Log-density of the two-Gaussian mixture in nats, for each latent.
 
     .. math:: \log p(z) = \log\bigl[\alpha\,\mathcal N(z;0,\sigma_1^2)
         + (1-\alpha)\,\mathcal N(z;0,\sigma_2^2)\bigr]
@@ -24,9 +24,6 @@ def mixture_log_prob(
         z: codes, any shape.
         alpha: weight of the wide component, in (0, 1].
         sigma1, sigma2: standard deviations, 0 < sigma2 <= sigma1.
-
-    Returns:
-        Shaped like z, in nats.
 
     Raises:
         ConfigurationError: ``alpha``, ``sigma1`` or ``sigma2`` is out of range.
@@ -51,9 +48,8 @@ def mixture_score(
         R_2 = \frac{\sigma_2^2-\sigma_1^2}{\sigma_1^2\sigma_2^2} \le 0
 
     Both exponents are at most zero, so nothing overflows. The papers' last form divides by the
-    exponential, which overflows without harm (E03).
-
-    Arguments, shape and errors are those of :func:`mixture_log_prob`.
+    exponential, which overflows without harm (E03). Arguments, shape and errors are those of
+    :func:`mixture_log_prob`.
 
     Source:
         Li & Han (2022), supplement Eq. 7; main text Eq. 7 prints R for R_2 (E12).
@@ -90,9 +86,7 @@ def mixture_score_posterior(
         - p(C_2\mid z)\frac{z}{\sigma_2^2}
 
     A small code feels the strong pull of the narrow component, a large one only the weak pull of
-    the wide component.
-
-    Arguments, shape and errors are those of :func:`mixture_log_prob`.
+    the wide component. Arguments, shape and errors are those of :func:`mixture_log_prob`.
 
     Source:
         Li & Han (2022), Eq. 10.
@@ -118,9 +112,6 @@ def mixture_sample(
         alpha: probability of the wide component, in (0, 1].
         sigma1, sigma2: standard deviations, 0 < sigma2 <= sigma1.
         generator: source of randomness; the draw is on its device.
-
-    Returns:
-        Codes of the given shape.
 
     Raises:
         ConfigurationError: ``alpha``, ``sigma1`` or ``sigma2`` is out of range.
@@ -148,12 +139,10 @@ def _mixture_weights(z: Tensor, alpha: Tensor | float, sigma1: float, sigma2: fl
     alpha = torch.as_tensor(alpha, dtype=z.dtype, device=z.device)
     require_probability("alpha", alpha)
     if not torch.compiler.is_compiling() and bool((alpha <= 0).any()):
-        raise ConfigurationError(
-            f"alpha = {float(alpha.min()):g} leaves no wide component: choose 0 < alpha <= 1"
-        )
+        found = f"alpha = {float(alpha.min()):g} leaves no wide component"
+        raise ConfigurationError(f"{found}: choose 0 < alpha <= 1")
     require_positive("sigma2", sigma2)
     if not sigma2 <= sigma1:
-        raise ConfigurationError(
-            f"sigma2 = {sigma2:g} exceeds sigma1 = {sigma1:g}: choose 0 < sigma2 <= sigma1"
-        )
+        found = f"sigma2 = {sigma2:g} exceeds sigma1 = {sigma1:g}"
+        raise ConfigurationError(f"{found}: choose 0 < sigma2 <= sigma1")
     return alpha
