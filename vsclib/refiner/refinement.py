@@ -118,9 +118,8 @@ class Refinement(Experiment):
 
     def _train_base(self) -> Model:
         small = {"learning_rate": 5e-3, "alpha": 0.3, "latents": 16, "hidden": 64}
-        experiment = Experiment.of(
-            model="vsc", dataset=self.dataset, seed=self.seed, steps=self.base_steps, **small
-        )
+        shared = {"dataset": self.dataset, "seed": self.seed, "steps": self.base_steps}
+        experiment = Experiment.of(model="vsc", **shared, **small)
         base, images = experiment.make_model(), data.load(self.dataset, self.data_root)
         training = experiment.training(len(images.train.images))
         training.checkpoint, training.progress = None, False
