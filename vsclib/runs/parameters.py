@@ -37,11 +37,7 @@ def cell(kind: "type[Experiment]") -> str:
 
 
 def write_cell(kind: "type[Experiment]", notebook: str | Path) -> None:
-    """Write the parameter cell into a notebook, in the place of the one that it has.
-
-    Raises:
-        ConfigurationError: no cell of the notebook has the tag ``parameters``.
-    """
+    """Write the parameter cell into a notebook, in the place of the one that it must have."""
     content = json.loads(Path(notebook).read_text(encoding="utf-8"))
     for one in content["cells"]:
         if "parameters" in one["metadata"].get("tags", []):
