@@ -12,16 +12,12 @@ from vsclib.spike_slab import Estimator, split_kl
 
 @configuration
 class BetaTCVAEConfig(VAEConfig):
-    """Options of the beta-TCVAE. ``kl_warm_up`` is about the whole KL, ``beta`` about its middle
-    part.
-    """
+    """Options: ``kl_warm_up`` is about the whole KL, ``beta`` about its middle part."""
 
     beta: NonNegative = 6.0
     """Weight of the total correlation: 1 gives the VAE; 6 is a common choice."""
     estimator: Estimator = "stratified"
-    """How a batch stands for all images: ``stratified`` is unbiased, ``weighted`` is the paper's
-    minibatch weight.
-    """
+    """How a batch stands for all: ``stratified``, unbiased; ``weighted``, the paper's weight."""
 
 
 class BetaTCVAE(VAE):
@@ -31,8 +27,7 @@ class BetaTCVAE(VAE):
         + \beta\,\mathrm{KL}\Bigl(q(z)\,\Big\|\,\prod_j q(z_j)\Bigr)
         + \sum_j\mathrm{KL}\bigl(q(z_j)\,\|\,p(z_j)\bigr), \qquad q(z) = \frac1N\sum_n q(z\mid x_n)
 
-    ``kl`` stays the VAE's, and so does the evidence lower bound. The sum over pairs of images takes
-    B^2 J numbers.
+    ``kl`` and the evidence lower bound stay the VAE's. Pairs of images take B^2 J numbers.
 
     Source:
         Chen et al. (2018), the objective of the beta-TCVAE.
@@ -42,9 +37,7 @@ class BetaTCVAE(VAE):
     images: int = 0
 
     def prepare(self, images: Tensor, generator: torch.Generator) -> None:
-        """Count the images that the aggregate posterior averages over; untold, a batch is all there
-        is.
-        """
+        """Count the images that the aggregate posterior averages over; untold, those of a batch."""
         self.images = len(images)
 
     def plan(self, steps: int, steps_per_epoch: int) -> None:
@@ -53,7 +46,6 @@ class BetaTCVAE(VAE):
 
     def charges(self, code: Code) -> dict[str, Tensor]:
         """The three parts of the KL, the total correlation weighted; each (B,) in nats."""
-        images, estimator = self.images or len(code.z), self.config.estimator
-        parts = split_kl(code.z, *code.slab, images, estimator)
-        weighted = self.config.beta * parts.total_correlation
-        return parts._asdict() | {"total_correlation": weighted}
+        images = self.images or len(code.z)
+        parts = split_kl(code.z, *code.slab, images, self.config.estimator)
+        return parts._asdict() | {"total_correlation": self.config.beta * parts.total_correlation}

@@ -27,12 +27,10 @@ class PseudoInputsConfig(VSCConfig):
 
 
 class PseudoInputs(VSC):
-    """Base of the models with a learned prior; a family says how the pseudo-inputs weigh in the
-    prior of an image.
+    """Base of the models with a learned prior; a family weighs pseudo-inputs for each image.
 
-    ``kl`` takes the prior as it is weighed for each image, which no code could be drawn from.
-    ``log_ratio`` takes the plain average of the pseudo-inputs' codes, so that the choice of one is
-    paid for.
+    ``kl`` takes the prior as it is weighed, which no code could be drawn from; ``log_ratio`` the
+    plain average of the pseudo-inputs' codes, so that the choice of one is paid for.
     """
 
     Config = PseudoInputsConfig
@@ -51,8 +49,7 @@ class PseudoInputs(VSC):
             return
         order = torch.randperm(len(images), generator=generator, device=generator.device)
         count = torch.arange(self.config.pseudo_inputs, device=order.device)
-        chosen = order[count % len(order)]  # (K,)
-        self.pseudo_inputs.copy_(images[chosen].float() / 255.0)
+        self.pseudo_inputs.copy_(images[order[count % len(order)]].float() / 255.0)
         self.prepared.fill_(1.0)
 
     def prior(self, number: int | None = None) -> Code:
@@ -81,16 +78,14 @@ class PseudoInputs(VSC):
 
     def divergences(self, code: Code, prior: Code | None = None) -> dict[str, Tensor]:
         """The average of the KLs to the pseudo-inputs' codes, each part (B, J) in nats."""
-        prior = prior or self.prior()
-        slab, spike = learned_prior.averaged_kl(
-            code.choice, code.spike_and_slab, prior.spike_and_slab
-        )
+        fields = (prior or self.prior()).spike_and_slab
+        slab, spike = learned_prior.averaged_kl(code.choice, code.spike_and_slab, fields)
         return {"kl_slab": slab, "kl_spike": spike}
 
     def penalties(self, code: Code, prior: Code | None = None) -> dict[str, Tensor]:
         """What the prior's mean gamma pays for differing from alpha, (B,) in nats."""
-        prior = prior or self.prior()
-        gamma = learned_prior.unit_sum(code.choice) @ prior.spike.mean(1)  # (B,)
+        spike = (prior or self.prior()).spike  # (K, J)
+        gamma = learned_prior.unit_sum(code.choice) @ spike.mean(1)  # (B,)
         return {"sparsity": self.latents * spike_slab.bernoulli_kl(gamma, self.config.alpha)}
 
     def log_ratio(self, code: Code) -> Tensor:

@@ -26,12 +26,9 @@ class ShortRunConfig(GeneratorConfig):
 class ShortRun(Generator):
     """The dense generator: codes by a short run of gradient steps under a standard normal prior.
 
-    More chains, or more states of one chain, give more candidates for a code. The supplement of Li
-    & Han calls this "maximum sampling" and compares K chains with "a single chain with K skip
-    steps", without a formula. Read here as: the candidate of highest log-joint is the code; K
-    chains are ``chains = K``, the single chain is ``kept = K``. One chain always starts at zero,
-    for thirty steps do not forget where they came from: a start drawn from the prior stays in the
-    code.
+    The supplement of Li & Han compares K chains with "a single chain with K skip steps", without a
+    formula. Read here as: ``chains = K``, or ``kept = K``, and the code is the candidate of highest
+    log-joint. One chain always starts at zero: thirty steps do not forget a start from the prior.
 
     Source:
         Nijkamp et al. (2020); Li & Han (2022), Algorithm 1 with alpha = 1, and the supplement,
@@ -45,8 +42,7 @@ class ShortRun(Generator):
     ) -> Tensor:
         """Codes (B, J) of images (B, C, H, W), from a cold start.
 
-        Without a generator there is no noise, and several chains start from the same few draws for
-        every image.
+        Without a generator there is no noise, and every image gets the same few starts.
         """
         config, prior = self.config, prior or self.prior()
         z = self.starts(len(x), generator, x.device, prior)  # (C B, J)

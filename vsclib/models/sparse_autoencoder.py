@@ -1,6 +1,4 @@
-"""Sparse autoencoders as interpretability uses them: a dictionary and a gate, here with a price on
-the code.
-"""
+"""Sparse autoencoders of interpretability: a dictionary, a gate, and here a price on the code."""
 
 from typing import Annotated
 
@@ -17,9 +15,7 @@ from vsclib.models.contract import Code, Loss, ModelConfig, TrainingStep
 SAMPLE = 2000
 """Training images that the starting point is centred on."""
 SMALLEST = 0.001
-"""Least grey level of the average image, and least spread of a latent, that the starting point
-tells from zero.
-"""
+"""Least grey level and least spread of a latent that the starting point tells from zero."""
 
 
 @configuration
@@ -27,9 +23,7 @@ class SparseAutoEncoderConfig(ModelConfig):
     """Options that all sparse autoencoders share."""
 
     hidden_layers: Annotated[int, Field(ge=0, le=8)] = 0
-    """Hidden layers of the encoder and of the decoder; 0, the custom of the field, makes both
-    linear.
-    """
+    """Hidden layers of encoder and decoder; 0, the custom of the field, makes both linear."""
 
 
 @configuration
@@ -37,15 +31,11 @@ class ReluSAEConfig(SparseAutoEncoderConfig):
     """Options of the ReLU autoencoder."""
 
     l1: NonNegative = 1.0
-    """Price of a code, in nats for each unit of a latent's value; what it takes depends on the
-    likelihood.
-    """
+    """Price in nats of each unit of a latent's value; what it takes depends on the likelihood."""
 
 
 class UnitColumns(nn.Module):
-    """Weights whose columns all have length one, whatever the optimiser does to what lies behind
-    them.
-    """
+    """Weights whose columns have length one, whatever the optimiser does behind them."""
 
     def forward(self, weight: Tensor) -> Tensor:
         """The columns (outputs, J), each divided by its length."""
@@ -53,12 +43,10 @@ class UnitColumns(nn.Module):
 
 
 class SparseAutoEncoder(AutoEncoder):
-    """An autoencoder whose code passes a gate, and whose decoder starts with a dictionary of J
-    columns of length one.
+    """An autoencoder with a gate, whose decoder starts with a dictionary of unit columns.
 
-    Of unit length, a column cannot grow to let its value shrink, so values compare across latents
-    and a price on them means something; hidden layers behind the dictionary are not so bound. It
-    has no prior: ``sample`` decodes noise that passed the gate.
+    A unit column cannot grow to let its value shrink, so a price on values means something; hidden
+    layers behind the dictionary are not so bound. ``sample`` decodes noise that passed the gate.
     """
 
     sparse = True
@@ -71,12 +59,8 @@ class SparseAutoEncoder(AutoEncoder):
 
     @torch.no_grad()
     def prepare(self, images: Tensor, generator: torch.Generator) -> None:
-        """Standardise the encoder's values, the first time only, and let a code of zero decode to
-        the average image.
-
-        Otherwise the few latents that point at the average image win for every image, and the
-        others die.
-        """
+        """Once: standardise the encoder's values, and let a zero code give the average image."""
+        # Otherwise the few latents that point at the average image win everywhere; others die.
         if self.prepared:
             return
         some, head = images[:SAMPLE].float() / 255.0, self.encoder.head
@@ -131,6 +115,5 @@ class ReluSAE(SparseAutoEncoder):
     def objective(self, step: TrainingStep) -> Loss:
         """Minus the log-likelihood of the image, and the price of its code."""
         code = self.recognise(step.images)
-        price = self.penalties(code)["l1"].mean()
         reconstruction = -self.decode(code.z).log_prob(step.images).mean()
-        return Loss.of(reconstruction=reconstruction, l1=price)
+        return Loss.of(reconstruction=reconstruction, l1=self.penalties(code)["l1"].mean())

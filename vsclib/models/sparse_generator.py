@@ -31,23 +31,18 @@ class SparseGeneratorConfig(ShortRunConfig):
 
     def __post_init__(self) -> None:
         if self.sigma2 > self.sigma1:
-            raise ConfigurationError(
-                f"sigma2 = {self.sigma2:g} exceeds sigma1 = {self.sigma1:g}: "
-                "choose 0 < sigma2 <= sigma1"
-            )
+            values = f"sigma2 = {self.sigma2:g} exceeds sigma1 = {self.sigma1:g}"
+            raise ConfigurationError(f"{values}: choose 0 < sigma2 <= sigma1")
         if self.alpha_start < self.alpha:
-            raise ConfigurationError(
-                f"alpha_start = {self.alpha_start:g} lies below alpha = {self.alpha:g}: "
-                "choose alpha <= alpha_start <= 1"
-            )
+            values = f"alpha_start = {self.alpha_start:g} lies below alpha = {self.alpha:g}"
+            raise ConfigurationError(f"{values}: choose alpha <= alpha_start <= 1")
 
 
 class SparseGenerator(ShortRun):
     r"""The short-run generator under the two-Gaussian prior, which pulls small values to zero.
 
-    ``alpha`` starts at the dense prior and falls every epoch to its target, so that every latent
-    can learn something before the pull sets in. The present alpha stays with the weights, and
-    evaluation uses it.
+    ``alpha`` falls every epoch from the dense prior to its target, so that every latent learns
+    before the pull sets in. The present alpha stays with the weights, for evaluation.
 
     Source:
         Li & Han (2022), Eq. 1 and 6-10, Algorithm 1.
@@ -63,10 +58,8 @@ class SparseGenerator(ShortRun):
 
     def plan(self, steps: int, steps_per_epoch: int) -> None:
         """Alpha falls once an epoch."""
-        config = self.config
-        self.alpha_schedule = Staircase(
-            config.alpha_start, config.alpha, config.alpha_decay, every=steps_per_epoch
-        )
+        levels = self.config.alpha_start, self.config.alpha, self.config.alpha_decay
+        self.alpha_schedule = Staircase(*levels, every=steps_per_epoch)
 
     def prior(self, number: int | None = None) -> TwoGaussians:
         """The mixture at training step ``number``, or at the alpha that training left."""

@@ -14,9 +14,7 @@ class TopKConfig(SparseAutoEncoderConfig):
     """Options of the top-k autoencoder."""
 
     k: Count | None = None
-    """Latents that are on for every image, at most ``latents``; None takes a twentieth of them, at
-    least one.
-    """
+    """Latents on for every image, at most ``latents``; None takes a twentieth, at least one."""
     dead_after: Count = 1000
     """Steps without an image after which a latent counts as dead."""
     revival: NonNegative = 1 / 32
@@ -24,9 +22,8 @@ class TopKConfig(SparseAutoEncoderConfig):
 
     def __post_init__(self) -> None:
         if self.k is not None and self.k > self.latents:
-            raise ConfigurationError(
-                f"k = {self.k} of {self.latents} latents: choose 1 <= k <= {self.latents}"
-            )
+            found = f"k = {self.k} of {self.latents} latents"
+            raise ConfigurationError(f"{found}: choose 1 <= k <= {self.latents}")
 
 
 class TopK(SparseAutoEncoder):
@@ -36,9 +33,9 @@ class TopK(SparseAutoEncoder):
         \qquad z = \mathrm{top}_k\,e(x)
 
     A value may be negative where fewer than k are positive. A latent that no image has used for
-    ``dead_after`` steps is dead: the second term lets the largest dead ones, d, at most half as
-    many as pixels, add to the fixed code :math:`\bar z`; under a Gaussian likelihood it is the
-    squared error of what the code left over. Nobody is dead at first, and the term is zero.
+    ``dead_after`` steps is dead: the second term, zero while none is, lets the largest dead ones,
+    d, at most half as many as pixels, add to the fixed code :math:`\bar z`; under a Gaussian
+    likelihood it is the squared error of what the code left over.
 
     Source:
         Gao et al. (2025), sections 2.3 and A.2; Makhzani & Frey (2014).
@@ -54,9 +51,8 @@ class TopK(SparseAutoEncoder):
 
     def gate(self, values: Tensor) -> Code:
         """The k largest."""
-        active = torch.zeros_like(values, dtype=torch.bool).scatter(
-            1, values.topk(self.k).indices, True
-        )
+        largest = values.topk(self.k).indices
+        active = torch.zeros_like(values, dtype=torch.bool).scatter(1, largest, True)
         return Code(values * active, active)
 
     def objective(self, step: TrainingStep) -> Loss:

@@ -34,8 +34,7 @@ class VAE(Model):
     .. math:: \mathcal L = -\mathbb E_{q(z|x)}\log p(x\mid z)
         + \beta\,\mathrm{KL}\bigl(q(z\mid x)\,\|\,\mathcal N(0, I)\bigr)
 
-    Families with another posterior override what differs: ``posterior``, ``draw``,
-    ``draw_for_training``, ``divergences``.
+    Families override what differs: ``posterior``, ``draw``, ``draw_for_training``, ``divergences``.
 
     Source:
         Kingma & Welling (2014), Eq. 10; Higgins et al. (2017), Eq. 4.
@@ -51,10 +50,7 @@ class VAE(Model):
         self.kl_weight = Linear(0.0, self.config.beta, until=self.config.kl_warm_up)
 
     def posterior(self, x: Tensor, number: int | None = None) -> Code:
-        """Parameters of q(z|x), and the mean code.
-
-        Schedules have their values of training step ``number``, or those that training left.
-        """
+        """Parameters of q(z|x) and the mean code, at step ``number`` or as training left them."""
         mu, logvar = self.encoder(x)
         return Code(mu, self.all_active(mu), mu, logvar)
 

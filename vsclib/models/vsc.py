@@ -41,10 +41,8 @@ class VSCConfig(VAEConfig):
 
     def __post_init__(self) -> None:
         if self.lam_until < self.lam_begin:
-            raise ConfigurationError(
-                f"lam_until = {self.lam_until} comes before lam_begin = {self.lam_begin}: "
-                "choose lam_until >= lam_begin"
-            )
+            order = f"lam_until = {self.lam_until} comes before lam_begin = {self.lam_begin}"
+            raise ConfigurationError(f"{order}: choose lam_until >= lam_begin")
 
 
 class VSC(VAE):
@@ -53,8 +51,7 @@ class VSC(VAE):
     .. math:: q(z_j\mid x) = \gamma_j\,\mathcal N(\mu_j,\sigma_j^2) + (1-\gamma_j)\,\delta(z_j),
         \qquad p(z_j) = \alpha\,\mathcal N(0,1) + (1-\alpha)\,\delta(z_j)
 
-    The code is ``mu`` where the latent is on and zero elsewhere; ``mu`` alone is dense and never
-    reaches the decoder.
+    The code is ``mu`` where the latent is on; ``mu`` alone is dense and never decoded.
 
     Source:
         Tonolini, Jensen & Murray-Smith (2019, ICLR submission), Eq. 4, 5 and 11; lambda warm-up

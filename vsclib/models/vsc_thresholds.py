@@ -21,19 +21,13 @@ class VSCThresholdsConfig(VAEConfig):
     """Options of VSC with learned thresholds."""
 
     alpha: OpenUnit = 0.05
-    """Prior probability that a latent is on. The prior's own threshold follows from it, -log(alpha)
-    / sqrt(2).
-    """
+    """Prior probability that a latent is on; the prior's own threshold is -log(alpha) / sqrt(2)."""
     gamma_bias: Finite = -2.0
     """Initial bias of the thresholds' head: -2 lets 12 % of the latents start on."""
     gradient: Literal["jump", "identity"] = "jump"
-    """What the backward pass takes: the thresholded draw's derivative and its jump, or the paper's
-    straight-through.
-    """
+    """Backward: the thresholded draw's derivative and its jump, or the paper's straight-through."""
     charge: Literal["code", "base"] = "code"
-    """What training charges: the codes' KL, or the noise's KL and the thresholds' Gamma prior, as
-    the paper does.
-    """
+    """What training charges: the codes' KL, or the paper's: the noise's KL and a Gamma prior."""
     threshold: OpenUnit = 0.5
     """A latent is on in the code when gamma exceeds this; no threshold of the noise."""
 
@@ -47,16 +41,14 @@ class VSCThresholds(VAE):
         \qquad \varepsilon_j \sim \mathrm{Laplace}(0, b_j)
 
     Laplace noise forgets its threshold, so this is a spike-and-slab with :math:`\gamma_j =
-    e^{-\tau_j/b_j}` and a Laplace slab, and ``kl`` is that of the codes, between it and the
-    prior's: a true bound, whatever the training charges. The encoder gives the threshold in units
-    of b, :math:`\tau_j/b_j = \log(1 + e^{-v_j})`, which makes gamma the VSC's sigmoid of v; the
-    paper's own units tie an open gate to large noise. Thresholds are numbers here, not draws of a
-    Gamma.
+    e^{-\tau_j/b_j}` and a Laplace slab, and ``kl`` is that of the codes: a true bound, whatever the
+    training charges. The encoder gives :math:`\tau_j/b_j = \log(1 + e^{-v_j})`, so that gamma is
+    the VSC's sigmoid of v; the paper's own units tie an open gate to large noise. Thresholds are
+    numbers here, not draws of a Gamma.
 
     Source:
-        Fallah & Rozell (2022): the shifted soft-threshold, its Laplace noise and the thresholds'
-        Gamma prior, in the form of their released code. Gate and bound as derived in the chapter on
-        modern neighbours.
+        Fallah & Rozell (2022): the shifted soft-threshold, Laplace noise and the Gamma prior, as in
+        their released code. Gate and bound as derived in the chapter on modern neighbours.
     """
 
     Config = VSCThresholdsConfig
@@ -96,21 +88,17 @@ class VSCThresholds(VAE):
         return code._replace(z=z, active=deviation.abs() > threshold)
 
     def draw_for_training(self, code: Code, step: TrainingStep) -> Tensor:
-        """A thresholded draw (B, J) whose gradient reaches the thresholds or, with ``identity``,
-        passes them by.
-        """
+        """A draw (B, J); its gradient reaches the thresholds or, with ``identity``, passes them."""
         gamma, mu, logvar = code.spike_and_slab
         noise = self.draw_noise(code, step.generator)
         deviation = (0.5 * logvar).exp() * spike_slab.laplace_noise(noise)
-        # What survives has forgotten the threshold: its derivative there is pure noise, of mean
-        # zero, and is left out.
+        # What survives forgot its threshold: the derivative, noise of mean zero, is left out.
         threshold = spike_slab.gamma_threshold(gamma.detach(), logvar)
         z = spike_slab.shifted_soft_threshold(deviation, mu, threshold)
         if self.config.gradient == "identity":
             base = mu + deviation
             return z.detach() + (base - base.detach())
-        # Where noise crosses its threshold z jumps from 0 to mu, which the derivative of the
-        # formula cannot see.
+        # Where noise crosses its threshold z jumps from 0 to mu: no derivative sees that.
         gate = spike_slab.relaxed_gate(2.0 * (noise - 0.5).abs(), gamma, SLOPE)
         return z + mu.detach() * (gate - gate.detach())
 
@@ -132,10 +120,8 @@ class VSCThresholds(VAE):
         gamma, mu, logvar = code.spike_and_slab
         thresholds = spike_slab.gamma_threshold(gamma, logvar)
         prior = -math.log(self.config.alpha) / spike_slab.ROOT_TWO
-        return {
-            "kl_base": spike_slab.laplace_kl(mu, logvar).sum(1),
-            "thresholds": spike_slab.threshold_price(thresholds, prior).sum(1),
-        }
+        price = spike_slab.threshold_price(thresholds, prior).sum(1)
+        return {"kl_base": spike_slab.laplace_kl(mu, logvar).sum(1), "thresholds": price}
 
     def sample_prior(self, n: int, generator: torch.Generator) -> Tensor:
         """Codes (n, J): Laplace noise of variance 1, on with probability alpha."""

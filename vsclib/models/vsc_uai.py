@@ -17,13 +17,9 @@ class VSCUAIConfig(PseudoInputsConfig):
     """Options of Variational Sparse Coding with a learned prior."""
 
     selector: Selector = "soft"
-    """Weights of the pseudo-inputs: soft as in the authors' code, as printed, or printed but
-    normalised.
-    """
+    """Pseudo-inputs' weights: soft as the authors' code, as printed, or printed but normalised."""
     sharpness: Positive | None = None
-    """Sharpen the pseudo-inputs' gamma to S(sharpness (gamma - 1/2)): 10 in the authors' code, None
-    leaves it.
-    """
+    """The prior's gamma becomes S(sharpness (gamma - 1/2)): 10 in authors' code, None leaves it."""
 
 
 class VSCUAI(PseudoInputs):
@@ -34,9 +30,8 @@ class VSCUAI(PseudoInputs):
         + J\,\mathrm{KL}(\bar\gamma\,\|\,\alpha),
         \qquad \bar\gamma = \frac1J\sum_{jk} u^*_k\gamma_{kj}
 
-    The last term holds the prior sparse: it is no part of the evidence lower bound and is reported
-    apart, once an image as in the authors' code. ``kl`` always takes weights that sum to one,
-    whatever the training does.
+    The last term, once an image as in the authors' code, holds the prior sparse and is no part of
+    the evidence lower bound. ``kl`` takes weights that sum to one, whatever the training does.
 
     Source:
         Tonolini, Jensen & Murray-Smith (2019, UAI) and its supplement, sections A.3, C and D.1.

@@ -7,9 +7,8 @@ from vsclib.schedules import Linear
 class VSCWarmUp(VSC):
     """VSC with a fixed prior and a warm-up of lambda that always reaches its end.
 
-    ``lam_until = 0``, the default, ends the warm-up at half of the training, however long that is.
-    The course report raises lambda by 0.01 an epoch and trains for 25 epochs, so that its model
-    never meets its own slab.
+    ``lam_until = 0``, the default, ends the warm-up at half of the training. The course report's,
+    0.01 an epoch for 25 epochs, never meets its own slab.
 
     Source:
         The course report, section 4.3.2 and its model VSC-WU.

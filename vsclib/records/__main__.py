@@ -6,6 +6,8 @@ import vsclib.refiner  # noqa: F401  (what its records hold is registered there)
 from vsclib.errors import VsclibError
 from vsclib.records.schema import Standing, read, stale
 
+WORDS = {Standing.MISSING: "missing", Standing.REDEFINED: "measured under another definition"}
+
 
 def main(folders: list[str]) -> int:
     """Print a line for each stale record; the exit code is 1 if there is one."""
@@ -15,11 +17,7 @@ def main(folders: list[str]) -> int:
             reasons = stale(record)
             total += 1
             found += bool(reasons)
-            words = (
-                ("missing", Standing.MISSING),
-                ("measured under another definition", Standing.REDEFINED),
-            )
-            for word, standing in words:
+            for standing, word in WORDS.items():
                 names = [name for name, one in reasons.items() if one is standing]
                 if names:
                     print(f"{record['name']}: {word}: {', '.join(names)}")

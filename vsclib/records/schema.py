@@ -58,21 +58,12 @@ _DEFINITIONS: dict[str, Mapping[str, str]] = {"train": DEFINITIONS}
 
 
 def register(kind: str, definitions: Mapping[str, str]) -> None:
-    """Tell what the numbers of a kind of run mean.
-
-    Args:
-        kind: what its records hold under ``kind``.
-        definitions: a sentence for each number, by name.
-    """
+    """Tell what the numbers of a kind of run mean: a sentence for each name."""
     _DEFINITIONS[kind] = definitions
 
 
 def definitions_of(kind: str) -> Mapping[str, str]:
-    """What the numbers of a kind of run mean, by name.
-
-    Raises:
-        ConfigurationError: no room that has been imported makes such runs.
-    """
+    """What the numbers of a kind of run mean, by name; ConfigurationError for an unknown kind."""
     if kind not in _DEFINITIONS:
         raise ConfigurationError(
             f"there is no kind of run {kind!r}: {nearest(kind, _DEFINITIONS)}; "
@@ -89,10 +80,8 @@ def digest(sentence: str) -> str:
 def standing(record: Record, name: str) -> Standing:
     """How a number stands in a record.
 
-    A number whose definition is not known counts as measured under another one.
-
-    Raises:
-        ConfigurationError: the kind of run is not known.
+    One whose definition is not known counts as measured under another; an unknown kind of run is a
+    ConfigurationError.
     """
     if name in record["not_measured"]:
         return Standing.NOT_MEASURED
@@ -106,26 +95,14 @@ def standing(record: Record, name: str) -> Standing:
 
 
 def stale(record: Record) -> dict[str, Standing]:
-    """The present measures that a record lacks (``MISSING``) or that have changed (``REDEFINED``).
-
-    Raises:
-        ConfigurationError: the kind of run is not known.
-    """
+    """The present measures that a record lacks (``MISSING``) or that have changed (``REDEFINED``)."""
     found = {name: standing(record, name) for name in definitions_of(record["kind"])}
-    return {
-        name: one for name, one in found.items() if one in (Standing.MISSING, Standing.REDEFINED)
-    }
+    wanting = (Standing.MISSING, Standing.REDEFINED)
+    return {name: one for name, one in found.items() if one in wanting}
 
 
 def load(path: str | Path) -> Record:
-    """One record.
-
-    Args:
-        path: a ``record.json``, or a file of ``results/``.
-
-    Raises:
-        DataError: the file is missing, is no record, or is of another schema.
-    """
+    """One record, of a ``record.json`` or a file of ``results/``; DataError when it is none."""
     try:
         record = json.loads(Path(path).read_text(encoding="utf-8"))
         schema = record.get("schema", 1)
@@ -135,39 +112,29 @@ def load(path: str | Path) -> Record:
     except OSError:
         raise DataError(f"there is no record {path}: run the experiment that writes it") from None
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise DataError(
-            f"{path} is no record of a run: delete it, or repeat the run that wrote it"
-        ) from None
+        remedy = "delete it, or repeat the run that wrote it"
+        raise DataError(f"{path} is no record of a run: {remedy}") from None
+    found = f"{path} has schema = {schema}, but this version reads schema"
     if schema > SCHEMA:
-        raise DataError(
-            f"{path} has schema = {schema}, but this version reads schema <= {SCHEMA}: "
-            "update vsclib"
-        )
+        raise DataError(f"{found} <= {SCHEMA}: update vsclib")
     if schema < SCHEMA:
-        raise DataError(
-            f"{path} has schema = {schema}, but this version reads schema = {SCHEMA}: "
-            f"run python results/migrate.py {path}"
-        )
+        raise DataError(f"{found} = {SCHEMA}: run python results/migrate.py {path}")
     return record
 
 
 def read(folder: str | Path) -> dict[str, list[Record]]:
-    """The records of a folder, the seeds of a run together.
+    """The records of a folder by the name of their run, ordered by seed.
 
     Args:
         folder: holds ``NAME-seedN.json`` files, each the ``record.json`` of a run.
-
-    Returns:
-        Run name to its records, ordered by seed.
 
     Raises:
         DataError: there is no such folder, or a file is no record or of another schema.
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise DataError(
-            f"there is no folder {folder}: give the one that holds the records, results/"
-        )
+        remedy = "give the one that holds the records, results/"
+        raise DataError(f"there is no folder {folder}: {remedy}")
     runs: dict[str, list[Record]] = {}
     for path in sorted(folder.glob("*-seed*.json")):
         runs.setdefault(re.sub(r"-seed\d+$", "", path.stem), []).append(load(path))

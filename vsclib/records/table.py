@@ -23,13 +23,7 @@ _TRAINING = ("seconds", "cpu_seconds_per_epoch")
 
 
 class Summary(NamedTuple):
-    """One number over several seeds.
-
-    Attributes:
-        mean: mean over the seeds.
-        spread: largest minus smallest value, 0 for one seed.
-        seeds: how many seeds.
-    """
+    """Mean of a number over seeds, and its spread: largest minus smallest value, 0 for one seed."""
 
     mean: float
     spread: float
@@ -42,18 +36,12 @@ class Summary(NamedTuple):
 
 
 def summarise(records: Sequence[Record], metric: str) -> Summary | None:
-    """One metric over the seeds of a run.
+    """One metric over those seeds of a run that have it; None when no seed does.
 
     Args:
         records: the seeds of one run.
-        metric: a name that its definitions hold, or ``seconds`` or ``cpu_seconds_per_epoch`` of the
-            training.
-
-    Returns:
-        Mean and spread over the seeds that have the number; None when no seed has it.
-
-    Raises:
-        ConfigurationError: there is no such metric.
+        metric: a name of its definitions, or ``seconds`` or ``cpu_seconds_per_epoch`` of training;
+            a ConfigurationError for another.
     """
     values = [value for record in records if (value := _value(record, metric)) is not None]
     if not values:
@@ -66,16 +54,14 @@ def table(
     metrics: Mapping[str, str],
     names: Iterable[str] | Mapping[str, str] | None = None,
 ) -> str:
-    """A table with a row for each run and a column for each metric, mean ± half the spread.
+    """A Markdown table, a row for each run and a column for each metric: mean ± half the spread.
+
+    A legend follows when a cell holds something else than a plain number.
 
     Args:
         runs: what :func:`vsclib.records.read` gave.
         metrics: metric to column heading, unit included.
-        names: which runs, in this order, or a mapping from run to the name that its row shows; all
-            by default.
-
-    Returns:
-        Markdown, with a legend when a cell holds something else than a plain number.
+        names: which runs, in this order, or run to the name that its row shows; all by default.
 
     Raises:
         ConfigurationError: a run or metric is not there.
@@ -96,18 +82,12 @@ def table(
 
 
 def table_of(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str]) -> str:
-    """A Markdown table of whatever the rows hold.
+    """A Markdown table of whatever the rows hold; a ``|`` in it is escaped.
 
     Args:
-        rows: for each row its cells by column. Whole numbers get a comma at every thousand, others
-            four significant digits; None becomes a dash; text stays as it is.
+        rows: for each row its cells by column, or a ConfigurationError. Whole numbers get a comma
+            at every thousand, others four significant digits; None becomes a dash; text stays.
         columns: key of a column to its heading, unit included.
-
-    Returns:
-        Markdown; a ``|`` in a cell or a heading is escaped.
-
-    Raises:
-        ConfigurationError: a row lacks a column.
 
     Example:
         >>> print(table_of([{"what": "|z|", "mean": 0.12345}], {"what": "size", "mean": "mean"}))
@@ -125,14 +105,9 @@ def table_of(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str]) -> s
 
 
 def describe(record: Record | str | Path) -> str:
-    """One record in Markdown: every number with what it means, and where it comes from.
+    """One record, or that of a path, in Markdown: every number with what it means.
 
-    Args:
-        record: a record, or the path of one.
-
-    Returns:
-        A table of the numbers; under it those that the model does not have, a legend, and a line of
-        provenance.
+    Under the table stand the numbers that the model does not have, a legend, and the provenance.
 
     Raises:
         ConfigurationError: the kind of run is not known.
@@ -150,13 +125,8 @@ def describe(record: Record | str | Path) -> str:
         standings.add(found)
         reason = record["not_measured"].get(name)
         value = _marked(_text(record["metrics"].get(name)), found)
-        rows.append(
-            {
-                "name": f"`{name}`",
-                "value": f"not measured: {reason}" if reason else value,
-                "what": definitions.get(name, ""),
-            }
-        )
+        shown = f"not measured: {reason}" if reason else value
+        rows.append({"name": f"`{name}`", "value": shown, "what": definitions.get(name, "")})
     lines = [table_of(rows, {"name": "number", "value": "value", "what": "what it is"})]
     if absent:
         lines += ["", f"Numbers that this model does not have: {', '.join(absent)}."]

@@ -30,11 +30,10 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         experiment = kind.asked_for({name: _value(text) for name, text in asked.p})
         page = execute(experiment, notebook, asked.page)
-    except VsclibError as error:
-        print(f"python -m vsclib.runs: {error}", file=sys.stderr)
-        return 1
-    except PapermillExecutionError as error:
-        reason = f"{error.ename}: {error.evalue}; see {experiment.path / 'failed.ipynb'}"
+    except (VsclibError, PapermillExecutionError) as error:
+        reason = str(error)
+        if isinstance(error, PapermillExecutionError):
+            reason = f"{error.ename}: {error.evalue}; see {experiment.path / 'failed.ipynb'}"
         print(f"python -m vsclib.runs: {reason}", file=sys.stderr)
         return 1
     print(f"{experiment.title}: the page is {page}, the record {experiment.path / 'record.json'}")

@@ -14,10 +14,7 @@ from vsclib.networks import quartered
 from vsclib.training import TrainingConfig
 
 LEFT_OPEN = ("steps", "batch_size", "learning_rate_switch")
-"""Parameters of which None, too, stands for the default.
-
-A notebook that gives them a number would overrule every preset.
-"""
+"""Parameters that None leaves at their default; a number would overrule every preset."""
 
 
 @configuration
@@ -90,11 +87,8 @@ class Experiment:
     @classmethod
     def run_parameters(cls) -> dict[str, Any]:
         """The parameters that every run has, with the defaults that a notebook gives them."""
-        return {
-            name: None if name in cls.left_open else value
-            for name, value in cls().as_dict().items()
-            if name != "options"
-        }
+        fields = cls().as_dict() | dict.fromkeys(cls.left_open)
+        return {name: value for name, value in fields.items() if name != "options"}
 
     @classmethod
     def option_names(cls) -> list[str]:
@@ -107,11 +101,10 @@ class Experiment:
         """Check flat parameters: those of the run, and those of what it trains.
 
         An option of None keeps its default. A preset stands for its model, options and training,
-        each of which may be given otherwise; None leaves it.
+        each of which may be given otherwise.
 
         Raises:
-            ConfigurationError: an unknown name, an option of another model, or a value out of
-                range.
+            ConfigurationError: an unknown name, another model's option, or a value out of range.
             DataError: an unknown data set.
 
         Example:
@@ -123,23 +116,17 @@ class Experiment:
         """
         parameters = cls.unfold(parameters)
         run, options = cls.run_parameters(), cls.option_names()
-        for name in parameters:
+        given: dict[str, Any] = {}
+        chosen: dict[str, Any] = {}
+        for name, value in parameters.items():
+            if name in options and value is not None:
+                # Papermill passes lists only.
+                chosen[name] = tuple(value) if isinstance(value, list) else value
+            if name in run and not (value is None and name in cls.left_open):
+                given[name] = value
             if name not in run and name not in options:
-                choices = {*run, *options}
-                raise ConfigurationError(
-                    f"{cls.called} has no parameter {name!r}: {nearest(name, choices)}"
-                )
-        chosen = {
-            # Papermill passes lists only.
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in parameters.items()
-            if name in options and value is not None
-        }
-        given = {
-            name: value
-            for name, value in parameters.items()
-            if name in run and not (value is None and name in cls.left_open)
-        }
+                close = nearest(name, {*run, *options})
+                raise ConfigurationError(f"{cls.called} has no parameter {name!r}: {close}")
         experiment = configure(cls, cls.called.split()[1], given | {"options": chosen})
         experiment.check()
         return experiment
@@ -149,11 +136,8 @@ class Experiment:
         """What a notebook's parameters ask for; with nothing given, :attr:`taste`.
 
         Args:
-            namespace: the notebook's ``globals()``, before anything else is defined.
-
-        Raises:
-            ConfigurationError: a name that is no parameter, or a value out of range.
-            DataError: an unknown data set.
+            namespace: the notebook's ``globals()``, before anything else is defined; it is refused
+                as by :meth:`of`.
         """
         asked = cls.of(**parameters_of(namespace))
         return cls.of(**cls.taste) if asked == cls.of() else asked
@@ -167,32 +151,26 @@ class Experiment:
             return parameters
         found = models.preset(str(name))
         if given.get("model", found.model) not in (found.model, name):
-            raise ConfigurationError(
-                f"preset = {name!r} is no {given['model']!r}: "
-                f"give model = {name!r}, and leave preset to the run"
-            )
-        # Steps that are asked for win over epochs that are not.
-        training = {
-            key: value
-            for key, value in found.training.items()
-            if not (key == "epochs" and "steps" in given)
-        }
+            remedy = f"give model = {name!r}, and leave preset to the run"
+            raise ConfigurationError(f"preset = {name!r} is no {given['model']!r}: {remedy}")
+        training = dict(found.training)
+        if "steps" in given:
+            # Steps that are asked for win over epochs that are not.
+            training.pop("epochs", None)
         chosen = {"model": found.model, "preset": name}
         return parameters | found.options | training | given | chosen
 
     def check(self) -> None:
         """Refuse what could only fail later, after work is done."""
         data.about(self.dataset)
-        configured: Any = configure(
-            models.family(self.model).Config, f"model {self.model!r}", self.model_options()
-        )
-        if configured.network != "mlp":
-            try:
-                quartered(configured.image_shape, configured.network)
-            except ConfigurationError as error:
-                raise ConfigurationError(
-                    f"model {self.model!r} on {self.dataset!r}: {error}"
-                ) from None
+        owner, config = f"model {self.model!r}", models.family(self.model).Config
+        configured: Any = configure(config, owner, self.model_options())
+        if configured.network == "mlp":
+            return
+        try:
+            quartered(configured.image_shape, configured.network)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{owner} on {self.dataset!r}: {error}") from None
 
     # ---------------------------------------------------------------------------- what a run is
 
@@ -220,23 +198,15 @@ class Experiment:
 
     def training(self, images: int) -> TrainingConfig:
         """How to train on so many images."""
-        steps = self.epochs * (images // self.batch_size) if self.epochs else self.steps
-        learning_rate = self.learning_rate or models.family(self.model).learning_rate
-        return configure(
-            TrainingConfig,
-            "training",
-            {
-                "steps": steps,
-                "batch_size": self.batch_size,
-                "learning_rate": learning_rate,
-                "learning_rate_end": self.learning_rate_end,
-                "learning_rate_switch": self.learning_rate_switch,
-                "seed": self.seed,
-                "device": _device(self.device),
-                "checkpoint": str(self.path / "training.safetensors"),
-                "checkpoint_every": self.checkpoint_every,
-            },
-        )
+        shared = ("batch_size", "learning_rate_end", "learning_rate_switch", "seed")
+        given = {name: getattr(self, name) for name in (*shared, "checkpoint_every")}
+        given |= {
+            "steps": self.epochs * (images // self.batch_size) if self.epochs else self.steps,
+            "learning_rate": self.learning_rate or models.family(self.model).learning_rate,
+            "device": _device(self.device),
+            "checkpoint": str(self.path / "training.safetensors"),
+        }
+        return configure(TrainingConfig, "training", given)
 
     def save(self, model: Any, path: Path) -> None:
         """Write the trained model."""
@@ -282,18 +252,12 @@ def kinds() -> dict[str, type[Experiment]]:
 
 
 def _device(name: str) -> str:
-    """The device behind a name; ``auto`` takes a GPU when there is one.
-
-    Raises:
-        ConfigurationError: this machine has no such device.
-    """
+    """The device behind a name; ``auto`` takes a GPU when there is one."""
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
         torch.empty(0, device=name)
     except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise ConfigurationError(
-            f"device = {name!r} is not available ({reason}): choose 'auto' or 'cpu'"
-        ) from None
+        problem = f"device = {name!r} is not available ({str(error).splitlines()[0]})"
+        raise ConfigurationError(f"{problem}: choose 'auto' or 'cpu'") from None
     return name

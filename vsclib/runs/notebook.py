@@ -18,23 +18,18 @@ def execute(
     *,
     progress: bool = True,
 ) -> Path:
-    """Execute the notebook of an experiment, which runs it.
-
-    The page gets its final name only when every cell has succeeded.
+    """Execute the notebook of an experiment, which runs it, and give the page's path back.
 
     Args:
         experiment: what to run.
         notebook: the parametrised notebook, ``notebooks/experiments/train.ipynb``.
-        page: the executed notebook; by default ``run.ipynb`` in the run's folder.
+        page: the executed notebook, named so only when every cell has succeeded; by default
+            ``run.ipynb`` in the run's folder.
         progress: show papermill's progress and what the cells print.
-
-    Returns:
-        The path of the executed notebook.
 
     Raises:
         ConfigurationError: the notebook is missing or does not take one of the parameters.
-        papermill.PapermillExecutionError: a cell failed; ``failed.ipynb`` in the run's folder shows
-            where.
+        papermill.PapermillExecutionError: a cell failed; the run's ``failed.ipynb`` shows where.
     """
     import papermill
 
@@ -47,23 +42,16 @@ def execute(
     accepted = papermill.inspect_notebook(str(notebook))
     for name in parameters:
         if name not in accepted:
-            raise ConfigurationError(
-                f"{notebook.name} takes no parameter {name!r}: {nearest(name, accepted)}"
-            )
+            close = nearest(name, accepted)
+            raise ConfigurationError(f"{notebook.name} takes no parameter {name!r}: {close}")
     page = Path(page) if page else folder / "run.ipynb"
     folder.mkdir(parents=True, exist_ok=True)
     failed, executing = folder / "failed.ipynb", folder / ".executing.ipynb"
     for leftover in (folder / "done.json", failed):
         leftover.unlink(missing_ok=True)
+    shown = {"progress_bar": progress, "log_output": progress, "cwd": str(notebook.parent)}
     try:
-        papermill.execute_notebook(
-            str(notebook),
-            str(executing),
-            parameters=parameters,
-            cwd=str(notebook.parent),
-            progress_bar=progress,
-            log_output=progress,
-        )
+        papermill.execute_notebook(str(notebook), str(executing), parameters=parameters, **shown)
         write_text(page, _without_places(executing, notebook, page))
     except papermill.PapermillExecutionError:
         # The failed notebook is the best description of what went wrong.
@@ -79,15 +67,12 @@ def _flat(experiment: Experiment, notebook: Path) -> dict[str, Any]:
     unused = ("options",) if experiment.preset else ("options", "preset")
     fields = experiment.as_dict()
     parameters = {name: value for name, value in fields.items() if name not in unused}
-    # The notebook runs in its own folder, and its page must not tell where this machine keeps
-    # things.
+    # The notebook runs in its own folder, and its page must not tell this machine's places.
     for name, place in (("folder", experiment.path), ("data_root", experiment.data_root)):
         parameters[name] = place and os.path.relpath(place, notebook.parent)
+    parameters |= experiment.options
     # Papermill knows no tuples.
-    return {
-        name: list(value) if isinstance(value, tuple) else value
-        for name, value in (parameters | experiment.options).items()
-    }
+    return {name: list(one) if isinstance(one, tuple) else one for name, one in parameters.items()}
 
 
 def _without_places(executed: Path, notebook: Path, page: Path) -> str:

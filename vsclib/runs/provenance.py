@@ -12,11 +12,7 @@ from vsclib import __version__
 
 
 def provenance(device: str) -> dict[str, Any]:
-    """Where a result comes from. Take it when a run starts: the code may change under it.
-
-    Args:
-        device: where the run computes, ``cpu`` or ``cuda``.
-    """
+    """Where a result of a device comes from. Take it at a run's start: the code may change."""
     gpu = torch.cuda.get_device_name(device) if device.startswith("cuda") else None
     return {
         "commit": _commit(),
@@ -47,11 +43,6 @@ def _commit() -> str | None:
 
 def _git(*arguments: str) -> str:
     """What git says in the library's folder."""
-    done = subprocess.run(
-        ["git", *arguments],
-        cwd=Path(__file__).parent.parent,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    command, folder = ["git", *arguments], Path(__file__).parent.parent
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
     return done.stdout.strip()

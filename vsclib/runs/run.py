@@ -17,16 +17,7 @@ from vsclib.training import History, TrainingConfig, fit
 
 
 class Run(NamedTuple):
-    """A finished run.
-
-    Attributes:
-        experiment: what was asked for.
-        model: the trained model, on the CPU.
-        history: of the training.
-        data: the data set.
-        record: what was measured.
-        path: of ``record.json``; the other files lie beside it.
-    """
+    """A finished run: its model on the CPU, and the path of ``record.json`` among its files."""
 
     experiment: Experiment
     model: Any
@@ -41,10 +32,6 @@ def run(experiment: Experiment, *, progress: bool = True) -> Run:
 
     A run that was killed resumes from its checkpoint, to the same weights bit for bit. A finished
     one is measured again and not trained again: to train it afresh, delete its folder.
-
-    Args:
-        experiment: what to run.
-        progress: show a progress bar and a line for each part.
 
     Raises:
         CheckpointError: the folder holds another training.
@@ -69,31 +56,26 @@ def run(experiment: Experiment, *, progress: bool = True) -> Run:
     if progress:
         print(f"{training.steps:,} steps in {history.seconds:.0f} s; now the measures")
     evaluation, sections = experiment.measure(model, images)
-    path = write_record(
-        experiment,
-        evaluation,
-        **sections,
-        training=_training(training, history, len(images.train.images)),
-        dataset={"name": images.name, "sha256": images.sha256},
-        provenance=origin,
-    )
+    sections |= {
+        "training": _training(training, history, len(images.train.images)),
+        "dataset": {"name": images.name, "sha256": images.sha256},
+        "provenance": origin,
+    }
+    path = write_record(experiment, evaluation, **sections)
     files = {"record": "record.json", "model": "model.safetensors"}
     write_text(done, json.dumps(files) + "\n")
     return Run(experiment, model.cpu(), history, images, records.load(path), path)
 
 
 def write_record(experiment: Experiment, evaluation: Evaluation, **sections: Any) -> Path:
-    """Write the record of a finished run to its folder, atomically.
+    """Write ``record.json`` of a finished run to its folder, atomically; gives its path.
 
     Args:
         experiment: what was run.
         evaluation: its numbers, and why some are not there.
         **sections: further parts, such as ``training`` and ``provenance``.
-
-    Returns:
-        The path of ``record.json``.
     """
-    asked = experiment.as_dict()
+    asked, digest = experiment.as_dict(), records.digest
     # Folders are this machine's own business.
     for name in ("folder", "data_root"):
         asked.pop(name)
@@ -104,9 +86,7 @@ def write_record(experiment: Experiment, evaluation: Evaluation, **sections: Any
         "experiment": asked,
         "metrics": evaluation.numbers,
         "not_measured": evaluation.not_measured,
-        "definitions": {
-            name: records.digest(experiment.definitions[name]) for name in evaluation.numbers
-        },
+        "definitions": {name: digest(experiment.definitions[name]) for name in evaluation.numbers},
         **sections,
         "finished": now(),
     }
