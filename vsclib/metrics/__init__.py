@@ -8,11 +8,6 @@ looks at:
 * a **sampled code** is ``model.sample_code(x, generator).z``: one draw from the posterior, spikes
   drawn by the hard gate.
 
-Unless a function says otherwise, images are (N, C, H, W), a uint8 array or a float tensor in
-[0, 1]; a ``Code`` holds (N, J) for a whole set of images; a generator of random numbers lives on
-the model's device. Options out of range raise ``ConfigurationError``; arrays that do not fit each
-other or the model, or that are no finite numbers, raise ``DataError``.
-
 ``DEFINITIONS`` holds one sentence for every number of a run's record, units included.
 
 Example:

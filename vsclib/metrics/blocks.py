@@ -44,8 +44,8 @@ class BlockFloor(NamedTuple):
     Attributes:
         between: mean absolute correlation between two factors of one block: what each latent of the
             perfect code has with the factors that it does not know.
-        presence: the same between a block's presence bit and its factors: what a latent has that
-            knows only whether the block is there.
+        presence: mean absolute correlation between a block's presence bit and its factors: what a
+            latent has that knows only whether the block is there.
         perfect: the contrast of the perfect code, one latent a factor.
     """
 
@@ -57,16 +57,23 @@ class BlockFloor(NamedTuple):
 def absolute_correlation(
     factors: Tensor | ArrayLike, codes: Tensor | ArrayLike, magnitudes: bool = True
 ) -> np.ndarray:
-    r"""Absolute correlation of every factor and latent, (F, J); zero for one that never moves.
+    r"""Absolute correlation between every factor and every latent.
 
     .. math:: R_{fj} = |\operatorname{corr}_i(|v_{if}|, |z_{ij}|)| \quad\text{or}\quad
         |\operatorname{corr}_i(v_{if}, z_{ij})|
 
     Args:
-        factors, codes: v, (N, F), zero where a factor leaves no trace in the image; z, (N, J).
+        factors: v, (N, F), zero where a factor leaves no trace in the image.
+        codes: z, (N, J).
         magnitudes: compare sizes, as the published matrices do, so that a latent which says only
             *how much* of a factor is there counts, and presence alone correlates; otherwise compare
             values.
+
+    Returns:
+        (F, J), between 0 and 1; zero for a factor or latent that never moves.
+
+    Raises:
+        DataError: different numbers of rows, or entries that are no numbers.
 
     Source:
         Tonolini et al. (2019, UAI), figure 3 and the notebook of the authors' code.
@@ -88,12 +95,18 @@ def blocks(correlations: np.ndarray, block_of_factor: ArrayLike) -> Blocks:
         \text{inside} = \operatorname{mean}_j\,\operatorname{mean}_{f:\,b(f) = b_j} R_{fj}, \qquad
         \text{outside} = \operatorname{mean}_j\,\operatorname{mean}_{f:\,b(f)\ne b_j} R_{fj}
 
-    over latents in use, those with any correlation at all; both means are zero without one.
+    over latents in use, those with any correlation at all.
 
     Args:
         correlations: R, (F, J).
         block_of_factor: (F,) whole numbers from 0, such as ``smiley.ATTRIBUTE_OF_FACTOR``; at least
             two blocks.
+
+    Returns:
+        The assignment and both means; zeros where no latent is in use.
+
+    Raises:
+        DataError: one block for each factor is needed, and two different blocks at least.
     """
     block = np.asarray(block_of_factor)
     if correlations.ndim != 2 or block.shape != (len(correlations),) or len(np.unique(block)) < 2:
@@ -115,7 +128,8 @@ def blocks(correlations: np.ndarray, block_of_factor: ArrayLike) -> Blocks:
 def block_floor(
     factors: Tensor | ArrayLike, block_of_factor: ArrayLike, magnitudes: bool = True
 ) -> BlockFloor:
-    r"""What the factors themselves give when taken for a code, and what their presence bits give.
+    r"""What the factors themselves give when they are taken for a code, and what their presence
+    bits alone give.
 
     Factors of one block share its presence bit s. By size, and half-normal when present, a factor
     correlates with the bit by r and with another factor of the block by its square:
@@ -129,7 +143,14 @@ def block_floor(
 
     Args:
         factors: (N, F), zero where a factor leaves no trace.
-        block_of_factor, magnitudes: as in :func:`blocks` and :func:`absolute_correlation`.
+        block_of_factor: (F,) whole numbers, at least two different ones.
+        magnitudes: as in :func:`absolute_correlation`.
+
+    Returns:
+        Both numbers, from these factors.
+
+    Raises:
+        DataError: shapes that do not fit, or entries that are no numbers.
     """
     own = absolute_correlation(factors, factors, magnitudes)  # (F, F)
     perfect = blocks(own, block_of_factor).contrast
@@ -138,8 +159,9 @@ def block_floor(
     pairs = same & ~np.eye(len(block), dtype=bool)
     bits = (v != 0.0) @ same > 0  # (N, F), is anything of the factor's block there?
     presence = np.diag(absolute_correlation(v, bits, magnitudes))  # (F,)
-    between = float(own[pairs].mean()) if pairs.any() else 0.0
-    return BlockFloor(between, float(presence.mean()), perfect)
+    return BlockFloor(
+        float(own[pairs].mean()) if pairs.any() else 0.0, float(presence.mean()), perfect
+    )
 
 
 def _standardised(columns: np.ndarray) -> np.ndarray:

@@ -38,15 +38,15 @@ def elbo(
     samples: int = 5,
     code: Code | None = None,
 ) -> Elbo | None:
-    r"""Evidence lower bound of a set of images; None for models without one (autoencoder,
-    generators).
+    r"""Evidence lower bound of a set of images.
 
     .. math:: \mathcal L = \frac1N\sum_i\Bigl[\frac1S\sum_s \log p(x_i\mid z_{is}) -
         \sum_j \mathrm{KL}\bigl(q(z_{ij}\mid x_i)\,\|\,p(z_j)\bigr)\Bigr],
         \qquad z_{is}\sim q(z\mid x_i)
 
     Spikes are drawn by the hard gate: the soft gates of some trainings leak and flatter the bound
-    by nats. The KL is the closed form. What a training adds for sparsity is reported beside it.
+    by nats. The KL is the closed form. Terms that a training adds for sparsity are no part of it
+    and are reported beside it.
 
     A learned prior that is chosen for each image is no prior that codes could be drawn from. There
     ``paid`` takes :math:`p(z) = \frac1K\sum_k q(z\mid x_k)` and the KL from the draws:
@@ -55,8 +55,19 @@ def elbo(
         - \log q(z_{is}\mid x_i) + \log p(z_{is})\bigr] \le \frac1N\sum_i\log p(x_i)
 
     Args:
+        model: any model.
+        images: (N, C, H, W), uint8 array or float tensor in [0, 1].
+        generator: source of the draws, on the model's device.
         samples: S, draws for each image.
         code: the images' mean codes when they are known already, (N, J).
+
+    Returns:
+        The bound and its parts, nats per image; None for models without one (autoencoder,
+        generators).
+
+    Raises:
+        ConfigurationError: fewer than one sample.
+        DataError: the images do not fit the model.
 
     Source:
         Kingma & Welling (2014), Eq. 3; Tonolini et al. (2019, ICLR submission), Eq. 9.
@@ -69,21 +80,23 @@ def elbo(
     likelihoods, divergences, ratios = [], [], []
     for part in batches(len(images)):
         x = as_floats(images[part], device)
-        mean = model.encode(x) if code is None else to_device(rows(code, part), device)
-        divergences.append(model.kl(mean).sum(1).double())
+        divergence = model.kl(
+            model.encode(x) if code is None else to_device(rows(code, part), device)
+        )
+        divergences.append(divergence.sum(1).double())
         draws = [model.sample_code(x, generator) for _ in range(samples)]
-        likely = torch.stack(
-            [model.decode(draw.z).log_prob(x).double() for draw in draws]
-        )  # (S, B)
-        likelihoods.append(likely.mean(0))
+        likelihoods.append(
+            torch.stack([model.decode(draw.z).log_prob(x).double() for draw in draws]).mean(0)
+        )
         if model.chooses_prior:
             ratios += [model.log_ratio(draw).double() for draw in draws]
     likelihood, divergence = torch.cat(likelihoods), torch.cat(divergences)  # (N,), (N,)
     bound = likelihood - divergence  # (N,)
     error = bound.std(correction=1).item() / math.sqrt(len(bound)) if len(bound) > 1 else math.nan
     paid = likelihood.mean().item() - torch.cat(ratios).mean().item() if ratios else None
-    parts = likelihood.mean().item(), divergence.mean().item()
-    return Elbo(bound.mean().item(), *parts, error, paid)
+    return Elbo(
+        bound.mean().item(), likelihood.mean().item(), divergence.mean().item(), error, paid
+    )
 
 
 class ImportanceBound(NamedTuple):
@@ -104,7 +117,7 @@ class ImportanceBound(NamedTuple):
 def importance_bound(
     model: Model, images: Images, generator: torch.Generator, draws: int = 50
 ) -> ImportanceBound | None:
-    r"""Importance-weighted bound of a set of images; None for models without a bound.
+    r"""Importance-weighted bound of a set of images.
 
     .. math:: \mathcal L_K = \frac1N\sum_i\log\frac1K\sum_{k=1}^K w_{ik}, \qquad
         w_{ik} = \frac{p(x_i\mid z_{ik})\,p(z_{ik})}{q(z_{ik}\mid x_i)},
@@ -121,7 +134,17 @@ def importance_bound(
     larger K would still move the bound.
 
     Args:
+        model: any model.
+        images: (N, C, H, W), uint8 array or float tensor in [0, 1].
+        generator: source of the draws, on the model's device.
         draws: K, at least 1.
+
+    Returns:
+        The bound, nats per image; None for models without one (autoencoder, generators).
+
+    Raises:
+        ConfigurationError: fewer than one draw.
+        DataError: the images do not fit the model.
 
     Source:
         Burda, Grosse & Salakhutdinov (2016), Eq. 8; for the hard gate, Tonolini et al. (2019, ICLR
@@ -145,6 +168,8 @@ def importance_bound(
 
 
 def log_weight(model: Model, x: Tensor, generator: torch.Generator) -> Tensor:
-    """log p(x|z) + log p(z) - log q(z|x) of one draw for each image (B, C, H, W): (B,), nats."""
+    """Log-weight log p(x|z) + log p(z) - log q(z|x) of one draw for each image (B, C, H, W): (B,),
+    nats.
+    """
     draw = model.sample_code(x, generator)
     return model.decode(draw.z).log_prob(x).double() - model.log_ratio(draw).double()

@@ -46,11 +46,20 @@ def rows(code: Code, part: slice) -> Code:
 def codes(
     model: Model, images: Images, sampled: bool = False, generator: torch.Generator | None = None
 ) -> Code:
-    """The codes (N, J) of a whole set of images, on the CPU.
+    """The codes of a whole set of images.
 
     Args:
-        sampled: one draw from the posterior for each image instead of the mean code; it needs the
-            generator.
+        model: any model.
+        images: (N, C, H, W), uint8 array or float tensor in [0, 1].
+        sampled: one draw from the posterior for each image instead of the mean code.
+        generator: source of the draws, on the model's device; needed with ``sampled``.
+
+    Returns:
+        The code of every image, (N, J), on the CPU.
+
+    Raises:
+        ConfigurationError: ``sampled`` without a generator.
+        DataError: the images do not fit the model.
     """
     if sampled and generator is None:
         raise ConfigurationError(
@@ -64,8 +73,9 @@ def codes(
 @torch.no_grad()
 def gather(encode: Callable[[Tensor], Code], images: Images, device: torch.device) -> Code:
     """The codes (N, J), on the CPU, that a function gives for a set of images, in batches."""
-    inputs = (as_floats(images[part], device) for part in batches(len(images)))
-    parts = [to_device(encode(x), "cpu") for x in inputs]
+    parts = [
+        to_device(encode(as_floats(images[part], device)), "cpu") for part in batches(len(images))
+    ]
     columns = zip(*parts, strict=True)
     return Code._make(None if fields[0] is None else torch.cat(fields) for fields in columns)
 
@@ -77,11 +87,21 @@ def reconstruct(
     sampled: bool = False,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """The decoder's mean images, (N, C, H, W) in [0, 1], on the CPU.
+    """The decoder's mean images.
 
     Args:
-        images: images, which are encoded first; or a ``Code``, which is decoded as it is.
+        model: any model.
+        images: (N, C, H, W), which are encoded first; or a ``Code`` (N, J), which is decoded as it
+            is.
         sampled: decode one draw from the posterior instead of the mean code.
+        generator: source of the draws, on the model's device.
+
+    Returns:
+        (N, C, H, W) in [0, 1], on the CPU.
+
+    Raises:
+        ConfigurationError: ``sampled`` without a generator.
+        DataError: the images do not fit the model.
     """
     z = (images if isinstance(images, Code) else codes(model, images, sampled, generator)).z
     device = device_of(model)
@@ -95,8 +115,16 @@ def read_out(code: Code, threshold: float) -> Code:
     clearly above the prior's) reads more out of the same model; at :math:`t \le \alpha` idle
     latents flicker, for they rest at :math:`\gamma = \alpha`.
 
-    t lies in [0, 1), and the code needs a ``gamma``. ``active`` is taken anew, and ``z = mu *
-    active`` where the code has a ``mu``; a generator's ``z`` stays as inferred.
+    Args:
+        code: mean codes (N, J) with ``gamma``.
+        threshold: t, in [0, 1).
+
+    Returns:
+        The code with ``active`` anew, and ``z = mu * active`` where the code has a ``mu``; a
+        generator's ``z`` stays as inferred.
+
+    Raises:
+        ConfigurationError: the code has no ``gamma``, or t lies outside [0, 1).
     """
     if code.gamma is None:
         raise ConfigurationError(
@@ -112,7 +140,7 @@ def read_out(code: Code, threshold: float) -> Code:
 
 @torch.no_grad()
 def conditional_codes(model: Model, code: Code, n: int, generator: torch.Generator) -> Tensor:
-    r"""Codes (B, n, J), on the model's device, that vary only along latents an image has on.
+    r"""Codes that vary only along the latents that an image has on.
 
     .. math:: z_j \sim \begin{cases}p(z_j\mid w_j = 1) & \text{the image has latent j on}\\
         0 & \text{otherwise}\end{cases}
@@ -122,8 +150,16 @@ def conditional_codes(model: Model, code: Code, n: int, generator: torch.Generat
     model every latent is on, and this is sampling from the prior.
 
     Args:
-        model, code: a model and the mean codes (B, J) that it gave images.
+        model: the model that gave the code.
+        code: mean codes (B, J) of the images.
         n: draws for each image, at least 1.
+        generator: source of the draws, on the model's device.
+
+    Returns:
+        (B, n, J), on the model's device; exactly zero where the image's latent is off.
+
+    Raises:
+        ConfigurationError: fewer than one draw.
 
     Source:
         Tonolini et al. (2019, ICLR submission), appendix E.5 and figure 13.
@@ -131,21 +167,49 @@ def conditional_codes(model: Model, code: Code, n: int, generator: torch.Generat
     if n < 1:
         raise ConfigurationError(f"n = {n!r} is not allowed: choose n >= 1 draws for each image")
     code = to_device(code, device_of(model))
-    shape = len(code.z), n, code.z.shape[1]  # (B, n, J)
-    noise = torch.randn(shape, generator=generator, device=generator.device)
+    images, latents = code.z.shape
+    noise = torch.randn(
+        images, n, latents, generator=generator, device=generator.device
+    )  # (B, n, J)
     mean, sigma = model.prior_slab(code)
     return (mean.unsqueeze(1) + sigma.unsqueeze(1) * noise) * code.active.unsqueeze(1)
 
 
 @torch.no_grad()
 def conditional_samples(model: Model, code: Code, n: int, generator: torch.Generator) -> Tensor:
-    """Mean images (B, n, C, H, W) in [0, 1] of :func:`conditional_codes`, on the CPU."""
+    """Mean images of :func:`conditional_codes`.
+
+    Args:
+        model: the model that gave the code.
+        code: mean codes (B, J) of the images.
+        n: draws for each image, at least 1.
+        generator: source of the draws, on the model's device.
+
+    Returns:
+        (B, n, C, H, W) in [0, 1], on the CPU.
+
+    Raises:
+        ConfigurationError: fewer than one draw.
+    """
     z = conditional_codes(model, code, n, generator).flatten(0, 1)  # (B n, J)
     return reconstruct(model, Code(z, z != 0)).unflatten(0, (len(code.z), n))
 
 
 def largest_components(start: Tensor, end: Tensor, components: int = 2) -> Tensor:
-    """Latents where two codes (J,) differ most, by |z'_j - z_j|: (components,), largest first."""
+    r"""Latents in which two codes differ most, by :math:`|z'_j - z_j|`, the largest first.
+
+    Args:
+        start: z, (J,).
+        end: z', (J,).
+        components: how many, from 1 to J.
+
+    Returns:
+        (components,) positions of latents.
+
+    Raises:
+        ConfigurationError: more components than latents, or none.
+        DataError: codes that are no two vectors of the same length.
+    """
     if start.ndim != 1 or start.shape != end.shape:
         raise DataError(
             f"codes are shaped {tuple(start.shape)} and {tuple(end.shape)}: "
@@ -159,14 +223,22 @@ def largest_components(start: Tensor, end: Tensor, components: int = 2) -> Tenso
 
 
 def one_at_a_time(start: Tensor, end: Tensor, components: int = 2, steps: int = 5) -> Tensor:
-    r"""Move each of the largest components alone, others as at the start: (components, steps, J).
+    r"""Move each of the largest components alone, all others as at the start.
 
     .. math:: z^{(k,s)} = z + \tfrac{s}{S-1}\,(z'_{j_k} - z_{j_k})\,e_{j_k}, \qquad s = 0,\dots,S-1
 
     Args:
-        start, end: z and z', (J,).
+        start: z, (J,).
+        end: z', (J,).
         components: how many components, the largest first.
         steps: S, codes from start to end, at least 2.
+
+    Returns:
+        (components, steps, J).
+
+    Raises:
+        ConfigurationError: fewer than two steps, or components out of range.
+        DataError: codes that are no two vectors of the same length.
 
     Source:
         Tonolini et al. (2019, ICLR submission), section 4.3 and figure 5.
@@ -184,14 +256,20 @@ def one_at_a_time(start: Tensor, end: Tensor, components: int = 2, steps: int = 
 
 
 def one_after_another(start: Tensor, end: Tensor, components: int | None = None) -> Tensor:
-    r"""Exchange the largest component, then the two largest, and so on: (components + 1, J).
-
-    A walk in whole steps: each row differs from the one before in one latent.
+    r"""Exchange the largest component, then the two largest, and so on: a walk in whole steps.
 
     Args:
-        start, end: z and z', (J,).
+        start: z, (J,).
+        end: z', (J,).
         components: how many steps; None takes as many as the codes differ in, so that the walk ends
             at ``end``.
+
+    Returns:
+        (components + 1, J), from ``start`` on; each row differs from the one before in one latent.
+
+    Raises:
+        ConfigurationError: components out of range.
+        DataError: codes that are no two vectors of the same length.
 
     Source:
         After Tonolini et al. (2019, UAI), figure 7, which interpolates in whole steps as well.

@@ -16,15 +16,33 @@ NEARLY_ALL = 0.95
 
 @torch.no_grad()
 def divergences(model: Model, code: Code) -> Tensor | None:
-    """KL from posterior to prior, (N, J) float64, nats, on the CPU; None without a bound."""
+    """KL from posterior to prior of every image and latent.
+
+    Args:
+        model: the model that gave the code.
+        code: codes (N, J) of a whole set.
+
+    Returns:
+        (N, J), float64, nats, on the CPU; None for models without an evidence lower bound.
+    """
     if not model.has_bound:
         return None
-    parts = (to_device(rows(code, part), device_of(model)) for part in batches(len(code.z)))
-    return torch.cat([model.kl(part).cpu().double() for part in parts])
+    device, parts = device_of(model), batches(len(code.z))
+    each = [model.kl(to_device(rows(code, part), device)).cpu().double() for part in parts]
+    return torch.cat(each)  # (N, J)
 
 
 def informative_latents(model: Model, code: Code, threshold: float = 0.01) -> int | None:
-    """Number of latents whose mean KL exceeds a threshold, in nats; None without a bound."""
+    """Number of latents whose KL, averaged over the images, exceeds a hundredth of a nat.
+
+    Args:
+        model: the model that gave the code.
+        code: codes (N, J) of a whole set.
+        threshold: smallest mean KL, in nats.
+
+    Returns:
+        A number of latents; None for models without an evidence lower bound.
+    """
     found = divergences(model, code)
     return None if found is None else int((found.mean(0) > threshold).sum())
 
@@ -32,7 +50,7 @@ def informative_latents(model: Model, code: Code, threshold: float = 0.01) -> in
 def posterior_collapsed(
     model: Model, code: Code, threshold: float = 0.01, images: float = NEARLY_ALL
 ) -> float | None:
-    r"""Share of latents whose posterior is the prior, for nearly every image; None without a bound.
+    r"""Share of latents whose posterior is the prior, for nearly every image.
 
     .. math:: \frac1J\sum_j
         \mathbf 1\Bigl[\frac1N\sum_i\mathbf 1[\mathrm{KL}_{ij}\le 0.01] \ge 0.95\Bigr]
@@ -41,8 +59,16 @@ def posterior_collapsed(
     here, though it works. Read it beside the number of latents that are ever on.
 
     Args:
+        model: the model that gave the code.
+        code: codes (N, J) of a whole set.
         threshold: largest KL of an idle latent, in nats.
         images: share of the images that must find the latent idle, in (0, 1].
+
+    Returns:
+        Between 0 and 1; None for models without an evidence lower bound.
+
+    Raises:
+        ConfigurationError: ``images`` is no share, or a negative threshold.
 
     Source:
         Measured so in the code of Fallah & Rozell (2022).
@@ -57,8 +83,15 @@ def coefficient_collapsed(code: Code, threshold: float = 0.01, images: float = N
     .. math:: \frac1J\sum_j\mathbf 1\Bigl[\frac1N\sum_i\mathbf 1[\,|z_{ij}|\le 0.01] \ge 0.95\Bigr]
 
     Args:
+        code: codes (N, J) of a whole set; ``z`` is what counts.
         threshold: largest size of an idle coefficient.
         images: share of the images that must find the latent idle, in (0, 1].
+
+    Returns:
+        Between 0 and 1.
+
+    Raises:
+        ConfigurationError: ``images`` is no share, or a negative threshold.
 
     Source:
         Measured so in the code of Fallah & Rozell (2022).
@@ -107,14 +140,22 @@ class ActiveUnits(NamedTuple):
 def active_units(
     model: Model, code: Code, nats: float = 0.01, threshold: float = 0.5
 ) -> ActiveUnits:
-    r"""The latents in use, as two masks.
+    r"""The latents in use.
 
     .. math:: \text{by KL: } \frac1N\sum_i\mathrm{KL}_{ij} > 0.01 \text{ nat}, \qquad
         \text{by use: } \frac1N\sum_i\mathbf 1[\gamma_{ij} > t] > 0.001
 
     Args:
+        model: the model that gave the code.
+        code: codes (N, J) of a whole set.
         nats: smallest mean KL of an active unit.
         threshold: t, in [0, 1): what gamma must exceed; without a gamma, ``active`` counts.
+
+    Returns:
+        Two masks over the latents.
+
+    Raises:
+        ConfigurationError: t lies outside [0, 1).
 
     Source:
         Sønderby et al. (2016) for the KL; the papers of this book for the use.

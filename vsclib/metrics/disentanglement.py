@@ -14,11 +14,21 @@ BINS = 20
 
 
 def discretise(columns: np.ndarray, bins: int = BINS) -> np.ndarray:
-    """Classes of every column (N, J), whole numbers in 0..bins, the column's zeros apart.
+    """Classes of every column, its zeros apart.
 
-    A column's range is cut into equal widths, at least two; entries that are exactly zero form
-    class 0 of their own, for a factor that is not there (or a latent that is off) is something else
-    than a small value. Columns with ``bins`` different values or fewer keep each value as a class.
+    A column's range is cut into equal widths; entries that are exactly zero form a class of their
+    own, for a factor that is not there (or a latent that is off) is something else than a small
+    value. Columns with ``bins`` different values or fewer keep each value as a class.
+
+    Args:
+        columns: (N, J) finite numbers.
+        bins: number of widths, at least 2.
+
+    Returns:
+        (N, J) whole numbers in 0..bins; 0 is the class of the zeros where a column is cut.
+
+    Raises:
+        ConfigurationError: fewer than two bins.
     """
     if bins < 2:
         raise ConfigurationError(f"bins = {bins!r} is not allowed: choose bins >= 2")
@@ -50,22 +60,34 @@ class Gap(NamedTuple):
 def mutual_information(
     codes: Tensor | ArrayLike, factors: Tensor | ArrayLike, bins: int = BINS
 ) -> np.ndarray:
-    r"""Mutual information of latents and factors, both cut into classes: (J, F), nats, at least 0.
+    r"""Mutual information of every latent and factor, both cut into classes.
 
     .. math:: I_{jf} = \sum_{a,b}\hat p(a, b)\log\frac{\hat p(a, b)}{\hat p(a)\,\hat p(b)}
 
-    with relative frequencies :math:`\hat p`; classes of codes (N, J) and of factors (N, F) by
-    :func:`discretise`. Independent columns of A and B classes show about
+    with relative frequencies :math:`\hat p`. Independent columns of A and B classes show about
     :math:`(A - 1)(B - 1) / 2N` nats all the same.
+
+    Args:
+        codes: (N, J).
+        factors: (N, F).
+        bins: classes of equal width, zeros apart (:func:`discretise`).
+
+    Returns:
+        (J, F), nats, not negative.
+
+    Raises:
+        ConfigurationError: fewer than two bins.
+        DataError: different numbers of rows, or entries that are no numbers.
     """
     z, v = discretise(matrix(codes), bins), discretise(matrix(factors), bins)
     if len(z) != len(v):
         raise DataError(f"{len(z)} codes with {len(v)} rows of factors: both need the same images")
-    return np.array([[_information(latent, factor) for factor in v.T] for latent in z.T])
+    rows = [[_information(latent, factor) for factor in v.T] for latent in z.T]
+    return np.array(rows)  # (J, F)
 
 
 def mig(codes: Tensor | ArrayLike, factors: Tensor | ArrayLike, bins: int = BINS) -> Gap:
-    r"""Mutual information gap, between 0 and 1.
+    r"""Mutual information gap.
 
     .. math:: \mathrm{MIG} = \frac1F\sum_f\frac{I_{(1)f} - I_{(2)f}}{H_f}
 
@@ -81,6 +103,14 @@ def mig(codes: Tensor | ArrayLike, factors: Tensor | ArrayLike, bins: int = BINS
         factors: (N, F); a factor that never moves has no entropy and counts with a gap of 0.
         bins: classes of equal width, zeros apart.
 
+    Returns:
+        The gap, between 0 and 1.
+
+    Raises:
+        ConfigurationError: fewer than two bins.
+        DataError: fewer than two latents, different numbers of rows, or entries that are no
+            numbers.
+
     Source:
         Chen, Li, Grosse & Duvenaud (2018), section 4; classes as Locatello et al. (2019), zeros
         apart.
@@ -91,8 +121,9 @@ def mig(codes: Tensor | ArrayLike, factors: Tensor | ArrayLike, bins: int = BINS
     classes = discretise(matrix(factors), bins)
     entropy = np.array([_information(factor, factor) for factor in classes.T])  # (F,)
     second, first = np.sort(information, axis=0)[-2:]
-    moving = entropy > 0.0
-    own = np.where(moving, (first - second) / np.where(moving, entropy, 1.0), 0.0)  # (F,)
+    own = np.where(
+        entropy > 0.0, (first - second) / np.where(entropy > 0.0, entropy, 1.0), 0.0
+    )  # (F,)
     return Gap(float(own.mean()), own, information.argmax(0))
 
 
@@ -139,15 +170,24 @@ def dci(
 
     where :math:`\rho_j` is the latent's share of all importance, A the forest's accuracy on the
     second half of the images and M that of always saying its commonest class. (The source reports a
-    prediction error for I; this is 1 for no error and 0 for no knowledge.) Take
-    ``dci(factors, factors)`` beside the numbers for the most that a code can have.
+    prediction error for I; this is 1 for no error and 0 for no knowledge.)
 
     Args:
-        codes: (N, J), at least two latents and 20 images.
+        codes: (N, J), at least two latents.
         factors: (N, F), at least two; factors that never move are left out.
         bins: classes of equal width of a factor, zeros apart.
-        trees, depth: number of each forest's trees, and their largest depth.
+        trees: of each forest.
+        depth: largest depth of a tree.
         seed: of the forests.
+
+    Returns:
+        The three numbers. Take ``dci(factors, factors)`` beside them for the most that a code can
+        have.
+
+    Raises:
+        ConfigurationError: fewer than two bins.
+        DataError: too few latents, factors or images, different numbers of rows, or entries that
+            are no numbers.
 
     Source:
         Eastwood & Williams (2018), section 2, who learn by lasso and by random forests.

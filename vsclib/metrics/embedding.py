@@ -57,11 +57,18 @@ def tsne(
     the two shares beside it.
 
     Args:
-        codes: z, (N, J), not all the same; at most a few thousand, since time grows faster than N.
+        codes: z, (N, J); at most a few thousand, since time grows faster than N.
         labels: (N,), whole numbers; None leaves the two shares out.
         perplexity: from 1 to a third of the other codes.
         seed: of the optimiser.
         neighbours: k of the three numbers, from 1 to below half of the codes.
+
+    Returns:
+        Positions and numbers.
+
+    Raises:
+        ConfigurationError: a perplexity or a number of neighbours that so many codes do not allow.
+        DataError: codes that are no numbers or all the same, or lengths that do not fit.
 
     Source:
         van der Maaten & Hinton (2008), Eq. 4 and 5; the picture of codes after Li & Han (2022),
@@ -105,8 +112,16 @@ def neighbour_agreement(
     equal classes.
 
     Args:
-        codes, labels: z, (N, J), and y, (N,), whole numbers.
+        codes: z, (N, J).
+        labels: y, (N,), whole numbers.
         neighbours: k, from 1 to below half of the codes.
+
+    Returns:
+        Between 0 and 1.
+
+    Raises:
+        ConfigurationError: k out of range.
+        DataError: codes that are no numbers, or lengths that do not fit.
     """
     z, y = matrix(codes), np.asarray(labels)
     if y.shape != (len(z),):
@@ -129,12 +144,19 @@ def trustworthiness(
 
     with :math:`U_k(i)` the k nearest of i in the picture and r(i, j) the rank of j among the codes
     by distance from i. It charges neighbours that the picture invents, not those that it tears
-    apart; a picture that knows nothing of the codes has about 0.5.
+    apart.
 
     Args:
         codes: z, (N, J).
         positions: (N, 2), or any other set of positions for the same codes.
         neighbours: k, from 1 to below half of the codes.
+
+    Returns:
+        Between 0 and 1; about 0.5 for a picture that knows nothing of the codes.
+
+    Raises:
+        ConfigurationError: k out of range.
+        DataError: codes that are no numbers, or lengths that do not fit.
 
     Source:
         Venna & Kaski (2001), Eq. 1, by scikit-learn.

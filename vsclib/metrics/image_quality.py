@@ -14,10 +14,20 @@ WINDOW, WINDOW_SIGMA = 11, 1.5
 
 
 def image_psnr(images: Images, reconstructions: Images) -> Tensor:
-    r"""Peak signal-to-noise ratio of every image, (N,), dB; infinite for an exact one.
+    r"""Peak signal-to-noise ratio of every image.
 
     .. math:: \mathrm{PSNR}_i = 10\log_{10}\frac{1}{\mathrm{MSE}_i}, \qquad
         \mathrm{MSE}_i = \frac1D\sum_d (x_{id} - \hat x_{id})^2
+
+    Args:
+        images: (N, C, H, W), uint8 array or float tensor in [0, 1].
+        reconstructions: the same.
+
+    Returns:
+        (N,), in dB; infinite for an image that is met exactly.
+
+    Raises:
+        DataError: the shapes differ.
     """
     x, y = _pair(images, reconstructions)
     from torchmetrics.functional.image import peak_signal_noise_ratio
@@ -27,14 +37,23 @@ def image_psnr(images: Images, reconstructions: Images) -> Tensor:
 
 
 def psnr(images: Images, reconstructions: Images) -> float:
-    r"""Peak signal-to-noise ratio in dB: of every image, then the mean.
+    r"""Peak signal-to-noise ratio: of every image, then the mean.
 
     .. math:: \mathrm{PSNR} = \frac1N\sum_i 10\log_{10}\frac{1}{\mathrm{MSE}_i}
 
     Pooling the error first, :math:`10\log_{10}(1/\overline{\mathrm{MSE}})`, is what torchmetrics
     does by default; it can only be smaller, by a dB or more where images differ in how well they
-    are met. Twice this number, :math:`20\log_{10}(1/\mathrm{MSE})`, is in print as well. Say
-    whether the reconstructions came from mean or from sampled codes.
+    are met. Twice this number, :math:`20\log_{10}(1/\mathrm{MSE})`, is in print as well.
+
+    Args:
+        images: (N, C, H, W), uint8 array or float tensor in [0, 1].
+        reconstructions: the same; say whether they came from mean or from sampled codes.
+
+    Returns:
+        dB.
+
+    Raises:
+        DataError: the shapes differ.
     """
     return image_psnr(images, reconstructions).mean().item()
 
@@ -47,8 +66,17 @@ def fvu(images: Images, reconstructions: Images) -> float:
 
     Zero for reconstructions that are exact and 1 for the average image every time; above 1, that
     image would have been better. Unlike PSNR it pools the error over all images, so that hard
-    images count for more, and it does not depend on how bright or varied a data set is. Images that
-    are all the same raise ``DataError``.
+    images count for more, and it does not depend on how bright or varied a data set is.
+
+    Args:
+        images: (N, C, H, W), uint8 array or float tensor in [0, 1], not all equal.
+        reconstructions: the same.
+
+    Returns:
+        No unit.
+
+    Raises:
+        DataError: the shapes differ, or the images are all the same one.
 
     Source:
         The reconstruction error that sparse autoencoders report; one minus the explained variance
@@ -73,9 +101,16 @@ def psnr_thresholded(
 
     Args:
         model: any model; the question is put to generators, whose codes have no exact zeros.
+        images: (N, C, H, W), uint8 array or float tensor in [0, 1].
         threshold: t, not negative; 0 leaves the code as it is.
-        code: the images' mean codes when they are known already; generators take a while to infer
-            them.
+        code: the images' mean codes when they are known already, (N, J); generators take a while to
+            infer them.
+
+    Returns:
+        dB, per image and then the mean.
+
+    Raises:
+        ConfigurationError: a negative threshold.
     """
     if not threshold >= 0.0:
         raise ConfigurationError(f"threshold = {threshold!r} is not allowed: choose threshold >= 0")
@@ -85,13 +120,20 @@ def psnr_thresholded(
 
 
 def ssim_window(image_shape: tuple[int, ...]) -> int:
-    """Side of the SSIM window: 11 pixels, or the largest odd number that fits (..., H, W)."""
+    """Side of the SSIM window: 11 pixels, or the largest odd number that fits into the image.
+
+    Args:
+        image_shape: (..., H, W).
+
+    Returns:
+        An odd number of pixels.
+    """
     smaller = min(image_shape[-2:])
     return min(WINDOW, smaller - 1 + smaller % 2)
 
 
 def ssim(images: Images, reconstructions: Images, window: int | None = None) -> float:
-    r"""Structural similarity: the mean over windows of every image, then over images; 1 at best.
+    r"""Structural similarity: the mean over windows of every image, then over images.
 
     .. math:: \mathrm{SSIM}(x, y) = \frac{(2\mu_x\mu_y + c_1)(2\sigma_{xy} + c_2)}
         {(\mu_x^2 + \mu_y^2 + c_1)(\sigma_x^2 + \sigma_y^2 + c_2)},
@@ -107,7 +149,16 @@ def ssim(images: Images, reconstructions: Images, window: int | None = None) -> 
     the number where borders are plain black.
 
     Args:
+        images: (N, C, H, W), uint8 array or float tensor in [0, 1].
+        reconstructions: the same.
         window: side of the window, odd, 3 to 11 pixels; None takes :func:`ssim_window`.
+
+    Returns:
+        No unit; 1 for equal images, never above.
+
+    Raises:
+        ConfigurationError: the window is even, out of range or larger than the image.
+        DataError: the shapes differ.
 
     Source:
         Wang, Bovik, Sheikh & Simoncelli (2004), Eq. 13 and section III-C.
@@ -146,7 +197,7 @@ def _pair(images: Images, reconstructions: Images) -> tuple[Tensor, Tensor]:
 
 
 def frechet_distance(first: Tensor | ArrayLike, second: Tensor | ArrayLike) -> float:
-    r"""Squared Frechet distance between Gaussians fitted to two sets of features, their units squared.
+    r"""Squared Frechet distance between Gaussians fitted to two sets of features.
 
     .. math:: d^2 = \|m_1 - m_2\|^2 + \operatorname{tr}\bigl(S_1 + S_2
         - 2\,(S_1^{1/2} S_2\, S_1^{1/2})^{1/2}\bigr)
@@ -156,7 +207,14 @@ def frechet_distance(first: Tensor | ArrayLike, second: Tensor | ArrayLike) -> f
     features of another network than the field's Inception net it is not the number known as FID.
 
     Args:
-        first, second: features (N, F) and (M, F); N > F for a covariance of full rank.
+        first: features (N, F), N > F for a covariance of full rank.
+        second: features (M, F).
+
+    Returns:
+        The squared distance, in squared units of the features.
+
+    Raises:
+        DataError: shapes that do not fit, fewer than two rows, or features that are no numbers.
 
     Source:
         Dowson & Landau (1982), Eq. 4; Heusel et al. (2017), Eq. 6.

@@ -20,17 +20,28 @@ def linear_accuracy(
     test_codes: Tensor | ArrayLike,
     test_labels: ArrayLike,
 ) -> float:
-    r"""Accuracy of a logistic regression on codes, the share of test codes with the right label.
+    r"""Accuracy of a logistic regression on codes.
 
     Fitted on the first 5,000 training codes (or all, when there are fewer), with an L2 penalty of C
     = 1, on :math:`z / s`, where s is the one standard deviation of all entries of those codes;
     tested on every test code. One number for all latents keeps their relative sizes, so that a
-    latent that hardly moves cannot shout. Codes are (N, J) and (M, J), labels (N,) and (M,) whole
-    numbers of two kinds or more.
+    latent that hardly moves cannot shout.
 
     Say which code you pass: ``mu * active`` is what a VSC's decoder gets, ``mu * gamma`` weighs the
     same means by their probability of being on, and ``mu`` alone is dense and never reaches the
     decoder.
+
+    Args:
+        train_codes: (N, J).
+        train_labels: (N,), whole numbers.
+        test_codes: (M, J).
+        test_labels: (M,), whole numbers.
+
+    Returns:
+        Share of test codes with the right label, between 0 and 1.
+
+    Raises:
+        DataError: lengths that do not fit, codes that are no numbers, or fewer than two labels.
     """
     x, x_test = matrix(train_codes)[:PROBE_CODES], matrix(test_codes)
     y, y_test = np.asarray(train_labels)[:PROBE_CODES], np.asarray(test_labels)
@@ -45,14 +56,19 @@ def linear_accuracy(
             f"the first {len(y)} training labels are all the same: "
             "a classifier needs at least 2 classes"
         )
-    # A collapsed code is all zeros; the classifier then answers with the commonest label.
-    scale = x.std() or 1.0
-    # Imported here: it takes seconds, and few who import this library want it.
+    scale = (
+        x.std() or 1.0
+    )  # a collapsed code is all zeros; the classifier then answers with the commonest label
+    # The default of 100 iterations stops short on 200 latents; on codes of a hardly trained model
+    # 1,000 do, without harm. Imported here: it takes seconds, and few who import this library want
+    # it.
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
-    # The default of 100 iterations stops short on 200 latents; on codes of a hardly trained model
-    # 1,000 do, without harm.
-    classifier = _fitted(LogisticRegression(C=1.0, max_iter=1000), x / scale, y)
+    classifier = LogisticRegression(C=1.0, max_iter=1000)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        classifier.fit(x / scale, y)
     return float(classifier.score(x_test / scale, y_test))
 
 
@@ -89,9 +105,14 @@ class Classifier:
     or 200 times through the codes.
 
     Args:
-        codes, labels: (N, J), and (N,) whole numbers, at least two different ones.
-        hidden: ReLU units, at least 1.
+        codes: (N, J).
+        labels: (N,), whole numbers; at least two different ones.
+        hidden: ReLU units.
         seed: of the weights and of the order of the codes.
+
+    Raises:
+        ConfigurationError: no units.
+        DataError: lengths that do not fit, codes that are no numbers, or fewer than two labels.
 
     Source:
         Tonolini et al. (2019, ICLR submission), section 4.2; Li & Han (2022), section 4.4.
@@ -120,7 +141,8 @@ class Classifier:
 
     def accuracy(self, codes: Tensor | ArrayLike, labels: ArrayLike) -> float:
         """Share of codes (M, J) that get their label (M,), between 0 and 1."""
-        found, y = self.predict(codes), np.asarray(labels)
+        y = np.asarray(labels)
+        found = self.predict(codes)
         if len(found) != len(y):
             raise DataError(f"{len(found)} codes with {len(y)} labels: every code needs a label")
         return float((found == y).mean())
@@ -134,10 +156,25 @@ def network_accuracy(
     hidden: int = HIDDEN,
     seed: int = 0,
 ) -> float:
-    """Accuracy of the papers' one-layer net, :class:`Classifier`, between 0 and 1.
+    """Accuracy of the papers' one-layer net on codes.
 
-    Unlike :func:`linear_accuracy` it is fitted on every training code it is given: the papers give
-    5,000 (Tonolini et al.) or 3,000 (Li & Han).
+    Unlike :func:`linear_accuracy` it is fitted on every training code it is
+    given: the papers give 5,000 (Tonolini et al.) or 3,000 (Li & Han).
+
+    Args:
+        train_codes: (N, J).
+        train_labels: (N,), whole numbers.
+        test_codes: (M, J).
+        test_labels: (M,), whole numbers.
+        hidden: ReLU units.
+        seed: of the net.
+
+    Returns:
+        Share of test codes with the right label, between 0 and 1.
+
+    Raises:
+        ConfigurationError: no units.
+        DataError: lengths that do not fit, codes that are no numbers, or fewer than two labels.
     """
     return Classifier(train_codes, train_labels, hidden, seed).accuracy(test_codes, test_labels)
 
@@ -166,19 +203,29 @@ def accuracy_by_labels(
     choices: int = 3,
     seed: int = 0,
 ) -> list[FewLabels]:
-    """Accuracy as a function of the number of labels, a row for each in the order given.
+    """Accuracy as a function of the number of labels.
 
     The labelled codes are drawn without replacement, from every class in proportion as nearly as
     whole numbers allow and at least one of each.
 
     Args:
-        train_codes, train_labels: (N, J) and (N,), whole numbers, to choose from.
-        test_codes, test_labels: (M, J) and (M,).
+        train_codes: (N, J), the codes to choose from.
+        train_labels: (N,), whole numbers.
+        test_codes: (M, J).
+        test_labels: (M,), whole numbers.
         counts: numbers of labels, each from the number of classes to N; the linear classifier reads
             at most 5,000.
         classifier: the papers' net or the logistic regression.
-        choices: how often the labelled codes are drawn anew, at least 1.
+        choices: how often the labelled codes are drawn anew.
         seed: of the choices and of the nets.
+
+    Returns:
+        One row for each number of labels, in the order given.
+
+    Raises:
+        ConfigurationError: a number of labels that cannot be had, no choices, or an unknown
+            classifier.
+        DataError: lengths that do not fit, codes that are no numbers, or fewer than two labels.
 
     Source:
         Tonolini et al. (2019, ICLR submission), appendix E.4.
@@ -201,8 +248,9 @@ def accuracy_by_labels(
         found = []
         for choice in range(choices):
             chosen = labelled(y, count, np.random.default_rng([seed, choice]))
-            parts = x[chosen], y[chosen], test_codes, test_labels
-            found.append(kinds[classifier](*parts, seed=seed + choice))
+            found.append(
+                kinds[classifier](x[chosen], y[chosen], test_codes, test_labels, seed=seed + choice)
+            )
         spread = float(np.std(found, ddof=1)) if choices > 1 else float("nan")
         result.append(FewLabels(count, float(np.mean(found)), spread))
     return result

@@ -121,17 +121,24 @@ def evaluate(
     test_images: int | None = None,
     samples: int = 5,
 ) -> Evaluation:
-    """Every number that a run's record holds, ready for JSON.
-
-    Every key of :data:`DEFINITIONS` is among the numbers or has a reason for its absence: a measure
-    that fails costs its own number, not those of the others.
+    """Every number that a run's record holds.
 
     Args:
-        data: codes of its first 5,000 training images serve the classifier, all else is about the
-            test images.
-        test_images: use only the first so many test images, at least 1; None takes all. Subsets
-            differ by half a dB, so say so.
+        model: any model.
+        data: a data set; codes of its first 5,000 training images serve the classifier, all else is
+            about the test images.
+        generator: source of the draws, on the model's device.
+        test_images: use only the first so many test images; None takes all. Subsets differ by half
+            a dB, so say so.
         samples: draws for each image in the evidence lower bound.
+
+    Returns:
+        Numbers ready for JSON and reasons; every key of :data:`DEFINITIONS` is in one of the two.
+        A measure that fails costs its own number, not those of the others.
+
+    Raises:
+        ConfigurationError: fewer than one test image.
+        DataError: the images do not fit the model, or its codes are no numbers.
     """
     if test_images is not None and test_images < 1:
         raise ConfigurationError(
@@ -218,9 +225,6 @@ class _Subject:
         labels = self.data.train.labels[:PROBE_CODES], self.data.test.labels[: len(self.x)]
         return linear_accuracy(read(self.train), labels[0], read(self.code), labels[1])
 
-    def low_psnr(self, low: float) -> Number:
-        return psnr(self.x, reconstruct(self.model, read_out(self.code, low)))
-
     def with_bound(self, measure: Callable[[Elbo], Number]) -> Number:
         return None if self.bound is None else measure(self.bound)
 
@@ -262,7 +266,11 @@ _MEASURES: dict[str, Callable[[_Subject], Number]] = {
     "accuracy_mu_gamma": lambda s: s.accuracy(lambda c: c.slab[0] * c.spike) if s.gated else None,
     "low_threshold": lambda s: s.low,
     "low_on_per_image": lambda s: s.with_low(lambda low: usage(s.code, low).on_per_image),
-    "low_psnr": lambda s: s.with_low(s.low_psnr),
-    "low_accuracy": lambda s: s.with_low(lambda t: s.accuracy(lambda code: read_out(code, t).z)),
+    "low_psnr": lambda s: s.with_low(
+        lambda low: psnr(s.x, reconstruct(s.model, read_out(s.code, low)))
+    ),
+    "low_accuracy": lambda s: s.with_low(
+        lambda low: s.accuracy(lambda code: read_out(code, low).z)
+    ),
 }
 """How each number is taken. The bound draws before the sampled codes do."""

@@ -44,12 +44,20 @@ class Robustness(NamedTuple):
 def add_noise(
     images: Images, sigma: float, generator: torch.Generator, clipped: bool = True
 ) -> Tensor:
-    r"""Gaussian noise on every pixel: :math:`\tilde x = x + \sigma\epsilon`, (N, C, H, W) float32.
+    r"""Gaussian noise on every pixel: :math:`\tilde x = x + \sigma\epsilon`, cut off at 0 and 1
+    when clipped.
 
     Args:
+        images: (N, C, H, W), uint8 array or float tensor in [0, 1].
         sigma: standard deviation, not negative, in units of a pixel's range.
         generator: source of the noise, on the CPU.
         clipped: cut off at 0 and 1; clipping takes about half of the noise off a black background.
+
+    Returns:
+        (N, C, H, W) float32.
+
+    Raises:
+        ConfigurationError: a negative sigma.
     """
     if not sigma >= 0.0:
         raise ConfigurationError(
@@ -70,31 +78,43 @@ def robustness(
     of_images: Classifier | None = None,
     ssim_images: int | None = None,
 ) -> list[Robustness]:
-    """Accuracy and SSIM under noise, a row for every sigma and form.
+    """Accuracy and SSIM under noise.
 
     Two nets of one layer are fitted on the first 5,000 clean training images, one on pixels and one
     on mean codes; the noisy test images are encoded, decoded and classified. The noise of a sigma
-    is the same, clipped or not. Pixels outside [0, 1], which models refuse, are let through here.
+    is the same, clipped or not. Models refuse pixels outside [0, 1]; here they are let through, for
+    unclipped noise is what the paper describes.
 
     Args:
+        model: any model.
         data: a data set with labels.
         sigmas: standard deviations of the noise; 0.3, 0.5 and 0.7 are the paper's.
         clipped: which of the two forms to measure.
-        test_images: use only the first so many test images, at least 1; None takes all.
+        test_images: use only the first so many test images; None takes all.
         seed: of the noise and of the nets.
-        of_images: a fitted classifier of clean, flat images, for several models to face the same
-            one; None fits it here.
+        of_images: a classifier of clean, flat images that is fitted already, when several models
+            are to face the same one; None fits it here.
         ssim_images: take SSIM, the slow part, on the first so many of the test images only; None
             takes it on all.
+
+    Returns:
+        A row for every sigma and form.
+
+    Raises:
+        ConfigurationError: a negative sigma, or fewer than one test image or image for SSIM.
+        DataError: no labels, or images that do not fit the model.
 
     Source:
         Li & Han (2022), section 4.5, tables 2 and 3.
     """
-    for name, count in (("test_images", test_images), ("ssim_images", ssim_images)):
-        if count is not None and count < 1:
-            raise ConfigurationError(
-                f"{name} = {count!r} is not allowed: choose at least 1, or None for all"
-            )
+    if test_images is not None and test_images < 1:
+        raise ConfigurationError(
+            f"test_images = {test_images!r} is not allowed: choose at least 1, or None for all"
+        )
+    if ssim_images is not None and ssim_images < 1:
+        raise ConfigurationError(
+            f"ssim_images = {ssim_images!r} is not allowed: choose at least 1, or None for all"
+        )
     if data.train.labels is None or data.test.labels is None:
         raise DataError(f"{data.name} has no labels: robustness of a classifier needs them")
     train, labels = data.train.images[:PROBE_CODES], data.train.labels[:PROBE_CODES]

@@ -40,7 +40,7 @@ def on(code: Code, threshold: float = 0.5) -> Tensor:
 
 
 def usage(code: Code, threshold: float = 0.5) -> Usage:
-    r"""Numbers of latents that are on; they depend on t and on the images: state both.
+    r"""Numbers of latents that are on.
 
     With :math:`a_{ij} = \mathbf 1[\gamma_{ij} > t]` for image i and latent j:
 
@@ -48,8 +48,14 @@ def usage(code: Code, threshold: float = 0.5) -> Usage:
         \qquad \text{sparsity} = 1 - \frac1{NJ}\sum_{ij} a_{ij}
 
     Args:
-        code: codes of a whole set. A sparse generator's closed latents are small, not zero.
+        code: codes (N, J) of a whole set. A sparse generator's closed latents are small, not zero.
         threshold: t, in [0, 1): what gamma must exceed; without a gamma, ``active`` counts.
+
+    Returns:
+        The counts, which depend on t and on the images: state both.
+
+    Raises:
+        ConfigurationError: t lies outside [0, 1).
     """
     open_gates = on(code, threshold).double()  # (N, J)
     rates = open_gates.mean(0)  # (J,)
@@ -62,24 +68,49 @@ def usage(code: Code, threshold: float = 0.5) -> Usage:
 
 
 def near_zero(code: Code, threshold: float = 0.05) -> float:
-    r"""Share of entries with :math:`|z| < t`, t > 0: the sparsity of codes without exact zeros."""
+    r"""Share of code entries with :math:`|z| < t`: the sparsity of codes without exact zeros.
+
+    Args:
+        code: codes (N, J) of a whole set; ``z`` is what counts.
+        threshold: t, above zero.
+
+    Returns:
+        A share between 0 and 1.
+
+    Raises:
+        ConfigurationError: t is not above zero.
+    """
     if not threshold > 0.0:
         raise ConfigurationError(f"threshold = {threshold!r} is not allowed: choose threshold > 0")
     return (code.z.abs() < threshold).double().mean().item()
 
 
 def dead_latents(code: Code, threshold: float = 0.5) -> int:
-    """Number of latents on for no image at all, as :func:`usage` counts; 0 for dense models.
+    """Number of latents that are on for no image at all.
 
-    More images find fewer dead latents, so state N.
+    Args:
+        code: codes (N, J) of a whole set; more images find fewer dead latents, so state N.
+        threshold: what gamma must exceed, in [0, 1); without a gamma, ``active`` counts.
+
+    Returns:
+        A number of latents; 0 for dense models.
+
+    Raises:
+        ConfigurationError: the threshold lies outside [0, 1).
     """
     return int((~on(code, threshold)).all(0).sum())
 
 
 def l0(code: Code) -> float:
-    r"""Mean number of entries of an image's ``z`` that are not exactly zero.
+    r"""Mean number of entries of an image's code that are not exactly zero.
 
     .. math:: \frac1N\sum_{ij}\mathbf 1[z_{ij}\ne 0]
+
+    Args:
+        code: codes (N, J) of a whole set; ``z`` is what counts.
+
+    Returns:
+        Latents per image.
     """
     return (code.z != 0).double().sum(1).mean().item()
 
@@ -87,8 +118,14 @@ def l0(code: Code) -> float:
 def moving_latents(code: Code, threshold: float = 0.01) -> int:
     r"""Number of latents whose mean moves with the image, :math:`\mathrm{Var}_i[\mu_{ij}] > t`.
 
-    A VAE's unused latents have a mean near zero for every image. Models without a ``mu`` are
-    judged by ``z``.
+    A VAE's unused latents have a mean near zero for every image.
+
+    Args:
+        code: codes (N, J) of a whole set; ``mu`` counts, or ``z`` for models without one.
+        threshold: t, smallest variance over the images.
+
+    Returns:
+        A number of latents.
 
     Source:
         Burda, Grosse & Salakhutdinov (2016), section 5.2.
@@ -99,7 +136,15 @@ def moving_latents(code: Code, threshold: float = 0.01) -> int:
 
 @torch.no_grad()
 def penalty(model: Model, code: Code) -> float | None:
-    """What training adds to the bound to hold codes sparse, nats per image; None if nothing."""
+    """What training adds to the bound to hold codes sparse, nats per image.
+
+    Args:
+        model: the model that gave the code.
+        code: codes (N, J) of a whole set.
+
+    Returns:
+        The sum of the penalties; None for models without one.
+    """
     total = torch.zeros((), dtype=torch.float64)
     for part in batches(len(code.z)):
         found = model.penalties(to_device(rows(code, part), device_of(model)))
@@ -110,7 +155,14 @@ def penalty(model: Model, code: Code) -> float | None:
 
 
 def pseudo_inputs_used(code: Code) -> int | None:
-    """Number of pseudo-inputs that weigh most for over 0.1 % of the images; None without any."""
+    """Number of pseudo-inputs that weigh most for more than 0.1 % of the images.
+
+    Args:
+        code: codes (N, J) of a whole set.
+
+    Returns:
+        A number between 1 and K; None for codes of a fixed prior.
+    """
     if code.weights is None:
         return None
     first = torch.bincount(code.weights.argmax(1), minlength=code.weights.shape[1]).double()  # (K,)
@@ -136,14 +188,24 @@ class AggregateSparsity(NamedTuple):
 def aggregate_sparsity(
     model: Model, code: Code, threshold: float = 0.5
 ) -> AggregateSparsity | None:
-    r"""Sparsity of the aggregate posterior beside the prior's; None without gamma or prior rate.
+    r"""Sparsity of the aggregate posterior beside the prior's.
 
     .. math:: q(w_j = 1) = \frac1N\sum_i\gamma_{ij}, \qquad \bar\gamma = \frac1J\sum_j q(w_j = 1)
         \quad\text{against}\quad\alpha
 
     A perfect match, :math:`\bar\gamma = \alpha`, is no proof of health: a collapsed code has
     :math:`\gamma_{ij} = \alpha` everywhere. There ``hard`` is zero, for no gate passes one half.
-    The threshold, in [0, 1), is the hard gate's.
+
+    Args:
+        model: a model with a prior rate.
+        code: codes (N, J) of a whole set.
+        threshold: t, in [0, 1), of the hard gate.
+
+    Returns:
+        The probabilities; None for codes without a gamma or a model without a prior rate.
+
+    Raises:
+        ConfigurationError: t lies outside [0, 1).
 
     Source:
         Tonolini et al. (2019, ICLR submission), appendix E.2 and figure 8.

@@ -1,9 +1,10 @@
-"""A second stage that makes a model's images sharp: diffusion, told the reconstruction.
+"""A second stage that makes a model's images sharp: a diffusion model that is told the
+reconstruction.
 
 A decoder's mean image is an average over all images that share a code, so it is blurred where they
-differ. A refiner draws one of them: it removes noise in a few steps, with the reconstruction beside
-the noisy image. The code stays what it was; what the refiner adds is invented, in the manner of the
-training images.
+differ. A refiner draws one of them: it starts from noise and removes it in a few steps, with the
+reconstruction as a second image beside the noisy one. The code stays what it was, sparse and
+readable; what the refiner adds is invented, in the manner of the training images.
 
 Networks and noise schedules come from ``diffusers``, which only this room needs: ``pip install
 "vsclib[refiner]"``.

@@ -49,14 +49,20 @@ REFINEMENT_DEFINITIONS: dict[str, str] = {
 
 
 def edges(images: Images) -> float:
-    """Mean absolute difference of neighbouring pixels, across and down; pixels from 0 to 1."""
+    """Mean absolute difference of neighbouring pixels, across and down; images (N, C, H, W), pixels
+    from 0 to 1.
+    """
     x = as_floats(images)
     return 0.5 * (x.diff(dim=2).abs().mean() + x.diff(dim=3).abs().mean()).item()
 
 
 class Judge:
-    """A net of one hidden layer, fitted on the first training images of a data set with labels: it
-    names what it sees, and its hidden layer says how like two sets of images are.
+    """A net that knows real images: it names what it sees, and its hidden layer says how like two
+    sets of images are.
+
+    Args:
+        data: a data set with labels; its first training images are learned.
+        seed: of the net.
     """
 
     def __init__(self, data: DataSet, seed: int) -> None:
@@ -86,15 +92,23 @@ def evaluate(
     test_images: int | None = None,
     seed: int = 0,
 ) -> tuple[dict[str, float | int], list[dict[str, Any]]]:
-    """The numbers of :data:`REFINEMENT_DEFINITIONS` by name, and a row for each number of steps.
+    """Every number of a refiner's record.
 
     Args:
         refiner: a trained refiner.
         data: a data set with labels.
         steps: numbers of steps to compare; the record's own numbers are those of the last.
-        test_images: use only the first so many test images, at least four; None takes all.
-        seed: of the noise, the samples and the judge. Every number of steps starts from the same
-            noise.
+        test_images: use only the first so many test images; None takes all.
+        seed: of the noise, of the samples and of the judge. Every number of steps starts from the
+            same noise.
+
+    Returns:
+        The numbers by the names of :data:`REFINEMENT_DEFINITIONS`, and a row for each number of
+        steps.
+
+    Raises:
+        ConfigurationError: no number of steps, or fewer than four test images.
+        DataError: the images do not fit or have no labels.
     """
     x = data.test.images[:test_images]
     if not len(steps) or len(x) < 4:

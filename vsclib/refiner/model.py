@@ -48,6 +48,7 @@ class Refiner(Trainable):
     Args:
         base: the model whose reconstructions are refined; it is not trained, and its weights are no
             part of the refiner's.
+        config: the options.
 
     Raises:
         ConfigurationError: ``diffusers`` is not installed, or the image cannot be halved so often.
@@ -81,8 +82,9 @@ class Refiner(Trainable):
         )
         beta = {"beta_start": 0.1 / config.timesteps, "beta_end": 20.0 / config.timesteps}
         self.forward_process = library.DDPMScheduler(config.timesteps, **beta)
-        backwards = {**beta, "timestep_spacing": "trailing"}
-        self.reverse_process = library.DDIMScheduler(config.timesteps, **backwards)
+        self.reverse_process = library.DDIMScheduler(
+            config.timesteps, **beta, timestep_spacing="trailing"
+        )
 
     @property
     def base(self) -> Model:
@@ -101,25 +103,27 @@ class Refiner(Trainable):
 
     def objective(self, step: TrainingStep) -> Loss:
         """Mean squared error of the predicted noise; 1 for a network that knows nothing."""
-        x = step.images
+        x, generator, device = step.images, step.generator, step.images.device
         x_0, x_hat = _centred(x), _centred(self.reconstruct(x))
-        where: Any = {"generator": step.generator, "device": x.device}
-        t = torch.randint(self.config.timesteps, (len(x),), **where)  # (B,)
-        epsilon = torch.randn(x.shape, **where)  # (B, C, H, W)
+        t = torch.randint(
+            self.config.timesteps, (len(x),), generator=generator, device=device
+        )  # (B,)
+        epsilon = torch.randn(x.shape, generator=generator, device=device)  # (B, C, H, W)
         x_t = self.forward_process.add_noise(x_0, epsilon, t)
         return Loss.of(noise=(self.predict_noise(x_t, t, x_hat) - epsilon).square().mean())
 
     def predict_noise(self, x_t: Tensor, t: Tensor, x_hat: Tensor) -> Tensor:
-        """Noise that the network sees in x_t (B, C, H, W) at t (B,) or (); pixels in [-1, 1]."""
+        """What the network takes for noise in x_t (B, C, H, W) at timesteps t (B,) or (); all
+        pixels in [-1, 1].
+        """
         return self.network(torch.cat([x_t, x_hat], 1), t).sample
 
     @torch.no_grad()
     def refine(
         self, reconstruction: Tensor, generator: torch.Generator, steps: int = STEPS
     ) -> Tensor:
-        """Draw sharp images (B, C, H, W) in [0, 1] that blurred ones may stand for.
-
-        All randomness lies in the noise that it starts from.
+        """Draw sharp images that blurred ones may stand for; all randomness lies in the noise that
+        it starts from.
 
         Args:
             reconstruction: mean images of the base (B, C, H, W) in [0, 1], whatever code they came
@@ -127,6 +131,13 @@ class Refiner(Trainable):
             generator: source of that noise, on the images' device.
             steps: how often the network is asked, evenly over the timesteps; a divisor of
                 ``timesteps``.
+
+        Returns:
+            (B, C, H, W) in [0, 1].
+
+        Raises:
+            ConfigurationError: the number of steps is no divisor of the number of timesteps.
+            DataError: the images do not fit.
 
         Source:
             Song, Meng & Ermon (2021), Eq. 12 with sigma = 0.
@@ -142,8 +153,9 @@ class Refiner(Trainable):
             for t in self.reverse_process.timesteps:
                 epsilon = self.predict_noise(x_t[part], t.to(x_t.device), x_hat[part])
                 # Where the image that it aims at is clipped to [-1, 1], the noise has to follow.
-                parts = epsilon, t, x_t[part]
-                moved = self.reverse_process.step(*parts, use_clipped_model_output=True)
+                moved = self.reverse_process.step(
+                    epsilon, t, x_t[part], use_clipped_model_output=True
+                )
                 x_t[part] = moved.prev_sample
         return (0.5 * (x_t + 1.0)).clamp(0.0, 1.0)
 
@@ -153,18 +165,20 @@ class Refiner(Trainable):
 
 
 def create(base: Model, *, seed: int = 0, **options: Any) -> Refiner:
-    """Make an untrained refiner for a trained model, where that model is.
-
-    :func:`vsclib.fit` trains it; the base stays as it is.
+    """Make an untrained refiner for a trained model; :func:`vsclib.fit` trains it, the base stays
+    as it is.
 
     Args:
         base: any model.
         seed: of the initial weights.
         **options: fields of :class:`RefinerConfig`.
 
+    Returns:
+        The refiner, where the base is.
+
     Raises:
-        ConfigurationError: a wrong option, an image that cannot be halved so often, or no
-            ``diffusers``.
+        ConfigurationError: an unknown option, a value out of range, an image that cannot be halved
+            so often, or ``diffusers`` is not installed.
     """
     config = configure(RefinerConfig, "a refiner", options)
     with torch.random.fork_rng(devices=[]):

@@ -118,8 +118,9 @@ class Refinement(Experiment):
 
     def _train_base(self) -> Model:
         small = {"learning_rate": 5e-3, "alpha": 0.3, "latents": 16, "hidden": 64}
-        shared = {"dataset": self.dataset, "seed": self.seed, "steps": self.base_steps}
-        experiment = Experiment.of(model="vsc", **shared, **small)
+        experiment = Experiment.of(
+            model="vsc", dataset=self.dataset, seed=self.seed, steps=self.base_steps, **small
+        )
         base, images = experiment.make_model(), data.load(self.dataset, self.data_root)
         training = experiment.training(len(images.train.images))
         training.checkpoint, training.progress = None, False

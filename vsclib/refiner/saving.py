@@ -11,12 +11,16 @@ from vsclib.refiner.model import Refiner, RefinerConfig, create
 
 
 def save(refiner: Refiner, path: str | Path) -> None:
-    """Write a refiner and the model that it refines to a file, ``*.safetensors`` by custom,
-    atomically.
+    """Write a refiner and the model that it refines, atomically.
+
+    Args:
+        refiner: what to write.
+        path: the file, by custom ``*.safetensors``.
     """
     base = refiner.base
-    tensors = {f"base.{name}": value for name, value in base.state_dict().items()}
-    tensors |= refiner.state_dict()
+    tensors = {
+        f"base.{name}": value for name, value in base.state_dict().items()
+    } | refiner.state_dict()
     metadata = {
         "format": checkpoints.FORMAT,
         "refiner": json.dumps(dataclasses.asdict(refiner.config)),
@@ -28,10 +32,16 @@ def save(refiner: Refiner, path: str | Path) -> None:
 
 
 def load(path: str | Path) -> Refiner:
-    """Give a refiner back on the CPU, its base with it, from the file that :func:`save` wrote.
+    """Give a refiner back from its file, its base with it.
+
+    Args:
+        path: what :func:`save` wrote.
+
+    Returns:
+        The refiner on the CPU.
 
     Raises:
-        CheckpointError: a file that is missing or damaged, holds no refiner, or does not fit its
+        CheckpointError: the file is missing or damaged, holds no refiner, or does not fit its own
             options.
         ConfigurationError: ``diffusers`` is not installed.
     """
@@ -44,8 +54,9 @@ def load(path: str | Path) -> Refiner:
     for name, value in tensors.items():
         kind, _, rest = name.partition(".")
         parts.setdefault(kind, {})[rest] = value
-    described = metadata["base"], metadata["base_config"]
-    base: Model = checkpoints.restore(path, *described, parts["base"])
+    base: Model = checkpoints.restore(
+        path, metadata["base"], metadata["base_config"], parts["base"]
+    )
     options = json.loads(metadata["refiner"])
     unknown = set(options) - {field.name for field in dataclasses.fields(RefinerConfig)}
     if unknown:
