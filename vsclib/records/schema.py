@@ -95,7 +95,7 @@ def standing(record: Record, name: str) -> Standing:
 
 
 def stale(record: Record) -> dict[str, Standing]:
-    """The present measures that a record lacks (``MISSING``) or that have changed (``REDEFINED``)."""
+    """The measures that a record lacks (``MISSING``) or that have changed (``REDEFINED``)."""
     found = {name: standing(record, name) for name in definitions_of(record["kind"])}
     wanting = (Standing.MISSING, Standing.REDEFINED)
     return {name: one for name, one in found.items() if one in wanting}
