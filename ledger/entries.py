@@ -127,9 +127,11 @@ class Ledger(NamedTuple):
     def checks(self) -> dict[str, tuple[str, ...]]:
         """Every check that an entry names, each with the ids of the entries that it settles."""
         about: dict[str, tuple[str, ...]] = {}
-        for id, entry in [*self.equations.items(), *self.errata.items(), *self.slips.items()]:
+        entries: list[Equation | Erratum | Slip]
+        entries = [*self.equations.values(), *self.errata.values(), *self.slips.values()]
+        for entry in entries:
             if entry.check:
-                about[entry.check] = (*about.get(entry.check, ()), id)
+                about[entry.check] = (*about.get(entry.check, ()), entry.id)
         return about
 
     def equation(self, id: str) -> Equation:
