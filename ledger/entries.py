@@ -183,7 +183,7 @@ def read(folder: Path = FOLDER) -> Ledger:
 def _load(path: Path) -> Mapping[str, Any]:
     if not path.is_file():
         raise ConfigurationError(
-            f"{path} is missing: read() needs the ledger of a clone, or read(folder=FOLDER)"
+            f"{path} is missing: the ledger needs a clone of the repository, or read(folder=FOLDER)"
         )
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
