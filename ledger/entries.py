@@ -127,9 +127,11 @@ class Ledger(NamedTuple):
     def checks(self) -> dict[str, tuple[str, ...]]:
         """Every check that an entry names, each with the ids of the entries that it settles."""
         about: dict[str, tuple[str, ...]] = {}
-        for id, entry in [*self.equations.items(), *self.errata.items(), *self.slips.items()]:
+        entries: list[Equation | Erratum | Slip]
+        entries = [*self.equations.values(), *self.errata.values(), *self.slips.values()]
+        for entry in entries:
             if entry.check:
-                about[entry.check] = (*about.get(entry.check, ()), id)
+                about[entry.check] = (*about.get(entry.check, ()), entry.id)
         return about
 
     def equation(self, id: str) -> Equation:
@@ -181,7 +183,7 @@ def read(folder: Path = FOLDER) -> Ledger:
 def _load(path: Path) -> Mapping[str, Any]:
     if not path.is_file():
         raise ConfigurationError(
-            f"{path} is missing: read() needs the ledger of a clone, or read(folder=FOLDER)"
+            f"{path} is missing: the ledger needs a clone of the repository, or read(folder=FOLDER)"
         )
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 

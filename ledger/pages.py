@@ -179,9 +179,9 @@ def insert_ledger(app: Sphinx, docname: str, source: list[str]) -> None:
         "% claims-counts": lambda: counts_text(ledger, found),
     }
     for marker, text in texts.items():
-        source[0] = re.sub(
-            rf"^{marker}$", lambda _, text=text: text(), source[0], flags=re.MULTILINE
-        )
+        parts = re.split(rf"^{marker}$", source[0], flags=re.MULTILINE)
+        if len(parts) > 1:
+            source[0] = text().join(parts)
 
 
 def reread_pages(app: Sphinx, env: Any, added: set, changed: set, removed: set) -> list[str]:

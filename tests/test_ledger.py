@@ -236,9 +236,9 @@ def test_an_unknown_equation_is_refused_with_the_nearest_one():
 
 def test_checks_do_not_run_when_an_entry_names_a_missing_check(monkeypatch):
     equation = next(iter(LEDGER.equations.values()))
-    wrong = LEDGER._replace(equations={"paper-eq-1": replace(equation, check="m:f")})
+    wrong = LEDGER._replace(equations={equation.id: replace(equation, check="m:f")})
     monkeypatch.setattr("ledger.outcomes.read", lambda: wrong)
-    with pytest.raises(ConfigurationError, match="paper-eq-1: no check is called 'm:f'"):
+    with pytest.raises(ConfigurationError, match=f"{equation.id}: no check is called 'm:f'"):
         run_all()
 
 
