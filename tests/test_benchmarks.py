@@ -12,6 +12,7 @@ def benchmark_of_inference():
     return load_script("benchmarks/inference.py")
 
 
+@pytest.mark.slow
 def test_it_measures_every_kind_against_one_chain(benchmark_of_inference, monkeypatch, tmp_path):
     small = {"image_shape": (1, 8, 8), "latents": 4, "hidden": 6}
     monkeypatch.setattr(benchmark_of_inference, "NETWORK", small)

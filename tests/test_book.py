@@ -407,6 +407,7 @@ def a_figure(label: str) -> dict:
     }
 
 
+@pytest.mark.book
 def test_contents_work_with_and_without_local_runs(tmp_path: Path) -> None:
     """The two globs of the contents match nothing, then one page; both builds are strict."""
     book = tmp_path / "book"

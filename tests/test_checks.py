@@ -286,12 +286,14 @@ def test_gaussian_kl_is_the_integral_of_its_definition():
     assert general.how == "quadrature with 30 digits at 3 random points" and general.error < 1e-15
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slip", KL_SLIPS)
 def test_integral_fails_on_a_slip(slip):
     with pytest.raises(CheckFailed, match="quadrature"):
         checks.integral("KL", kl_integrand(), z, WHOLE, KL_SLIPS[slip])
 
 
+@pytest.mark.slow
 def test_integral_says_when_sympy_leaves_it_open():
     verdict = checks.integral(
         "smooth", sympy.exp(-sympy.cosh(z)), z, WHOLE, 2 * sympy.besselk(0, 1), tolerance=1e-12
@@ -345,6 +347,7 @@ def test_quadrature_of_the_library_s_kl_on_twenty_parameter_sets():
         )
 
 
+@pytest.mark.slow
 def test_quadrature_refuses_shapes_and_what_it_cannot_integrate():
     with pytest.raises(CheckRefused, match="do not fit"):
         checks.quadrature("shapes", lambda v: torch.stack([v, v]), (0.0, 1.0), [0.5, 0.5, 0.5])

@@ -37,6 +37,7 @@ def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_look_at_the_loss_after_training_changes_nothing(name):
     warm = (

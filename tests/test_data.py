@@ -103,6 +103,7 @@ def real_root(name):
     return root
 
 
+@pytest.mark.slow
 def test_importing_the_room_does_not_import_torchvision_or_scikit_learn():
     # Parents are made by hand: what the package itself imports is not this room's affair.
     code = (

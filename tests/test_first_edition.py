@@ -70,6 +70,7 @@ def test_every_family_of_the_first_edition_is_there():
     assert len({entry["model"] for entry in CODES.values()}) == 14
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HALVES)
 def test_a_training_of_the_first_edition_goes_on(name, tmp_path):
     path = tmp_path / "training.safetensors"
@@ -83,6 +84,7 @@ def test_a_training_of_the_first_edition_goes_on(name, tmp_path):
             torch.testing.assert_close(one, other, rtol=0.05, atol=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CODES)
 def test_the_same_seed_gives_the_weights_of_the_first_edition(name):
     if machine() not in WEIGHTS:

@@ -106,6 +106,7 @@ def test_check_passes_and_can_fail(name, outcomes):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "id", [entry.id for entry in LEDGER.equations.values() if entry.status == "corrected"]
 )
@@ -117,15 +118,18 @@ def test_check_of_a_corrected_equation_refutes_a_form_and_passes_another(id, out
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("id", [entry.id for entry in LEDGER.errata.values() if entry.check])
 def test_proof_of_an_erratum_refutes_something(id, outcomes):
     assert outcomes(LEDGER.errata[id].check).refutes
 
 
+@pytest.mark.slow
 def test_all_checks_together_stay_under_three_minutes(outcomes):
     assert sum(outcomes(name).seconds for name in CHECKS) < 180
 
 
+@pytest.mark.slow
 def test_the_pages_show_what_the_checks_find(outcomes):
     found = stored()
     assert set(found) == set(CHECKS), "outcomes.json is out of date: run 'make checks'"

@@ -147,6 +147,7 @@ def test_mig_of_a_rotated_or_doubled_code_is_lower(factors):
     assert metrics.mig(np.hstack([factors, factors]), factors).gap == pytest.approx(0.0, abs=1e-12)
 
 
+@pytest.mark.slow
 def test_mig_of_smileys_perfect_code_is_the_most_and_below_one(faces, rng):
     few = faces[:5000]
     most = metrics.mig(few, few).gap

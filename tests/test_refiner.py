@@ -185,12 +185,14 @@ def test_refined_images_are_as_sharp_as_images_and_follow_the_reconstruction(tra
     assert metrics.psnr(x, sharp) > metrics.psnr(x, others) + 1.0
 
 
+@pytest.mark.slow
 def test_samples_are_the_bases_refined(trained):
     generator = seeded(5)
     expected = trained.refine(trained.base.sample(3, generator), generator, steps=4)
     assert torch.equal(trained.sample(3, seeded(5), steps=4), expected)
 
 
+@pytest.mark.slow
 def test_many_images_are_refined_as_few(trained, monkeypatch):
     blurred = torch.rand(7, *SHAPE, generator=seeded())
     whole = trained.refine(blurred, seeded(), steps=2)
@@ -468,6 +470,7 @@ def test_the_base_of_a_run_lies_beside_it(tmp_path):
         run.make_base()
 
 
+@pytest.mark.slow
 def test_a_refinement_leaves_the_files_of_a_run(tmp_path):
     asked = Refinement.of(
         base="mine", steps=2, refiner_steps=[2], test_images=40, folder=str(tmp_path / "r"), **SMALL

@@ -393,6 +393,7 @@ def test_a_run_killed_in_its_training_goes_on_to_the_same_weights(tmp_path):
 # ------------------------------------------------------------------------------------------ running
 
 
+@pytest.mark.slow
 def test_a_notebook_gets_the_parameters_and_its_page_a_name_at_last(tmp_path):
     """The notebook's own cells see the parameters, no done file, and no page yet."""
     check = """
@@ -423,6 +424,7 @@ print("left:", sorted(name for name in os.listdir(folder) if not name.startswith
     assert names(folder) == set() and names(page.parent) == {"mine.ipynb"}
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_is_not_done_and_shows_where(tmp_path):
     broken = notebook(tmp_path / "train.ipynb", "print('so far')", "raise ValueError('the reason')")
     folder = tmp_path / "run"
