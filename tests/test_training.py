@@ -135,12 +135,12 @@ def test_one_step_is_a_step_of_adam(few):
 def batches(few, monkeypatch, **options) -> list[torch.Tensor]:
     seen = []
 
-    def spy(self, x, step, generator):
-        assert step == len(seen)
-        seen.append(x.clone())
-        return Loss.of(reconstruction=self.decode(self.encode(x).z).mean.sum())
+    def spy(self, step):
+        assert step.number == len(seen)
+        seen.append(step.images.clone())
+        return Loss.of(reconstruction=self.decode(self.encode(step.images).z).mean.sum())
 
-    monkeypatch.setattr(models.autoencoder.AutoEncoder, "loss", spy)
+    monkeypatch.setattr(models.autoencoder.AutoEncoder, "objective", spy)
     train(tiny("ae"), few, **options)
     return seen
 
@@ -221,10 +221,10 @@ def test_history_holds_the_means_between_its_points(few, monkeypatch):
     model = tiny("ae")
     weight = next(model.parameters())
 
-    def counted(x, step, generator):
-        return Loss.of(one=0.0 * weight.sum() + step, two=torch.tensor(2.0))
+    def counted(step):
+        return Loss.of(one=0.0 * weight.sum() + step.number, two=torch.tensor(2.0))
 
-    monkeypatch.setattr(model, "loss", counted)
+    monkeypatch.setattr(model, "objective", counted)
     history = train(model, few, steps=450)
     assert history.steps == list(range(3, 451, 3))
     assert history.terms["one"] == [float(3 * i + 1) for i in range(150)]

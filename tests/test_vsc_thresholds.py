@@ -15,7 +15,7 @@ from torch.distributions import Laplace, kl_divergence
 import vsclib
 from vsclib import data, metrics, spike_slab
 from vsclib.errors import ConfigurationError
-from vsclib.models import Code
+from vsclib.models import Code, TrainingStep
 
 NAME = "vsc_thresholds"
 
@@ -23,6 +23,11 @@ NAME = "vsc_thresholds"
 def double(**options):
     """A model in double precision, for the calls that check no images."""
     return tiny(NAME, **options).double()
+
+
+def drawing(seed: int = 0) -> TrainingStep:
+    """A step of which only the draws matter."""
+    return TrainingStep(images(), seeded(seed))
 
 
 def code_of(mu: float, logvar: float, gamma: float, n: int = 1) -> Code:
@@ -265,7 +270,7 @@ def test_pathwise_gradient_is_that_of_finite_differences_with_frozen_noise():
 
     def drawn(mu, logvar):
         code = Code(mu, mu > 0, mu, logvar, gamma)
-        return model.draw_for_training(code, seeded(2)).square().sum()
+        return model.draw_for_training(code, drawing(2)).square().sum()
 
     mu.requires_grad_()
     logvar.requires_grad_()
@@ -295,7 +300,7 @@ def test_gradient_in_gamma(gradient, expected):
     model, code = tiny(NAME, gradient=gradient), code_of(1.5, -2.0, 0.4, 200_000)
     gamma = torch.tensor(0.4, dtype=torch.float64, requires_grad=True)
     mu = code.mu.clone().requires_grad_()
-    z = model.draw_for_training(code._replace(mu=mu, gamma=gamma.expand_as(mu)), seeded())
+    z = model.draw_for_training(code._replace(mu=mu, gamma=gamma.expand_as(mu)), drawing())
     found = torch.autograd.grad(z.mean(), gamma, allow_unused=True)[0]
     assert (0.0 if found is None else found.item()) == pytest.approx(expected, abs=0.01)
     assert (z == 0).double().mean().item() == pytest.approx(0.6, abs=0.01)
@@ -304,7 +309,7 @@ def test_gradient_in_gamma(gradient, expected):
 def test_identity_passes_the_gradient_through_zeros():
     model, code = tiny(NAME, gradient="identity"), code_of(1.5, -2.0, 0.2, 1000)
     mu = code.mu.clone().requires_grad_()
-    z = model.draw_for_training(code._replace(mu=mu), seeded())
+    z = model.draw_for_training(code._replace(mu=mu), drawing())
     assert (z == 0).any() and torch.equal(torch.autograd.grad(z.sum(), mu)[0], torch.ones_like(mu))
 
 

@@ -90,10 +90,10 @@ def table_of(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str]) -> s
         columns: key of a column to its heading, unit included.
 
     Example:
-        >>> print(table_of([{"what": "|z|", "mean": 0.12345}], {"what": "size", "mean": "mean"}))
+        >>> print(table_of([{"what": "|z|", "mean": 0.12346}], {"what": "size", "mean": "mean"}))
         | size | mean |
         |---|---|
-        | \\|z\\| | 0.1234 |
+        | \\|z\\| | 0.1235 |
     """
     lines = [_line(columns.values()), "|" + "---|" * len(columns)]
     for row in rows:
