@@ -24,8 +24,8 @@ class Code(NamedTuple):
     Attributes:
         z: (B, J), what the decoder gets.
         active: (B, J) bool, which latents are on.
-        mu: (B, J), mean of the slab; None, as ``logvar``, where the family has no slab.
-        logvar: (B, J), log-variance of the slab.
+        mu: (B, J), mean of the slab; None where the family has no slab.
+        logvar: (B, J), log-variance of the slab; None where the family has no slab.
         gamma: (B, J), probability that a latent is on; None where the family has no gates.
         weights: (B, K), of the pseudo-inputs in the prior of each image; None with a fixed prior.
     """
@@ -152,11 +152,18 @@ class Trainable(nn.Module):
     image_shape: tuple[int, int, int]
 
     def objective(self, step: TrainingStep) -> Loss:
-        """What training minimises, of images that fit; what a step leaves is ``Loss.state``."""
+        """What training minimises, of images that are known to fit. A family defines it.
+
+        It changes nothing: what a step leaves for the next one goes into ``Loss.state``.
+        """
         raise TypeError(f"{type(self).__name__} defines no objective")
 
     def loss(self, step: TrainingStep) -> Loss:
-        """What training minimises, of checked images; looking at it changes nothing."""
+        """What training minimises at a step; looking at it changes nothing.
+
+        Raises:
+            DataError: the images are no float32 (B, C, H, W) in [0, 1].
+        """
         self.check(step.images)
         return self.objective(step)
 
@@ -184,6 +191,9 @@ class Trainable(nn.Module):
 class Model(Trainable):
     """Base of all models. A family defines ``recognise`` and ``objective``; the rest is shared.
 
+    What measures ask of a model stands here as well: whether it has a bound and gates, the rate and
+    the slab of its prior, what its KL leaves unpaid.
+
     Attributes:
         Config: the dataclass of the family's options.
         heads: vectors of J numbers that the encoder gives; 0 for a model without an encoder.
@@ -204,7 +214,8 @@ class Model(Trainable):
         channels, height, width = config.image_shape
         self.image_shape = (channels, height, width)
         self.latents: int = config.latents
-        network = {name: getattr(config, name) for name in ("network", "hidden", "hidden_layers")}
+        options = ("network", "hidden", "hidden_layers")
+        network = {option: getattr(config, option) for option in options}
         if self.heads:
             self.encoder = Encoder(self.image_shape, self.latents, self.heads, **network)
         likelihood = (config.likelihood, config.sigma)
@@ -219,7 +230,11 @@ class Model(Trainable):
     # ------------------------------------------------------------------- what a family defines
 
     def recognise(self, x: Tensor, generator: torch.Generator | None = None) -> Code:
-        """The mean code of anything shaped like images, or with a generator a hard-gated draw."""
+        """The code of anything shaped like images, whatever its range.
+
+        Without a generator it is the mean code; with one, a draw from the posterior, gates drawn
+        hard. A family defines it.
+        """
         raise TypeError(f"{type(self).__name__} defines no recognise")
 
     @property
@@ -259,11 +274,19 @@ class Model(Trainable):
     # ------------------------------------------------------------------------ what is shared
 
     def encode(self, x: Tensor) -> Code:
-        """The mean code of checked images (B, C, H, W), without randomness."""
+        """The mean code of images (B, C, H, W), without randomness.
+
+        Raises:
+            DataError: the images are no float32 (B, C, H, W) in [0, 1].
+        """
         return self.recognise(self.check(x))
 
     def sample_code(self, x: Tensor, generator: torch.Generator) -> Code:
-        """One draw from the posterior of checked images (B, C, H, W), gates drawn hard."""
+        """One draw from the posterior of images (B, C, H, W), gates drawn hard.
+
+        Raises:
+            DataError: the images are no float32 (B, C, H, W) in [0, 1].
+        """
         return self.recognise(self.check(x), generator)
 
     def decode(self, z: Tensor) -> Likelihood:
@@ -272,10 +295,15 @@ class Model(Trainable):
 
     @torch.no_grad()
     def check_networks(self) -> None:
-        """Raise ConfigurationError for a network whose output has not the shape of the options."""
+        """Refuse an encoder or a decoder whose output has another shape than the options say.
+
+        Raises:
+            ConfigurationError: with the shape found and the shape wanted.
+        """
         weight = next(self.parameters())
-        image = weight.new_zeros(1, *self.image_shape)
-        _refuse("decoder", lambda: self.decode(weight.new_zeros(1, self.latents)).mean, image.shape)
+        zero = torch.zeros(1, self.latents, device=weight.device, dtype=weight.dtype)
+        image = torch.zeros(1, *self.image_shape, device=weight.device, dtype=weight.dtype)
+        _refuse("decoder", lambda: self.decode(zero).mean, image.shape)
         if self.heads:
             outputs = (1, self.heads * self.latents)
             _refuse("encoder", lambda: torch.cat(self.encoder(image), 1), outputs)

@@ -44,7 +44,13 @@ class StandardNormal(NamedTuple):
 
 
 class TwoGaussians(NamedTuple):
-    """The sparse prior: Gaussians about zero, a wide one of weight ``alpha`` and a narrow one."""
+    """The sparse prior of a latent: a wide and a narrow Gaussian about zero.
+
+    Attributes:
+        alpha: (), weight of the wide component.
+        sigma1: standard deviation of the wide component.
+        sigma2: standard deviation of the narrow component.
+    """
 
     alpha: Tensor
     sigma1: float
@@ -74,7 +80,8 @@ Prior = StandardNormal | TwoGaussians
 class Generator(Model):
     """Base of the models without an encoder: a code follows the gradient of the log-joint.
 
-    A family defines ``infer``; one with another prior overrides ``prior`` and ``describe``.
+    A family says with ``infer`` where codes start; one with another prior overrides ``prior`` and
+    ``describe``.
     """
 
     Config: ClassVar[type] = GeneratorConfig
@@ -114,12 +121,15 @@ class Generator(Model):
         prior: Prior | None = None,
     ) -> Tensor:
         """Codes (B, J) a few steps on, with Langevin noise if that is on and has a source."""
-        config, score = self.config, (prior or self.prior()).score
-        noise = generator if config.langevin_noise else None
-        low = config.inference_precision == "bfloat16"
+        low = self.config.inference_precision == "bfloat16"
         with torch.autocast(x.device.type, torch.bfloat16, enabled=low):
             return inference.follow_gradient(
-                lambda z: self.decode(z).log_prob(x), score, z, steps, config.step_size, noise
+                lambda z: self.decode(z).log_prob(x),
+                (prior or self.prior()).score,
+                z,
+                steps,
+                self.config.step_size,
+                generator if self.config.langevin_noise else None,
             )
 
     def recognise(self, x: Tensor, generator: torch.Generator | None = None) -> Code:

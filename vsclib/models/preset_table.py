@@ -9,7 +9,14 @@ from vsclib.errors import ConfigurationError, nearest
 
 
 class Preset(NamedTuple):
-    """A model by name, its options, its source and departures, and parameters of its run."""
+    """A model, its options and its training.
+
+    Attributes:
+        model: one of ``vsclib.models.names()``.
+        options: of that model.
+        source: where it comes from, and where it departs from that.
+        training: parameters of a run, such as ``steps``; what is left out keeps its default.
+    """
 
     model: str
     options: dict[str, Any]
@@ -20,9 +27,9 @@ class Preset(NamedTuple):
 @functools.cache
 def _table() -> dict[str, Preset]:
     text = Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
-    found = sorted(tomllib.loads(text).items())
     return {
-        name: Preset(**one | {"source": " ".join(one["source"].split())}) for name, one in found
+        name: Preset(**entry | {"source": " ".join(entry["source"].split())})
+        for name, entry in sorted(tomllib.loads(text).items())
     }
 
 
@@ -32,7 +39,10 @@ def presets() -> tuple[str, ...]:
 
 
 def preset(name: str) -> Preset:
-    """The preset behind a name; ConfigurationError when there is none.
+    """The model, the options and the training behind a name.
+
+    Raises:
+        ConfigurationError: no preset has this name.
 
     Example:
         >>> found = preset("report_vae")

@@ -36,7 +36,11 @@ def names() -> tuple[str, ...]:
 
 
 def family(name: str) -> type[Model]:
-    """The class behind a name; ConfigurationError when no model has it."""
+    """The class behind a name.
+
+    Raises:
+        ConfigurationError: no model has this name.
+    """
     place = FAMILIES.get(name) if isinstance(name, str) else None
     if place is None:
         raise ConfigurationError(f"there is no model {name!r}: {nearest(str(name), FAMILIES)}")
@@ -47,7 +51,14 @@ def family(name: str) -> type[Model]:
 
 
 def register(name: str, cls: type[Model]) -> type[Model]:
-    """Make a family of one's own known by a new name, for this process, and give it back.
+    """Make a family of one's own known by a name, for this process.
+
+    Args:
+        name: a new name.
+        cls: a subclass of :class:`Model` that defines what the contract asks of a family.
+
+    Returns:
+        The class.
 
     Raises:
         ConfigurationError: the name is taken, or the class does not keep the contract.
@@ -74,15 +85,19 @@ def register(name: str, cls: type[Model]) -> type[Model]:
 
 
 def create(name: str, *, seed: int = 0, **options: Any) -> Model:
-    """Make an untrained model, on the CPU.
+    """Make an untrained model.
 
     Args:
         name: one of :func:`names`.
         seed: of the initial weights.
         **options: fields of the model's ``Config``.
 
+    Returns:
+        The model, on the CPU.
+
     Raises:
-        ConfigurationError: an unknown name or option, or a value out of range.
+        ConfigurationError: an unknown name or option (with the nearest valid one), or a value out
+            of range.
 
     Example:
         >>> model = create("vsc", image_shape=(1, 8, 8), latents=16, hidden=32, alpha=0.1)
