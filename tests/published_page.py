@@ -180,6 +180,8 @@ def build(folder: Path, **environment: str) -> Path:
     """Builds the book in a folder, again where it is built; returns the folder of its HTML."""
     program = "from jupyter_book.cli.main import main; main()"
     command = [sys.executable, "-c", program, "build", str(folder)]
-    run = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment})
+    run = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, env={**os.environ, **environment}
+    )
     assert run.returncode == 0, (run.stdout + run.stderr)[-3000:]
     return folder / "_build" / "html"

@@ -37,7 +37,8 @@ def notebook_of(*widgets: Traversal) -> dict:
         cells.append(nbformat.v4.new_code_cell("open('executed', 'w')", outputs=[output]))
         states |= dependency_state(widget, drop_defaults=False)
     notebook = nbformat.v4.new_notebook(cells=cells)
-    notebook.metadata["widgets"] = {STATE: {"state": states}}
+    version = {"version_major": 2, "version_minor": 0}
+    notebook.metadata["widgets"] = {STATE: {"state": states, **version}}
     return json.loads(nbformat.writes(notebook))
 
 
