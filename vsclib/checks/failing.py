@@ -34,7 +34,7 @@ def fails(check: Callable[..., Verdict], name: str, *args: Any, **kwargs: Any) -
     Args:
         check: one of the checks, for example :func:`vsclib.checks.symbolic`.
         name: what is refuted, for example ``Eq. 6 as printed``.
-        *args, **kwargs: arguments of the check after its name.
+        args, kwargs: arguments of the check after its name.
 
     Returns:
         The verdict, which passed because the check failed, with the disagreement as its error.
