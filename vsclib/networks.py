@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from vsclib.errors import ConfigurationError
 
 Network = Literal["mlp", "conv", "conv3"]
-LikelihoodName = Literal["bernoulli", "gaussian", "gaussian_learned"]
+LikelihoodName = Literal["bernoulli", "gaussian", "gaussian_learned", "gaussian_real"]
 
 SMALLEST_VARIANCE = 1e-6
 
@@ -51,7 +51,7 @@ class Gaussian(NamedTuple):
     The normaliser counts once per pixel; Li & Han's Eq. 3 prints it once per image (erratum E10).
 
     Attributes:
-        mean: (B, C, H, W), the mean image.
+        mean: (B, C, H, W), the mean image; of any range for real-valued data, else in [0, 1].
         logvar: log-variance, shaped like ``mean`` or a single number.
     """
 
@@ -135,14 +135,16 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """From a code to the likelihood of an image.
 
-    The mean image is the sigmoid of the first C channels of the output of ``layers``.
+    The mean image is the sigmoid of the first C channels of the output of ``layers``; with
+    ``gaussian_real`` it is the output itself.
 
     Args:
         image_shape: (C, H, W).
         latents: J.
-        likelihood: ``bernoulli``, ``gaussian`` (one fixed ``sigma``) or ``gaussian_learned`` (a
-            log-variance for each pixel, with a variance of at least 1e-6).
-        sigma: standard deviation of the fixed Gaussian likelihood.
+        likelihood: ``bernoulli``, ``gaussian`` (one fixed ``sigma``), ``gaussian_learned`` (a
+            log-variance for each pixel, with a variance of at least 1e-6) or ``gaussian_real`` (one
+            fixed ``sigma`` about a mean of any size, for real-valued data).
+        sigma: standard deviation of the fixed Gaussian likelihoods.
         network, hidden, hidden_layers: as for :class:`Encoder`.
 
     Raises:
@@ -201,6 +203,8 @@ class Decoder(nn.Module):
             return Bernoulli(outputs)
         if self.likelihood == "gaussian":
             return Gaussian(torch.sigmoid(outputs), self.logvar)
+        if self.likelihood == "gaussian_real":
+            return Gaussian(outputs, self.logvar)
         mean, logvar = outputs.chunk(2, dim=1)
         return Gaussian(torch.sigmoid(mean), (logvar.exp() + SMALLEST_VARIANCE).log())
 

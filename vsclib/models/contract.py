@@ -1,6 +1,7 @@
 """What every model is: the promises that training, metrics, figures and the widget rely on.
 
-Shapes: batch B, latents J, images (B, C, H, W) of float32 in [0, 1].
+Shapes: batch B, latents J, images (B, C, H, W) of float32: in [0, 1], or of any range for a model
+of real-valued data.
 """
 
 import functools
@@ -79,6 +80,11 @@ def _present(field: Tensor | None, name: str) -> Tensor:
     return field
 
 
+def scaled(images: Tensor) -> Tensor:
+    """Images as models take them: bytes over 255 in float32, real-valued data as they are."""
+    return images.float() / 255.0 if images.dtype == torch.uint8 else images
+
+
 class TrainingStep(NamedTuple):
     """What a step of a training is about.
 
@@ -129,9 +135,9 @@ class ModelConfig:
     hidden_layers: Annotated[int, Field(ge=0, le=8)] = 1
     """Hidden layers of the encoder and of the decoder; without any an ``mlp`` is linear."""
     likelihood: LikelihoodName = "bernoulli"
-    """What the decoder's outputs stand for."""
+    """What the decoder's outputs stand for; ``gaussian_real`` takes real-valued data."""
     sigma: Positive = 0.3
-    """Standard deviation of a pixel under the Gaussian likelihood."""
+    """Standard deviation of a pixel under ``gaussian`` and ``gaussian_real``."""
 
 
 class Trainable(nn.Module):
@@ -150,6 +156,11 @@ class Trainable(nn.Module):
     name: str
     config: Any
     image_shape: tuple[int, int, int]
+
+    @property
+    def real_valued(self) -> bool:
+        """Whether images are finite numbers of any range; without it they lie in [0, 1]."""
+        return False
 
     def objective(self, step: TrainingStep) -> Loss:
         """What training minimises, of images that are known to fit. A family defines it.
@@ -173,7 +184,10 @@ class Trainable(nn.Module):
             getattr(self, name).copy_(value)
 
     def prepare(self, images: Tensor, generator: torch.Generator) -> None:
-        """Take from all training images, uint8 (N, C, H, W), what the weights start from."""
+        """Take from all training images (N, C, H, W) what the weights start from.
+
+        They are uint8, or float32 where the data are real-valued: :func:`scaled` takes either.
+        """
 
     def plan(self, steps: int, steps_per_epoch: int) -> None:
         """Lay out the schedules over a training; one of no steps holds them at their ends."""
@@ -183,8 +197,11 @@ class Trainable(nn.Module):
         return {}
 
     def check(self, x: Tensor) -> Tensor:
-        """Give images back, or raise DataError when they are no float32 (B, C, H, W) in [0, 1]."""
-        check_images(x, self.image_shape)
+        """Give images back, or raise DataError when they are no float32 (B, C, H, W) in [0, 1].
+
+        A model of real-valued data takes any finite numbers.
+        """
+        check_images(x, self.image_shape, self.real_valued)
         return x
 
 
@@ -226,6 +243,11 @@ class Model(Trainable):
     def build(cls, name: str, options: dict[str, Any]) -> Self:
         """Check the options and make the model."""
         return cls(configure(cls.Config, f"model {name!r}", options), name)
+
+    @property
+    def real_valued(self) -> bool:
+        """Whether images are finite numbers of any range: the likelihood decides."""
+        return self.config.likelihood == "gaussian_real"
 
     # ------------------------------------------------------------------- what a family defines
 

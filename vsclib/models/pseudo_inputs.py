@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from vsclib import spike_slab
 from vsclib.configuration import Count, OpenUnit, configuration
-from vsclib.models.contract import Code
+from vsclib.models.contract import Code, scaled
 from vsclib.models.vsc import VSC, VSCConfig
 from vsclib.spike_slab import learned_prior
 
@@ -49,7 +49,7 @@ class PseudoInputs(VSC):
             return
         order = torch.randperm(len(images), generator=generator, device=generator.device)
         count = torch.arange(self.config.pseudo_inputs, device=order.device)
-        self.pseudo_inputs.copy_(images[order[count % len(order)]].float() / 255.0)
+        self.pseudo_inputs.copy_(scaled(images[order[count % len(order)]]))
         self.prepared.fill_(1.0)
 
     def prior(self, number: int | None = None) -> Code:

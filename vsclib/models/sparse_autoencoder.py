@@ -10,7 +10,7 @@ from torch.nn.utils import parametrize
 
 from vsclib.configuration import NonNegative, configuration
 from vsclib.models.autoencoder import AutoEncoder
-from vsclib.models.contract import Code, Loss, ModelConfig, TrainingStep
+from vsclib.models.contract import Code, Loss, ModelConfig, TrainingStep, scaled
 
 SAMPLE = 2000
 """Training images that the starting point is centred on."""
@@ -63,13 +63,15 @@ class SparseAutoEncoder(AutoEncoder):
         # Otherwise the few latents that point at the average image win everywhere; others die.
         if self.prepared:
             return
-        some, head = images[:SAMPLE].float() / 255.0, self.encoder.head
+        some, head = scaled(images[:SAMPLE]), self.encoder.head
         features = self.encoder.layers(some)
         head.weight.div_(head(features).std(0, correction=0).clamp_min(SMALLEST).unsqueeze(1))
         head.bias.sub_(head(features).mean(0))
         last = self.decoder.layers[-1]
         if isinstance(last, nn.Linear):
-            last.bias[: some[0].numel()] = torch.logit(some.mean(0).flatten(), eps=SMALLEST)
+            mean = some.mean(0).flatten()
+            start = mean if self.real_valued else torch.logit(mean, eps=SMALLEST)
+            last.bias[: len(mean)] = start
         self.prepared.fill_(1.0)
 
     @property
