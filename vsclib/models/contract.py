@@ -6,7 +6,6 @@ of real-valued data.
 
 import functools
 import operator
-from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
 import torch
@@ -16,68 +15,9 @@ from torch import Tensor, nn
 from vsclib.configuration import Count, Positive, configuration, configure
 from vsclib.data.dataset import check_images
 from vsclib.errors import ConfigurationError
+from vsclib.models import doors
+from vsclib.models.code import Code
 from vsclib.networks import Decoder, Encoder, Likelihood, LikelihoodName, Network
-
-
-class Code(NamedTuple):
-    """A batch of codes. Only ``z`` and ``active`` are always there.
-
-    Attributes:
-        z: (B, J), what the decoder gets.
-        active: (B, J) bool, which latents are on.
-        mu: (B, J), mean of the slab; None where the family has no slab.
-        logvar: (B, J), log-variance of the slab; None where the family has no slab.
-        gamma: (B, J), probability that a latent is on; None where the family has no gates.
-        weights: (B, K), of the pseudo-inputs in the prior of each image; None with a fixed prior.
-    """
-
-    z: Tensor
-    active: Tensor
-    mu: Tensor | None = None
-    logvar: Tensor | None = None
-    gamma: Tensor | None = None
-    weights: Tensor | None = None
-
-    @property
-    def slab(self) -> tuple[Tensor, Tensor]:
-        """``mu`` and ``logvar``; a ConfigurationError where the family has no slab."""
-        return _present(self.mu, "mu"), _present(self.logvar, "logvar")
-
-    @property
-    def spike(self) -> Tensor:
-        """``gamma``; a ConfigurationError where the family has no gates."""
-        return _present(self.gamma, "gamma")
-
-    @property
-    def spike_and_slab(self) -> tuple[Tensor, Tensor, Tensor]:
-        """``gamma``, ``mu`` and ``logvar``; a ConfigurationError where one of them is absent."""
-        return self.spike, *self.slab
-
-    @property
-    def choice(self) -> Tensor:
-        """``weights``; a ConfigurationError where the prior is fixed."""
-        return _present(self.weights, "weights")
-
-
-def _refuse(network: str, run: Callable[[], Tensor], wanted: tuple[int, ...]) -> None:
-    try:
-        found = str(tuple(run().shape))
-    except RuntimeError as error:
-        found = str(error).splitlines()[0]
-    if found != str(tuple(wanted)):
-        raise ConfigurationError(
-            f"the {network} gives {found}, wanted shape {tuple(wanted)}: change its last layer, or "
-            "create the model with latents and image_shape that fit"
-        )
-
-
-def _present(field: Tensor | None, name: str) -> Tensor:
-    if field is None:
-        raise ConfigurationError(
-            f"{name} = None: this model's codes have no {name}; choose a family that has it, "
-            "or look at code.z and code.active"
-        )
-    return field
 
 
 def scaled(images: Tensor) -> Tensor:
@@ -173,10 +113,29 @@ class Trainable(nn.Module):
         """What training minimises at a step; looking at it changes nothing.
 
         Raises:
+            ConfigurationError: the step has no generator on the images' device, a number below
+                zero, or rows for another number of images.
             DataError: the images are no float32 (B, C, H, W) in [0, 1].
         """
-        self.check(step.images)
+        x = self.check(step.images)
+        doors.check_generator(step.generator, x.device)
+        doors.check_at_least("number", step.number, 0)
+        if step.rows is not None and step.rows.shape != x.shape[:1]:
+            raise ConfigurationError(
+                f"rows = tensor {tuple(step.rows.shape)} for {len(x)} images: give one place in "
+                "the training set for each image, or None"
+            )
         return self.objective(step)
+
+    def forward(self, step: TrainingStep) -> Loss:
+        """The loss of a step, for what wraps a model, such as DistributedDataParallel.
+
+        A wrapper averages gradients over processes, each with its part of the batch. That is the
+        gradient of the whole batch where the loss is a mean over images; ``beta_tcvae`` compares
+        the images of a batch, ``top_k`` counts in it which latents are idle, and the chains of
+        ``abp`` stay with the process that moved them.
+        """
+        return self.loss(step)
 
     def remember(self, step: TrainingStep, state: dict[str, Tensor]) -> None:
         """Keep what a step left behind in the buffers of the same names; ``fit`` calls it."""
@@ -202,6 +161,7 @@ class Trainable(nn.Module):
         A model of real-valued data takes any finite numbers.
         """
         check_images(x, self.image_shape, self.real_valued)
+        doors.check_place(x, next(self.parameters(), None))
         return x
 
 
@@ -309,10 +269,17 @@ class Model(Trainable):
         Raises:
             DataError: the images are no float32 (B, C, H, W) in [0, 1].
         """
-        return self.recognise(self.check(x), generator)
+        x = self.check(x)
+        doors.check_generator(generator, x.device)
+        return self.recognise(x, generator)
 
     def decode(self, z: Tensor) -> Likelihood:
-        """The likelihood of images given codes (B, J)."""
+        """The likelihood of images given codes (B, J).
+
+        Raises:
+            DataError: the codes have another shape, dtype or device, or are not finite.
+        """
+        doors.check_codes(z, self.latents, next(self.decoder.parameters(), None))
         return self.decoder(z)
 
     @torch.no_grad()
@@ -325,14 +292,21 @@ class Model(Trainable):
         weight = next(self.parameters())
         zero = torch.zeros(1, self.latents, device=weight.device, dtype=weight.dtype)
         image = torch.zeros(1, *self.image_shape, device=weight.device, dtype=weight.dtype)
-        _refuse("decoder", lambda: self.decode(zero).mean, image.shape)
+        check_output = doors.check_output
+        check_output("decoder", lambda: self.decode(zero).mean, image.shape)
         if self.heads:
             outputs = (1, self.heads * self.latents)
-            _refuse("encoder", lambda: torch.cat(self.encoder(image), 1), outputs)
+            check_output("encoder", lambda: torch.cat(self.encoder(image), 1), outputs)
 
     @torch.no_grad()
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
-        """Mean images (n, C, H, W) of codes drawn from the prior."""
+        """Mean images (n, C, H, W) of codes drawn from the prior.
+
+        Raises:
+            ConfigurationError: n is below 1, or the generator draws on another device.
+        """
+        doors.check_at_least("n", n, 1)
+        doors.check_generator(generator, next(self.parameters()).device)
         return self.decode(self.sample_prior(n, generator)).mean
 
     @staticmethod

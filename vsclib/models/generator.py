@@ -124,7 +124,7 @@ class Generator(Model):
         low = self.config.inference_precision == "bfloat16"
         with torch.autocast(x.device.type, torch.bfloat16, enabled=low):
             return inference.follow_gradient(
-                lambda z: self.decode(z).log_prob(x),
+                lambda z: self.decoder(z).log_prob(x),
                 (prior or self.prior()).score,
                 z,
                 steps,
@@ -139,4 +139,4 @@ class Generator(Model):
     def objective(self, step: TrainingStep) -> Loss:
         """Minus the log-likelihood of the images given their inferred codes, which stay fixed."""
         z, state = self.training_codes(step, self.prior(step.number))
-        return Loss.of(state, reconstruction=-self.decode(z).log_prob(step.images).mean())
+        return Loss.of(state, reconstruction=-self.decoder(z).log_prob(step.images).mean())

@@ -72,5 +72,5 @@ class ShortRun(Generator):
             return z[0]
         if self.config.pick == "mean":
             return z.mean(0)
-        joint = [self.decode(one).log_prob(x) + prior.log_prob(one).sum(1) for one in z]
+        joint = [self.decoder(one).log_prob(x) + prior.log_prob(one).sum(1) for one in z]
         return z[torch.stack(joint).argmax(0), torch.arange(len(x), device=z.device)]

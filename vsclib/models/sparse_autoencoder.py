@@ -117,5 +117,5 @@ class ReluSAE(SparseAutoEncoder):
     def objective(self, step: TrainingStep) -> Loss:
         """Minus the log-likelihood of the image, and the price of its code."""
         code = self.recognise(step.images)
-        reconstruction = -self.decode(code.z).log_prob(step.images).mean()
+        reconstruction = -self.decoder(code.z).log_prob(step.images).mean()
         return Loss.of(reconstruction=reconstruction, l1=self.penalties(code)["l1"].mean())
