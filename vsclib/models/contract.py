@@ -6,18 +6,19 @@ of real-valued data.
 
 import functools
 import operator
-from typing import Annotated, Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
-from vsclib.configuration import Count, Positive, configuration, configure
+from vsclib.configuration import configure
 from vsclib.data.dataset import check_images
 from vsclib.errors import ConfigurationError
 from vsclib.models import doors
 from vsclib.models.code import Code
-from vsclib.networks import Decoder, Encoder, Likelihood, LikelihoodName, Network
+from vsclib.models.options import ModelConfig
+from vsclib.networks import Decoder, Encoder, Likelihood
+from vsclib.own_networks import evaluating
 
 
 def scaled(images: Tensor) -> Tensor:
@@ -58,26 +59,6 @@ class Loss(NamedTuple):
     def of(cls, state: dict[str, Tensor] | None = None, **terms: Tensor) -> Self:
         """The loss that these terms sum to."""
         return cls(functools.reduce(operator.add, terms.values()), terms, state or {})
-
-
-@configuration
-class ModelConfig:
-    """The options that every model shares."""
-
-    image_shape: tuple[Count, Count, Count] = (1, 28, 28)
-    """Channels, height and width of an image."""
-    latents: Count = 200
-    """J, the number of latents."""
-    network: Network = "mlp"
-    """Kind of network, of encoder and decoder alike."""
-    hidden: Count = 400
-    """Units of a hidden layer."""
-    hidden_layers: Annotated[int, Field(ge=0, le=8)] = 1
-    """Hidden layers of the encoder and of the decoder; without any an ``mlp`` is linear."""
-    likelihood: LikelihoodName = "bernoulli"
-    """What the decoder's outputs stand for; ``gaussian_real`` takes real-valued data."""
-    sigma: Positive = 0.3
-    """Standard deviation of a pixel under ``gaussian`` and ``gaussian_real``."""
 
 
 class Trainable(nn.Module):
@@ -193,16 +174,23 @@ class Model(Trainable):
         self.latents: int = config.latents
         options = ("network", "hidden", "hidden_layers")
         network = {option: getattr(config, option) for option in options}
+        sizes = (self.image_shape, self.latents)
         if self.heads:
-            self.encoder = Encoder(self.image_shape, self.latents, self.heads, **network)
+            self.encoder = Encoder(*sizes, self.heads, **network, own=config.encoder)
         likelihood = (config.likelihood, config.sigma)
-        self.decoder = Decoder(self.image_shape, self.latents, *likelihood, **network)
+        self.decoder = Decoder(*sizes, *likelihood, **network, own=config.decoder)
         self.plan(steps=0, steps_per_epoch=1)
 
     @classmethod
     def build(cls, name: str, options: dict[str, Any]) -> Self:
-        """Check the options and make the model."""
-        return cls(configure(cls.Config, f"model {name!r}", options), name)
+        """Check the options and make the model.
+
+        Raises:
+            ConfigurationError: an option is unknown or out of range, or no memory holds the model.
+        """
+        config: Any = configure(cls.Config, f"model {name!r}", options)
+        doors.check_memory(config, cls.heads)
+        return cls(config, name)
 
     @property
     def real_valued(self) -> bool:
@@ -292,11 +280,11 @@ class Model(Trainable):
         weight = next(self.parameters())
         zero = torch.zeros(1, self.latents, device=weight.device, dtype=weight.dtype)
         image = torch.zeros(1, *self.image_shape, device=weight.device, dtype=weight.dtype)
-        check_output = doors.check_output
-        check_output("decoder", lambda: self.decode(zero).mean, image.shape)
-        if self.heads:
-            outputs = (1, self.heads * self.latents)
-            check_output("encoder", lambda: torch.cat(self.encoder(image), 1), outputs)
+        with evaluating(self):
+            doors.check_output("decoder", lambda: self.decode(zero).mean, image.shape)
+            if self.heads:
+                outputs = (1, self.heads * self.latents)
+                doors.check_output("encoder", lambda: torch.cat(self.encoder(image), 1), outputs)
 
     @torch.no_grad()
     def sample(self, n: int, generator: torch.Generator) -> Tensor:

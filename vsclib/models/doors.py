@@ -3,7 +3,10 @@
 Looks at values stand here and not in ``objective``: on an accelerator each waits for the device.
 """
 
+import math
+import os
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -89,6 +92,36 @@ def check_output(network: str, run: Callable[[], Tensor], wanted: tuple[int, ...
             f"the {network} gives {found}, wanted shape {tuple(wanted)}: change its last layer, or "
             "create the model with latents and image_shape that fit"
         )
+
+
+def check_memory(config: Any, heads: int) -> None:
+    """Refuse a model whose weights take more than half of this machine's memory.
+
+    Raises:
+        ConfigurationError: with what they would take at least.
+    """
+    pixels, latents, hidden = math.prod(config.image_shape), config.latents, config.hidden
+    # The largest matrices; a convolution keeps 64 channels of a quarter of each side.
+    ends = pixels if config.network == "mlp" else 64
+    width = hidden if config.hidden_layers or config.encoder or config.decoder else None
+    sides = (heads > 0 and not config.encoder, not config.decoder)
+    joined = latents * (heads + sides[1])
+    count = joined * (width or ends) + sum(sides) * ends * (width or 0)
+    count += getattr(config, "pseudo_inputs", 0) * pixels
+    found, memory = 4 * count, _machine_memory()
+    if found > memory / 2:
+        raise ConfigurationError(
+            f"latents = {latents}, image_shape = {config.image_shape} and hidden = {hidden} take "
+            f"{found / 2**30:,.0f} GiB of weights or more, and this machine has "
+            f"{memory / 2**30:,.0f} GiB of memory: choose smaller ones"
+        )
+
+
+def _machine_memory() -> int:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
+        return 64 * 2**30
 
 
 def _short(dtype: torch.dtype) -> str:

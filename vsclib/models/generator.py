@@ -26,6 +26,10 @@ class GeneratorConfig(ModelConfig):
     langevin_noise: bool = False
     """Add Langevin noise in training and to sampled codes; ``encode`` takes no noise."""
 
+    def idle(self) -> dict[str, str]:
+        """Options without effect: a generator has no encoder."""
+        return super().idle() | {"encoder": "has no effect: a generator has no encoder"}
+
 
 class StandardNormal(NamedTuple):
     """The dense prior of a latent."""

@@ -1,6 +1,7 @@
 """Variational Sparse Coding whose prior is made of the codes of pseudo-inputs."""
 
 import math
+import warnings
 from collections.abc import Callable
 from typing import Literal
 
@@ -47,6 +48,10 @@ class PseudoInputs(VSC):
         """Start the pseudo-inputs from training images, the first time only."""
         if self.prepared:
             return
+        if self.config.pseudo_inputs > len(images):
+            found = f"pseudo_inputs = {self.config.pseudo_inputs} of {len(images)} images"
+            text = f"{found} start several from the same image: choose at most {len(images)}"
+            warnings.warn(text, stacklevel=3)
         order = torch.randperm(len(images), generator=generator, device=generator.device)
         count = torch.arange(self.config.pseudo_inputs, device=order.device)
         self.pseudo_inputs.copy_(scaled(images[order[count % len(order)]]))

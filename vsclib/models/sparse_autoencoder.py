@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from torch.nn.utils import parametrize
 
 from vsclib.configuration import NonNegative, configuration
+from vsclib.errors import ConfigurationError
 from vsclib.models.autoencoder import AutoEncoder
 from vsclib.models.contract import Code, Loss, ModelConfig, TrainingStep, scaled
 
@@ -67,7 +68,8 @@ class SparseAutoEncoder(AutoEncoder):
         features = self.encoder.layers(some)
         head.weight.div_(head(features).std(0, correction=0).clamp_min(SMALLEST).unsqueeze(1))
         head.bias.sub_(head(features).mean(0))
-        last = self.decoder.layers[-1]
+        layers = self.decoder.layers
+        last = layers[-1] if isinstance(layers, nn.Sequential) else None
         if isinstance(last, nn.Linear):
             mean = some.mean(0).flatten()
             start = mean if self.real_valued else torch.logit(mean, eps=SMALLEST)
@@ -77,7 +79,13 @@ class SparseAutoEncoder(AutoEncoder):
     @property
     def first_layer(self) -> nn.Linear:
         """The decoder's first layer: its ``weight``, (outputs, J), is the dictionary."""
-        return next(layer for layer in self.decoder.layers if isinstance(layer, nn.Linear))
+        for layer in self.decoder.layers.modules():
+            if isinstance(layer, nn.Linear) and layer.in_features == self.latents:
+                return layer
+        raise ConfigurationError(
+            f"decoder = {self.config.decoder!r} has no nn.Linear from {self.latents} latents, "
+            f"whose columns are the dictionary of model {self.name!r}: let it begin with one"
+        )
 
     def gate(self, values: Tensor) -> Code:
         """The code that the encoder's values (B, J) give."""
