@@ -1,5 +1,6 @@
 """What all generators share: no encoder, codes found by gradient on the decoder."""
 
+from contextlib import nullcontext
 from typing import ClassVar, Literal, NamedTuple
 
 import torch
@@ -125,7 +126,8 @@ class Generator(Model):
     ) -> Tensor:
         """Codes (B, J) a few steps on, with Langevin noise if that is on and has a source."""
         low = self.config.inference_precision == "bfloat16"
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=low):
+        precision = torch.autocast(x.device.type, torch.bfloat16) if low else nullcontext()
+        with precision:
             return inference.follow_gradient(
                 lambda z: self.decoder(z).log_prob(x),
                 (prior or self.prior()).score,

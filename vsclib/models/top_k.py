@@ -66,9 +66,11 @@ class TopK(SparseAutoEncoder):
 
     def revive(self, x: Tensor, values: Tensor, fixed: Tensor, dead: Tensor) -> Tensor:
         """Minus the weighted log-likelihood of images when dead latents add to fixed codes; ()."""
-        if not self.config.revival or not dead.any():
+        if not self.config.revival or (x.device.type == "cpu" and not dead.any()):
             return torch.zeros((), device=x.device)
-        count = min(x[0].numel() // 2, int(dead.sum()))
+        # An accelerator is not asked whether any is dead, which would wait: it adds zeros then.
+        count = min(x[0].numel() // 2, self.latents)
         largest = values.masked_fill(~dead, -torch.inf).topk(count).indices
-        added = torch.zeros_like(values).scatter(1, largest, values.gather(1, largest))  # (B, J)
-        return -self.config.revival * self.decoder(fixed + added).log_prob(x).mean()
+        added = torch.zeros_like(values).scatter(1, largest, (values * dead).gather(1, largest))
+        weight = self.config.revival * dead.any()
+        return -weight * self.decoder(fixed + added).log_prob(x).mean()  # added: (B, J)
