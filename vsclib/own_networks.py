@@ -40,7 +40,7 @@ def register(name: str, make: Factory) -> Factory:
 
     Example:
         >>> def wide(image_shape, features):
-        ...     return nn.Sequential(nn.Flatten(), nn.Linear(math.prod(image_shape), features))
+        ...     return nn.Sequential(nn.Flatten(), nn.Linear(64, features))
         >>> _ = register("wide", wide)
         >>> from vsclib import models
         >>> model = models.create("vsc", image_shape=(1, 8, 8), encoder="wide")

@@ -128,7 +128,7 @@ def create(name: str, *, seed: int | np.integer = 0, **options: Any) -> Model:
         >>> model.encode(torch.rand(2, 1, 8, 8)).z.shape
         torch.Size([2, 16])
     """
-    start = configure(Start, f"model {name!r}", {"seed": seed})
+    start = configure(_Start, f"model {name!r}", {"seed": seed})
     model = _made(name, start.seed, options)
     for option, reason in model.config.idle().items():
         if option in options:
@@ -165,7 +165,7 @@ def _stranger(kind: str, name: str, by_path: str, by_name: str) -> CheckpointErr
 
 
 @configuration
-class Start:
+class _Start:
     """Where the initial weights come from."""
 
     seed: Seed = 0
