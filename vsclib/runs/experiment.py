@@ -186,7 +186,7 @@ class Experiment:
 
     def as_dict(self) -> dict[str, Any]:
         """Every field by name."""
-        return dataclasses.asdict(self)  # type: ignore[call-overload]
+        return dataclasses.asdict(self)
 
     def model_options(self) -> dict[str, Any]:
         """The model's options, with the image shape of the data set unless another is asked for."""
