@@ -22,7 +22,7 @@ TRAINING = ("callbacks", "identity", "interruption", "optimization", "validation
 FLOORS = (
     ("errors", "arguments", "files", "configuration"),
     ("spike_slab",),
-    ("schedules", "networks", "inference"),
+    ("schedules", "own_networks", "networks", "inference"),
     ("data",),
     ("models",),
     ("checkpoints", "training_config", "training_state", "training", "linear", *TRAINING),
