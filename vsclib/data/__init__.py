@@ -25,6 +25,7 @@ from vsclib.data.dataset import (
     to_tensor,
 )
 from vsclib.data.image_folder import from_folder
+from vsclib.data.values import from_values
 from vsclib.errors import DataError, nearest
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "checksum",
     "from_array",
     "from_folder",
+    "from_values",
     "load",
     "names",
     "smiley",
