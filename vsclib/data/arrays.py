@@ -20,7 +20,7 @@ def from_array(
     *,
     classes: Sequence[str] | None = None,
     test: float | np.ndarray = 0.2,
-    seed: int = 0,
+    seed: int | np.integer = 0,
     name: str = "array",
 ) -> DataSet:
     r"""Images in memory as a data set.
@@ -93,7 +93,7 @@ def to_bytes(images: np.ndarray | Tensor) -> np.ndarray:
         raise DataError(f"images is shaped {images.shape}, expected {_FORMS}: {remedy}")
     if images.ndim == 3:
         images = images[:, None]
-    if images.shape[-1] in (1, 3, 4) and images.shape[1] > 4:
+    if images.shape[-1] <= 4 < images.shape[1]:
         raise DataError(
             f"images is shaped {images.shape}, which looks like (N, H, W, C), expected "
             "(N, C, H, W): move the channels with images.transpose(0, 3, 1, 2)"
@@ -109,7 +109,7 @@ def as_array(values: np.ndarray | Tensor) -> np.ndarray:
     return values
 
 
-def hold_out(number: int, test: float | np.ndarray, seed: int) -> np.ndarray:
+def hold_out(number: int, test: float | np.ndarray, seed: int | np.integer) -> np.ndarray:
     """Which of the images are held out: bool (number,), at least one of each kind.
 
     ``test`` is the share that is held out, or the answer itself.
@@ -127,10 +127,10 @@ def hold_out(number: int, test: float | np.ndarray, seed: int) -> np.ndarray:
                 f"bool ({number},) with some of each: True for the images that are held out"
             )
         return test.copy()
-    if isinstance(test, bool) or not isinstance(test, int | float | np.number) or not 0 < test < 1:
+    if not 0 < test < 1:
         allowed = "the share of held-out images lies between 0 and 1: 0.2 is usual"
         raise DataError(f"test = {test!r}, but {allowed}")
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+    if isinstance(seed, bool) or seed < 0:
         raise DataError(f"seed = {seed!r}, but a seed is a whole number, at least 0: 0 is usual")
     held_out = np.zeros(number, dtype=bool)
     share = min(max(round(number * float(test)), 1), number - 1)
@@ -176,7 +176,7 @@ def _positions(
     if array.dtype.kind not in "iubU":
         remedy = "convert them, or leave them out"
         raise DataError(f"labels holds {array.dtype}, expected whole numbers or names: {remedy}")
-    if isinstance(classes, str) or (classes is not None and len(set(classes)) < len(classes)):
+    if isinstance(classes, str) or len({str(name) for name in classes or ()}) < len(classes or ()):
         raise DataError(f"classes = {classes!r}, expected a name for each class, none twice")
     if classes is None:
         values, positions = np.unique(array, return_inverse=True)

@@ -2,6 +2,8 @@
 
 import hashlib
 import math
+import warnings
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -99,8 +101,9 @@ def checksum(train: Split, test: Split) -> str:
 
     Hashed are, for ``train`` and then ``test``, the images and then the labels, each as the line
     ``train/images uint8 (60000, 1, 28, 28)`` in ASCII, a line feed, and the bytes in C order
-    (labels as little-endian int64, real values as little-endian float32). Factors stay out of it: they are drawn in floating point, whose
-    last digit may differ between machines while every pixel agrees.
+    (labels as little-endian int64, real values as little-endian float32). Factors stay out of it:
+    they are drawn in floating point, whose last digit may differ between machines while every pixel
+    agrees.
     """
     digest = hashlib.sha256()
     for name, split in (("train", train), ("test", test)):
@@ -114,14 +117,16 @@ def checksum(train: Split, test: Split) -> str:
     return digest.hexdigest()
 
 
-def check_promise(found: DataSet, name: str, about: Information) -> None:
+def check_promise(found: object, name: str, about: Information) -> None:
     """Refuse a data set that is not what ``about`` promises of its name.
 
     Raises:
-        DataError: another name or classes; images, labels or factors of another shape or dtype; a
-            value that is not finite; a label that is no position in ``classes``.
+        DataError: another type, name or classes; images, labels or factors of another shape or
+            dtype; a value that is not finite; a label that is no position in ``classes``.
     """
     remedy = f"correct its loader, or what vsclib.data.about({name!r}) promises"
+    if not isinstance(found, DataSet):
+        raise DataError(f"{name} is a {type(found).__name__}, expected a DataSet: {remedy}")
     kind_of_image = "float32" if about.real_valued else "uint8"
     facts = [("name", found.name, name), ("classes", found.classes, about.classes)]
     for half, split, n in (("train", found.train, about.train), ("test", found.test, about.test)):
@@ -143,6 +148,13 @@ def check_promise(found: DataSet, name: str, about: Information) -> None:
             run = f"labels run from {labels.min()} to {labels.max()}"
             positions = f"positions from 0 to {len(about.classes) - 1}"
             raise DataError(f"{name}: {run}, expected {positions}: {remedy}")
+
+
+def warn_of_root(name: str, root: str | Path | None) -> None:
+    """Say that a folder has no effect on a set that comes without files."""
+    if root is not None:
+        told = f"root = {str(root)!r} has no effect: {name} comes without files"
+        warnings.warn(f"{told}, leave it out", stacklevel=2)
 
 
 def assemble(name: str, train: Split, test: Split, classes: tuple[str, ...]) -> DataSet:
@@ -210,7 +222,9 @@ def check_images(x: Tensor, image_shape: tuple[int, int, int], real: bool = Fals
     if real and not (math.isfinite(low) and math.isfinite(high)):
         raise DataError(f"{wanted}, got {found}: clean the values before you pass them on")
     if not real and (low < 0 or high > 1):
-        remedy = "divide 0..255 images by 255; values of any range want likelihood = 'gaussian_real'"
+        remedy = (
+            "divide 0..255 images by 255; values of any range want likelihood = 'gaussian_real'"
+        )
         raise DataError(f"{wanted}, got {found}: {remedy}")
 
 

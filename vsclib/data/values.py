@@ -19,7 +19,7 @@ def from_values(
     *,
     classes: Sequence[str] | None = None,
     test: float | np.ndarray = 0.2,
-    seed: int = 0,
+    seed: int | np.integer = 0,
     name: str = "values",
 ) -> DataSet:
     """Real values in memory as a data set; nothing is rounded, cut off or scaled.
