@@ -150,6 +150,42 @@ def check_promise(found: object, name: str, about: Information) -> None:
             raise DataError(f"{name}: {run}, expected {positions}: {remedy}")
 
 
+def describe(found: DataSet, source: str) -> Information:
+    """What ``about`` says of a set of which nothing was promised.
+
+    Args:
+        found: the set.
+        source: who made it.
+
+    Raises:
+        DataError: images in another form than a ``Split`` has, or none; halves that do not fit.
+    """
+    for half, split in (("train", found.train), ("test", found.test)):
+        images = split.images
+        if images.dtype not in (np.uint8, np.float32) or images.ndim != 4 or 0 in images.shape:
+            wrong = f"{found.name}: {half}.images is {_describe(images)}"
+            remedy = "make the set with vsclib.data.from_array or from_values"
+            raise DataError(f"{wrong}, expected uint8 or float32 (N, C, H, W): {remedy}")
+    factors = found.train.factors
+    columns = 0 if factors is None or factors.ndim != 2 else factors.shape[1]
+    about = Information(
+        title=found.name,
+        train=len(found.train.images),
+        test=len(found.test.images),
+        image_shape=found.train.images.shape[1:],
+        licence="its owner's",
+        source=source,
+        origin=f"made by {source}",
+        preparation="what its loader does",
+        classes=found.classes,
+        factors=tuple(f"factor {number}" for number in range(columns)),
+        sha256=found.sha256,
+        real_valued=found.train.images.dtype == np.float32,
+    )
+    check_promise(found, found.name, about)
+    return about
+
+
 def warn_of_root(name: str, root: str | Path | None) -> None:
     """Say that a folder has no effect on a set that comes without files."""
     if root is not None:

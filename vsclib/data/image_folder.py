@@ -58,7 +58,7 @@ def from_folder(
     labels = _labels(folder, files)
     held_out = hold_out(len(files), test, seed)
     # A stream of its own: the split of a seed stays what it is in ``from_array``.
-    order = np.random.default_rng((seed, 1)).permutation(len(files))
+    order = np.random.default_rng((int(seed), 1)).permutation(len(files))
     pixels = _read_all(files, order, shape, fit, channels)
     mixed = None if labels is None else np.array(labels)[order]
     name = name or folder.resolve().name or "folder"
