@@ -49,6 +49,12 @@ def test_to_tensor_refuses_what_is_no_stack_of_images(images, found):
     one_line(error, found, "to_tensor")
 
 
+def test_bytes_of_zero_and_one_are_said_to_be_black():
+    images = np.arange(32, dtype=np.uint8).reshape(2, 1, 4, 4) % 2
+    with pytest.warns(UserWarning, match="0 and 1 only.*multiply them by 255"):
+        data.to_tensor(images)
+
+
 def with_pixel(value):
     x = torch.full((3, 1, 4, 5), 0.5)
     x[2, 0, 3, 1] = value

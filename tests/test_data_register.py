@@ -149,3 +149,11 @@ def test_a_loader_that_is_no_function_is_refused(module):
     with pytest.raises(VsclibError) as error:
         data.register("mine", data.from_values(np.eye(8)))
     one_line(error, "load = ")
+
+
+def test_a_set_of_black_images_is_refused(module):
+    zeros_and_ones = data.Split(np.eye(4, dtype=np.uint8)[None, None].repeat(4, 0), None, None)
+    data.register("black", lambda: data.DataSet(zeros_and_ones, zeros_and_ones, (), "x", ""))
+    with pytest.raises(DataError) as error:
+        data.about("black")
+    one_line(error, "black", "0 and 1 only", "multiply")

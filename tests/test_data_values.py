@@ -109,7 +109,7 @@ def test_values_that_are_not_finite_reach_no_model(value):
     one_line(error, "NaN or an infinity")
     with pytest.raises(DataError) as error:
         data.check_images(torch.from_numpy(images), (1, 4, 5), real=True)
-    one_line(error, "finite float32 (B, 1, 4, 5)", "clean")
+    one_line(error, "float32 (B, 1, 4, 5) of finite numbers", "clean")
 
 
 def test_a_real_valued_set_keeps_its_promise_only_as_finite_float32():

@@ -158,7 +158,8 @@ def describe(found: DataSet, source: str) -> Information:
         source: who made it.
 
     Raises:
-        DataError: images in another form than a ``Split`` has, or none; halves that do not fit.
+        DataError: images in another form than a ``Split`` has, none, or black ones only; halves
+            that do not fit.
     """
     for half, split in (("train", found.train), ("test", found.test)):
         images = split.images
@@ -166,6 +167,9 @@ def describe(found: DataSet, source: str) -> Information:
             wrong = f"{found.name}: {half}.images is {_describe(images)}"
             remedy = "make the set with vsclib.data.from_array or from_values"
             raise DataError(f"{wrong}, expected uint8 or float32 (N, C, H, W): {remedy}")
+    if found.train.images.dtype == np.uint8 and found.train.images.max() <= 1:
+        wrong = f"{found.name}: the bytes hold 0 and 1 only, where 255 is white"
+        raise DataError(f"{wrong}, so all images are black: multiply them by 255")
     factors = found.train.factors
     columns = 0 if factors is None or factors.ndim != 2 else factors.shape[1]
     about = Information(
@@ -224,7 +228,12 @@ def to_tensor(images: np.ndarray, device: torch.device | str = "cpu") -> Tensor:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         found = f"device = {str(device)!r} cannot be used ({reason})"
         raise ConfigurationError(f"{found}: choose 'cpu'") from None
-    return moved.float() / 255 if images.dtype == np.uint8 else moved
+    if images.dtype == np.float32:
+        return moved
+    if images.size and images.max() == 1:
+        told = "the bytes hold 0 and 1 only, where 255 is white, so all images are black"
+        warnings.warn(f"{told}: multiply them by 255", stacklevel=2)
+    return moved.float() / 255
 
 
 def check_images(x: Tensor, image_shape: tuple[int, int, int], real: bool = False) -> None:
@@ -239,9 +248,8 @@ def check_images(x: Tensor, image_shape: tuple[int, int, int], real: bool = Fals
         DataError: wrong dtype, shape or scale, or a NaN.
     """
     channels, height, width = image_shape
-    wanted = f"models take float32 (B, {channels}, {height}, {width}) in [0, 1]"
-    if real:
-        wanted = f"this model takes finite float32 (B, {channels}, {height}, {width})"
+    scale = "of finite numbers" if real else "in [0, 1]"
+    wanted = f"models take float32 (B, {channels}, {height}, {width}) {scale}"
     if x.dtype != torch.float32:
         remedy = "convert the images of a data set with vsclib.data.to_tensor(images)"
         raise DataError(f"{wanted}, got {_describe(x)}: {remedy}")
@@ -251,17 +259,13 @@ def check_images(x: Tensor, image_shape: tuple[int, int, int], real: bool = Fals
     if torch.compiler.is_compiling():
         return  # an exported program cannot ask for values
     low, high = (bound.item() for bound in torch.aminmax(x.detach()))
-    if low != low:  # not equal to itself: aminmax hands on any NaN
+    if low != low or (real and not math.isfinite(max(high, -low))):  # aminmax hands on any NaN
+        found = "a NaN" if low != low else "an infinity"
         remedy = "clean the images before you pass them on"
-        raise DataError(f"{wanted}, got a NaN among the pixels: {remedy}")
-    found = f"pixels from {low:g} to {high:g}"
-    if real and not (math.isfinite(low) and math.isfinite(high)):
-        raise DataError(f"{wanted}, got {found}: clean the values before you pass them on")
+        raise DataError(f"{wanted}, got {found} among the pixels: {remedy}")
     if not real and (low < 0 or high > 1):
-        remedy = (
-            "divide 0..255 images by 255; values of any range want likelihood = 'gaussian_real'"
-        )
-        raise DataError(f"{wanted}, got {found}: {remedy}")
+        remedy = "divide 0..255 images by 255; for any range, likelihood = 'gaussian_real'"
+        raise DataError(f"{wanted}, got pixels from {low:g} to {high:g}: {remedy}")
 
 
 def _describe(value: object) -> str:
