@@ -10,7 +10,10 @@ from scipy.signal import correlate2d
 from scipy.special import expit
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
-from torchmetrics.functional.image import peak_signal_noise_ratio
+from torchmetrics.functional.image import (
+    peak_signal_noise_ratio,
+    structural_similarity_index_measure,
+)
 
 from vsclib import data, metrics, models
 from vsclib.errors import ConfigurationError, DataError
@@ -114,6 +117,13 @@ def test_ssim_is_the_published_formula_with_the_stated_window(rng, side, window,
     found = metrics.ssim(torch.from_numpy(x), torch.from_numpy(y))
     assert metrics.ssim_window(x.shape) == window
     assert found == pytest.approx(ssim_by_hand(x, y, window, sigma), abs=1e-4)
+
+
+def test_ssim_is_torchmetrics_on_colour_images_that_are_not_square():
+    x = torch.rand(9, 3, 40, 23, generator=seeded())
+    y = (x + 0.2 * torch.randn(x.shape, generator=seeded(1))).clamp(0, 1)
+    _, wanted = structural_similarity_index_measure(y, x, data_range=1.0, return_full_image=True)
+    assert metrics.ssim(x, y) == pytest.approx(wanted.mean().item(), abs=1e-5)
 
 
 def test_ssim_is_one_for_equal_images_and_less_for_others(rng):
