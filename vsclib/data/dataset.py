@@ -1,6 +1,7 @@
 """What a data set is and promises, its checksum, and the scale on which models take images."""
 
 import hashlib
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -159,25 +160,31 @@ def to_tensor(images: np.ndarray, device: torch.device | str = "cpu") -> Tensor:
     return torch.from_numpy(writeable).to(device).float() / 255  # (N, C, H, W)
 
 
-def check_images(x: Tensor, image_shape: tuple[int, int, int]) -> None:
+def check_images(x: Tensor, image_shape: tuple[int, int, int], real: bool = False) -> None:
     """Refuse a batch that is not float32, (B, C, H, W) with a model's image_shape, in [0, 1].
+
+    Real-valued data may have any finite values. A graph that is being exported checks no values.
 
     Raises:
         DataError: wrong type, dtype, shape or scale, or a NaN.
     """
     channels, height, width = image_shape
-    wanted = f"models take float32 (B, {channels}, {height}, {width}) in [0, 1]"
+    scale = "of finite numbers" if real else "in [0, 1]"
+    wanted = f"models take float32 (B, {channels}, {height}, {width}) {scale}"
     if not isinstance(x, Tensor) or x.dtype != torch.float32:
         remedy = "convert uint8 images with vsclib.data.to_tensor(images)"
         raise DataError(f"{wanted}, got {_describe(x)}: {remedy}")
     if x.ndim != 4 or tuple(x.shape[1:]) != (channels, height, width) or x.shape[0] == 0:
         remedy = "reshape the images, or create the model with their image_shape"
         raise DataError(f"{wanted}, got {_describe(x)}: {remedy}")
+    if torch.compiler.is_compiling():
+        return
     low, high = (bound.item() for bound in torch.aminmax(x.detach()))
-    if low != low:  # not equal to itself: aminmax hands on any NaN
+    if low != low or (real and not math.isfinite(max(high, -low))):  # aminmax hands on any NaN
+        found = "a NaN" if low != low else "an infinity"
         remedy = "clean the images before you pass them on"
-        raise DataError(f"{wanted}, got a NaN among the pixels: {remedy}")
-    if low < 0 or high > 1:
+        raise DataError(f"{wanted}, got {found} among the pixels: {remedy}")
+    if not real and (low < 0 or high > 1):
         found = f"pixels from {low:g} to {high:g}"
         raise DataError(f"{wanted}, got {found}: divide 0..255 images by 255")
 
