@@ -118,7 +118,16 @@ SINGLE = {
     "components of numbers": lambda: metrics.one_at_a_time(torch.tensor(0.0), torch.tensor(1.0)),
     "no steps": lambda: metrics.one_at_a_time(CODE.z[0], CODE.z[1], steps=0),
     "draw of more": lambda: metrics.stratified_sample(Y, 25),
-    "pca of 2.5": lambda: linear.pca(BYTES, 0),
+    "pca of no latents": lambda: linear.pca(BYTES, 0),
+    "pca of 2.5": lambda: linear.pca(BYTES, 2.5),
+    "whole number as generator": lambda: metrics.codes(VAE, IMAGES, True, 3),
+    "NumPy's generator": lambda: metrics.elbo(VAE, IMAGES, np.random.default_rng(0)),
+    "evaluate on images": lambda: metrics.evaluate(VAE, IMAGES, seeded()),
+    "usage of a tensor": lambda: metrics.usage(IMAGES),
+    "accuracy of None": lambda: metrics.linear_accuracy(None, Y, Z, Y),
+    "accuracy of no labels": lambda: metrics.linear_accuracy(Z, None, Z, Y),
+    "one sigma": lambda: metrics.robustness(VAE, DIGITS, sigmas=0.5),
+    "one count": lambda: metrics.accuracy_by_labels(Z, Y, Z, Y, counts=100),
     "pca of nothing": lambda: linear.pca(BYTES[:0], 1),
     "pca of one image": lambda: linear.pca(BYTES[:1], 1),
     "pca of many": lambda: linear.pca(BYTES, 31),
@@ -209,3 +218,29 @@ def test_lines_are_evaluated_but_for_ssim():
     assert "too small for SSIM" in not_measured["ssim"] and numbers["accuracy"] is not None
     rows = metrics.robustness(model, lines, sigmas=[0.1], clipped=[True])
     assert rows[0].ssim is None and 0.0 <= rows[0].accuracy <= 1.0
+
+
+def test_real_values_are_measured_but_for_what_needs_a_peak():
+    rng = np.random.default_rng(0)
+    values = rng.normal(0.3, 1.0, (60, 4)) @ rng.normal(size=(4, 12))
+    real = data.from_values(values, np.arange(60) % 3)
+    shape = real.train.images.shape[1:]
+    model = tiny("vsc", image_shape=shape, likelihood="gaussian_real", alpha=0.1)
+    numbers, not_measured = metrics.evaluate(model, real, seeded())
+    peak = {"psnr", "psnr_sampled", "psnr_thresholded_0.05", "psnr_thresholded_0.2", "low_psnr"}
+    assert set(not_measured) == {*peak, "ssim", "ssim_window"}
+    assert all("no known peak" in not_measured[name] for name in peak)
+    test, code = real.test.images, metrics.codes(model, real.test.images)
+    rebuilt = metrics.reconstruct(model, code).numpy()
+    error, spread = ((test - rebuilt) ** 2).sum(), ((test - test.mean(0)) ** 2).sum()
+    assert numbers["fvu"] == pytest.approx(error / spread, rel=1e-4)
+    assert numbers["elbo"] is not None and numbers["accuracy"] is not None
+    rows = metrics.robustness(model, real, sigmas=(0.1,), clipped=(False,))
+    assert rows[0].ssim is None and 0.0 <= rows[0].code_accuracy <= 1.0
+    assert "clipped = False" in refused(metrics.robustness, model, real)
+
+
+def test_real_values_within_the_range_of_pixels_have_no_peak_either():
+    values = np.random.default_rng(0).random((6, 1, 8, 8)).astype(np.float32)
+    for measure in (metrics.psnr, metrics.ssim):
+        assert "FVU" in refused(measure, values, values)

@@ -8,8 +8,9 @@ from torch import Tensor
 
 from vsclib.errors import DataError
 from vsclib.metrics.codes import Images, as_floats, batches, device_of, rows, to_device
-from vsclib.metrics.inputs import check_counts, check_generator, sound
+from vsclib.metrics.inputs import check_counts, sound
 from vsclib.models import Code, Model
+from vsclib.models.doors import check_generator
 
 
 class Elbo(NamedTuple):

@@ -8,8 +8,9 @@ from torch import Tensor, nn
 
 from vsclib.data import to_tensor
 from vsclib.errors import ConfigurationError, DataError
-from vsclib.metrics.inputs import check_counts, check_generator, sound
+from vsclib.metrics.inputs import check_counts, sound
 from vsclib.models import Code, Model
+from vsclib.models.doors import check_generator
 
 BATCH = 1000
 """Images that are encoded or decoded at once."""

@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
@@ -71,15 +70,6 @@ def sound(code: Code, model: Model | None = None) -> Code:
             "pass codes of this model"
         )
     return code
-
-
-def check_generator(generator: torch.Generator, device: torch.device) -> None:
-    """Refuse a source of draws on another kind of device than the model's."""
-    if generator.device.type != device.type:
-        raise ConfigurationError(
-            f"generator is on {generator.device}, the model on {device}: pass "
-            f"torch.Generator({device.type!r}).manual_seed(seed)"
-        )
 
 
 def check_counts(**counts: int | None) -> None:

@@ -15,7 +15,7 @@ from vsclib.metrics.bounds import Elbo, elbo
 from vsclib.metrics.codes import codes, device_of, read_out, reconstruct
 from vsclib.metrics.collapse import coefficient_collapsed, informative_latents, posterior_collapsed
 from vsclib.metrics.image_quality import fvu, psnr, psnr_thresholded, ssim, ssim_window
-from vsclib.metrics.inputs import check_choice, check_counts, check_generator
+from vsclib.metrics.inputs import check_choice, check_counts
 from vsclib.metrics.readers import linear_accuracy
 from vsclib.metrics.sampling import probe_rows
 from vsclib.metrics.usage import (
@@ -29,6 +29,7 @@ from vsclib.metrics.usage import (
     usage,
 )
 from vsclib.models import Code, Model
+from vsclib.models.doors import check_generator
 
 Number = float | int | None
 
