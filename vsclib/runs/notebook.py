@@ -47,7 +47,8 @@ def execute(
     experiment.require_same(folder / "record.json")
     # The run itself holds the lock as long as it works; this is the answer before a kernel starts.
     with lock(folder):
-        for leftover in [folder / "done.json", *folder.glob(".executing*.ipynb")]:
+        former = [folder / "done.json", folder / "failed.ipynb"]
+        for leftover in [*former, *folder.glob(".executing*.ipynb")]:
             leftover.unlink(missing_ok=True)
     executing = folder / f".executing-{os.getpid()}.ipynb"
     try:
@@ -55,7 +56,6 @@ def execute(
         write_text(page, _without_places(executing, notebook, page))
     finally:
         executing.unlink(missing_ok=True)
-    (folder / "failed.ipynb").unlink(missing_ok=True)
     return page
 
 
