@@ -56,7 +56,7 @@ class Experiment:
         *("name", "preset", "device", "threads", "data_root", "folder"),
         *("checkpoint_every", "measures", "options"),
     )
-    """Parameters that do not decide what is trained, and the options, which stand for themselves."""
+    """Parameters that do not decide the weights, and the options, which stand for themselves."""
     in_stem: ClassVar[tuple[str, ...]] = ("model", "dataset", "seed")
     """Parameters that every default name holds."""
     definitions: ClassVar[Mapping[str, str]] = metrics.DEFINITIONS
