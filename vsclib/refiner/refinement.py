@@ -42,7 +42,7 @@ class Refinement(Experiment):
 
     model: str = "refiner"
     """Always ``refiner``."""
-    learning_rate: Positive | None = 1e-3
+    learning_rate: Positive = 1e-3
     """Step size of Adam."""
     batch_size: Count = 50
     """Images in one update."""

@@ -287,13 +287,19 @@ class Experiment:
     def deciding(self) -> dict[str, Any]:
         """Everything that decides the weights, by name: the options with their defaults."""
         fields = {name: v for name, v in self.as_dict().items() if name not in self.beside}
-        return fields | dataclasses.asdict(self.configured())
+        return fields | dataclasses.asdict(self.configured()) | {"learning_rate": self.rate}
 
     def changed(self) -> dict[str, Any]:
         """What differs from the defaults, or from the preset's, beside what every name holds."""
         shared = {name: getattr(self, name) for name in self.in_stem}
         usual = self.of(**shared | {"model": self.preset or self.model}).deciding()
-        return {name: v for name, v in self.deciding().items() if v != usual[name]}
+        # None is the one of steps and epochs that is not asked for.
+        return {name: v for name, v in self.deciding().items() if v not in (usual[name], None)}
+
+    @property
+    def rate(self) -> float:
+        """Step size of Adam at the start."""
+        return self.learning_rate or models.family(self.model).learning_rate
 
     def model_options(self) -> dict[str, Any]:
         """The model's options, with the image shape of the data set unless another is asked for."""
@@ -308,7 +314,7 @@ class Experiment:
         self.check_batch(images)
         given: dict[str, Any] = {
             "steps": self.epochs * (images // self.batch_size) if self.epochs else self.steps,
-            "learning_rate": self.learning_rate or models.family(self.model).learning_rate,
+            "learning_rate": self.rate,
             "device": _device(self.device),
             "checkpoint": str(self.path / "training.safetensors"),
         }
