@@ -20,7 +20,7 @@ LIBRARY = REPOSITORY / "vsclib"
 FLOORS = (
     ("errors", "arguments", "files", "configuration"),
     ("spike_slab",),
-    ("schedules", "networks", "inference"),
+    ("schedules", "own_networks", "networks", "inference"),
     ("data",),
     ("models",),
     ("checkpoints", "training_state", "training", "linear"),

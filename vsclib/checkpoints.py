@@ -83,8 +83,10 @@ def restore(path: str | Path, name: str, config: str, tensors: dict[str, Tensor]
         options = json.loads(config)
         # JSON knows no tuples.
         options["image_shape"] = tuple(options["image_shape"])
-        model = models.create(name, **options)
+        model = models.rebuild(name, options)
         model.load_state_dict({name: value.float() for name, value in tensors.items()})
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from None
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise CheckpointError(
