@@ -140,9 +140,10 @@ class Experiment:
 
     @classmethod
     def option_names(cls, model: str | None = None) -> list[str]:
-        """The options of all models together, those of a model of your own among them."""
-        own = (model,) if model is not None and ":" in model else ()
-        configs = [models.family(name).Config for name in (*models.names(), *own)]
+        """The options of all models together, and those of ``model`` if it is an import path."""
+        named = [name for name in models.names() if ":" not in name]
+        own = [model] if model is not None and ":" in model else []
+        configs = [models.family(name).Config for name in named + own]
         return sorted({field.name for config in configs for field in dataclasses.fields(config)})
 
     @classmethod
@@ -337,8 +338,7 @@ class Experiment:
             return metrics.Evaluation({}, dict.fromkeys(self.definitions, reason)), {}
         device = next(model.parameters()).device
         draws = torch.Generator(device).manual_seed(self.seed)
-        kept = {} if self.measures == "full" else {"measures": self.measures}
-        return metrics.evaluate(model, images, draws, **kept), {}
+        return metrics.evaluate(model, images, draws, measures=self.measures), {}
 
 
 def parameters_of(namespace: Mapping[str, Any]) -> dict[str, Any]:
