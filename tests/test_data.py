@@ -20,7 +20,7 @@ from conftest import load_script, require
 from vsclib import data
 from vsclib.data import downloads, mnist
 from vsclib.data.dataset import assemble
-from vsclib.errors import DataError
+from vsclib.errors import DataError, VsclibError
 
 FILES = (
     "train-images-idx3-ubyte",
@@ -67,13 +67,13 @@ def test_the_sets_that_the_book_and_its_records_name_are_there():
 
 @pytest.mark.parametrize(
     ("name", "remedy"),
-    [("fashion-mnist", '"fashion_mnist"'), ("smily", "smiley"), (None, "digits")],
+    [("fashion-mnist", '"fashion_mnist"'), ("smily", "smiley"), (None, "name")],
 )
 def test_an_unknown_name_is_refused_with_the_nearest_one(name, remedy):
     for function in (data.load, data.about):
-        with pytest.raises(DataError) as error:
+        with pytest.raises(VsclibError) as error:
             function(name)
-        one_line(error, repr(name), remedy.strip('"'))
+        one_line(error, name, remedy.strip('"'))
 
 
 @pytest.mark.parametrize("name", ["digits", "smiley"])

@@ -338,6 +338,8 @@ def belt(tmp_path, monkeypatch):
     features = {
         part: GENERATOR.uniform(-1, 1, (n, 561)).astype(np.float32) for part, n in sizes.items()
     }
+    # What eight decimal digits say exactly.
+    features = {part: np.rint(values * 256) / np.float32(256) for part, values in features.items()}
     limits = np.repeat((1.5, 6.0, 2.2), 3)[:, None]
     signals = {part: GENERATOR.uniform(-1, 1, (n, 9, 128)) * limits for part, n in sizes.items()}
     signals = {part: np.rint(values * 4096 * 0.99) / 4096 for part, values in signals.items()}
@@ -358,9 +360,19 @@ def belt(tmp_path, monkeypatch):
     )
     joined = activities["train"].tobytes() + activities["test"].tobytes()
     monkeypatch.setattr(uci_har, "_LABELS_SHA256", hashlib.sha256(joined).hexdigest())
-    for name, values in (("uci_har", features), ("uci_har_signals", signals)):
+    for name, values in (
+        ("uci_har", features),
+        ("uci_har_real", features),
+        ("uci_har_signals", signals),
+    ):
         train, test = (
-            data.Split(uci_har.to_images(values[p]), activities[p].astype(np.int64) - 1, None)
+            data.Split(
+                values[p].reshape(-1, 1, 1, 561)
+                if "real" in name
+                else uci_har.to_images(values[p]),
+                activities[p].astype(np.int64) - 1,
+                None,
+            )
             for p in halves
         )
         about = uci_har.INFORMATION[name]._replace(**sizes, sha256=data.checksum(train, test))
@@ -453,7 +465,15 @@ def test_other_activities_and_a_damaged_packed_file_are_refused(belt):
     one_line(error, file)
 
 
-@pytest.mark.parametrize("name", ["uci_har", "uci_har_signals"])
+@pytest.mark.parametrize("form", [0, 1])
+def test_real_features_are_those_of_the_files_to_the_last_bit(belt, form):
+    loaded = data.load("uci_har_real", belt[form])
+    for split, part in ((loaded.train, "train"), (loaded.test, "test")):
+        assert split.images.dtype == np.float32
+        assert (split.images[:, 0, 0] == belt[2][part]).all()
+
+
+@pytest.mark.parametrize("name", ["uci_har", "uci_har_real", "uci_har_signals"])
 def test_the_real_windows_are_the_documented_ones(name):
     root = Path(os.environ.get("VSCLIB_DATA", "data"))
     if not (root / "uci_har").is_dir():
@@ -463,5 +483,10 @@ def test_the_real_windows_are_the_documented_ones(name):
     assert loaded.sha256 == about.sha256 and loaded.classes == about.classes
     for split, size in ((loaded.train, about.train), (loaded.test, about.test)):
         assert split.images.shape == (size, *about.image_shape)
+    packed = root / "uci_har" / "uci_har_features.npz"
+    if name == "uci_har_real" and packed.is_file():
+        with np.load(packed) as raw:
+            for part, split in (("train", loaded.train), ("test", loaded.test)):
+                assert (split.images.reshape(-1, 561) == raw[f"{part}_x"]).all()
     activities = np.bincount(loaded.train.labels) + np.bincount(loaded.test.labels)
     assert activities.tolist() == [1722, 1544, 1406, 1777, 1906, 1944]

@@ -357,10 +357,23 @@ def test_the_released_size_is_drawn_within_20_seconds():
 # ---- bad input ----
 
 
-@pytest.mark.parametrize("n", [0, -1, 2.5, True, "many"])
-def test_a_sample_of_no_images_is_refused(n):
-    with pytest.raises(ConfigurationError, match=r"n = .*at least 1"):
+@pytest.mark.parametrize("n", [0, -1, 2.5, True, "many", None, 10**12])
+def test_a_sample_of_no_or_too_many_images_is_refused(n):
+    with pytest.raises(ConfigurationError, match=r"n = .*(at least 1|int)"):
         smiley.sample(n, 0)
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, None, True])
+def test_a_seed_that_gives_no_sample_twice_is_refused(seed):
+    for function in (lambda: smiley.sample(3, seed), lambda: smiley.load(train=3, seed=seed)):
+        with pytest.raises(ConfigurationError, match="seed = ") as error:
+            function()
+        assert "\n" not in str(error.value)
+
+
+def test_whole_numbers_of_numpy_are_taken():
+    ours, theirs = smiley.sample(np.int64(3), np.int32(5)), smiley.sample(3, 5)
+    assert (ours.images == theirs.images).all()
 
 
 @pytest.mark.parametrize("presence", [-0.1, 1.1, float("nan")])

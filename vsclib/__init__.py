@@ -9,7 +9,8 @@ The rooms, ground floor first: :mod:`~vsclib.spike_slab` (the mathematics),
 Beside them, :mod:`~vsclib.checks` hold an equation against something that knows nothing of it.
 """
 
-from vsclib import data, models
+# ``arguments`` comes first: it covers what is imported after it.
+from vsclib import arguments, data, models  # noqa: F401
 from vsclib.checkpoints import load, save
 from vsclib.training import fit
 

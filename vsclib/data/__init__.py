@@ -2,7 +2,9 @@
 
 ``names()`` lists them. A set that comes as files is read from a folder that you name, from
 VSCLIB_DATA or from your cache, and downloaded otherwise where its authors allow it.
-``from_folder`` and ``from_array`` take your own images.
+``from_folder`` and ``from_array`` take your own images, ``from_values`` vectors and signals of any
+range. A set of yours has a name of its own once it is given to ``register``; and ``load`` and
+``about`` import and use what they find under a path such as ``my_package.my_module:load``.
 
 A new set is a module in this folder, its entry in ``_MODULES`` and a test. By contract the module
 has ``INFORMATION``, which says of each of its sets what ``about`` gives, and ``load(name, root)``;
@@ -10,7 +12,7 @@ the page on data is made from the former, and the latter is held to it.
 """
 
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from vsclib.data import celeba, digits, mnist, smiley, svhn, uci_har
 from vsclib.data.arrays import from_array
@@ -25,6 +27,8 @@ from vsclib.data.dataset import (
     to_tensor,
 )
 from vsclib.data.image_folder import from_folder
+from vsclib.data.own_sets import Loader, OwnSet, imported, is_path, own_name
+from vsclib.data.values import from_values
 from vsclib.errors import DataError, nearest
 
 __all__ = [
@@ -37,8 +41,10 @@ __all__ = [
     "checksum",
     "from_array",
     "from_folder",
+    "from_values",
     "load",
     "names",
+    "register",
     "smiley",
     "to_tensor",
 ]
@@ -47,59 +53,96 @@ __all__ = [
 class _Module(Protocol):
     """What the module of a data set offers."""
 
-    INFORMATION: dict[str, Information]
+    @property
+    def INFORMATION(self) -> dict[str, Information]:
+        """What is promised of each of its sets."""
 
     def load(self, name: str, root: str | Path | None = None) -> DataSet:
         """The set of that name, read from ``root`` if it comes as files."""
 
 
 _MODULES: tuple[_Module, ...] = (celeba, digits, mnist, smiley, svhn, uci_har)
-_SETS = {name: module for module in _MODULES for name in module.INFORMATION}
+_SETS: dict[str, _Module] = {name: module for module in _MODULES for name in module.INFORMATION}
 
 
 def names() -> tuple[str, ...]:
     """The data sets that ``load`` knows."""
-    return tuple(_SETS)
+    return tuple(sorted(_SETS))
+
+
+def register(name: str, load: Loader, information: Information | None = None) -> None:
+    """Give a set of your own a name, for ``load``, ``about`` and recorded runs of this process.
+
+    A name of yours may be given anew, as when a cell is executed again.
+
+    Args:
+        name: letters, digits, ``_``, ``-`` and ``.``.
+        load: takes the root folder (None where nobody named one), or nothing, and gives a
+            ``DataSet``. Each ``load(name)`` calls it, so it does its work then and not before.
+        information: what ``about(name)`` says and ``load(name)`` is held to; without it the set is
+            loaded when it is first asked for, and described as it comes.
+
+    Raises:
+        DataError: the name belongs to one of the library's sets, or is none.
+
+    Example:
+        >>> import numpy as np
+        >>> from vsclib import data
+        >>> data.register("corners", lambda: data.from_values(np.eye(4), name="eye"))
+        >>> data.load("corners").name, data.about("corners").image_shape
+        ('corners', (1, 1, 4))
+    """
+    if name in _SETS and not isinstance(_SETS[name], OwnSet):
+        raise DataError(f"name = {name!r} is one of the library's sets: choose another")
+    _SETS[own_name(name)] = OwnSet(name, load, information)
 
 
 def load(name: str, root: str | Path | None = None) -> DataSet:
     """Images, labels and factors of a data set.
 
     Args:
-        name: one of ``names()``.
+        name: one of ``names()``, or an import path, ``package.module:function``.
         root: folder that the files are read from and nowhere else; without it VSCLIB_DATA is
             searched, then the user's cache, and then they are downloaded into the cache.
 
     Returns:
-        ``train`` and ``test``, each with uint8 images (N, C, H, W), labels and factors; and more.
-        ``to_tensor(data.train.images)`` is what models take.
+        ``train`` and ``test``, each with images (N, C, H, W), uint8 or, of a real-valued set,
+        float32, labels and factors; and more. ``to_tensor(data.train.images)`` is what models take.
 
     Raises:
-        DataError: unknown name; a file that is missing, cut short or another one; no copy and no
-            network; a loader that returns something else than ``about`` promises.
+        DataError: unknown name or path; a file that is missing, cut short or another one; no copy
+            and no network; a loader that returns something else than ``about`` promises.
 
     Example:
         >>> from vsclib import data
         >>> data.load("digits").train.images.shape
         (1433, 1, 8, 8)
     """
-    promised = about(name)
-    loaded = _SETS[name].load(name, root)
-    check_promise(loaded, name, promised)
+    loaded = _named(name).load(name, root)
+    check_promise(loaded, name, about(name))
     return loaded
 
 
 def about(name: str) -> Information:
     """Size, licence, source and checksum of a data set, without loading it.
 
+    A set of your own of which nothing was promised is loaded once.
+
     Raises:
-        DataError: the name is not one of ``names()``.
+        DataError: the name is not one of ``names()``, and no import path of a loader.
 
     Example:
         >>> from vsclib import data
         >>> data.about("mnist").licence
         'CC BY-SA 3.0'
     """
+    return _named(name).INFORMATION[name]
+
+
+def _named(name: str) -> Any:
+    """The module, or what stands for one: to ask its type would ask for its ``INFORMATION``."""
+    if is_path(name):
+        return imported(name)
     if name not in _SETS:
-        raise DataError(f"unknown data set {name!r}: {nearest(str(name), names())}")
-    return _SETS[name].INFORMATION[name]
+        raise DataError(f"unknown data set {name!r}: {nearest(name, names())}")
+    return _SETS[name]

@@ -9,16 +9,18 @@ from vsclib.data.dataset import DataSet, Split, assemble
 from vsclib.errors import DataError
 
 _FORMS = "(N, H, W) or (N, C, H, W)"
+Listed = Sequence | np.ndarray | Tensor
+"""One entry for each image."""
 
 
 def from_array(
     images: np.ndarray | Tensor,
-    labels: Sequence | np.ndarray | None = None,
-    factors: np.ndarray | None = None,
+    labels: Listed | None = None,
+    factors: Listed | None = None,
     *,
     classes: Sequence[str] | None = None,
     test: float | np.ndarray = 0.2,
-    seed: int = 0,
+    seed: int | np.integer = 0,
     name: str = "array",
 ) -> DataSet:
     r"""Images in memory as a data set.
@@ -51,14 +53,32 @@ def from_array(
         ((45, 1, 12, 16), (5, 1, 12, 16))
     """
     pixels = to_bytes(images)
-    positions, names = _positions(labels, classes, len(pixels))
-    values = _factors(factors, len(pixels))
-    held_out = hold_out(len(pixels), test, seed)
-    train, test_half = (
-        Split(pixels[half], _rows(positions, half), _rows(values, half))
+    halves = hold_out(len(pixels), test, seed)
+    return divide(pixels, labels, factors, classes, halves, name)
+
+
+def divide(
+    images: np.ndarray,
+    labels: Listed | None,
+    factors: Listed | None,
+    classes: Sequence[str] | None,
+    held_out: np.ndarray,
+    name: str,
+) -> DataSet:
+    """Images (N, C, H, W) and what belongs to them, as ``from_array`` takes it, in two halves.
+
+    ``held_out`` is bool (N,), True for the images to test on.
+
+    Raises:
+        DataError: labels, classes or factors that do not fit.
+    """
+    positions, names = _positions(labels, classes, len(images))
+    values = _factors(factors, len(images))
+    train, test = (
+        Split(images[half], _rows(positions, half), _rows(values, half))
         for half in (~held_out, held_out)
     )
-    return assemble(name, train, test_half, names)
+    return assemble(name, train, test, names)
 
 
 def to_bytes(images: np.ndarray | Tensor) -> np.ndarray:
@@ -67,17 +87,13 @@ def to_bytes(images: np.ndarray | Tensor) -> np.ndarray:
     Raises:
         DataError: wrong shape, type or scale.
     """
-    if isinstance(images, Tensor):
-        images = images.detach().cpu().numpy()
-    if not isinstance(images, np.ndarray):
-        found = f"images is a {type(images).__name__}, expected an array {_FORMS}"
-        raise DataError(f"{found}: call numpy.stack on a list")
+    images = as_array(images)
     if images.ndim not in (3, 4) or 0 in images.shape:
-        remedy = "give vectors (N, D) the missing axes, images[:, None, None, :]"
+        remedy = "vsclib.data.from_values takes vectors and signals"
         raise DataError(f"images is shaped {images.shape}, expected {_FORMS}: {remedy}")
     if images.ndim == 3:
         images = images[:, None]
-    if images.shape[-1] in (1, 3, 4) and images.shape[1] > 4:
+    if images.shape[-1] <= 4 < images.shape[1]:
         raise DataError(
             f"images is shaped {images.shape}, which looks like (N, H, W, C), expected "
             "(N, C, H, W): move the channels with images.transpose(0, 3, 1, 2)"
@@ -85,7 +101,15 @@ def to_bytes(images: np.ndarray | Tensor) -> np.ndarray:
     return _scaled(images)
 
 
-def hold_out(number: int, test: float | np.ndarray, seed: int) -> np.ndarray:
+def as_array(values: np.ndarray | Tensor) -> np.ndarray:
+    """The array of a tensor on any device, in any precision; an array as it is."""
+    if isinstance(values, Tensor):
+        # NumPy has no bfloat16, the precision of many models' activations.
+        values = (values.float() if values.is_floating_point() else values).numpy(force=True)
+    return values
+
+
+def hold_out(number: int, test: float | np.ndarray, seed: int | np.integer) -> np.ndarray:
     """Which of the images are held out: bool (number,), at least one of each kind.
 
     ``test`` is the share that is held out, or the answer itself.
@@ -103,10 +127,10 @@ def hold_out(number: int, test: float | np.ndarray, seed: int) -> np.ndarray:
                 f"bool ({number},) with some of each: True for the images that are held out"
             )
         return test.copy()
-    if isinstance(test, bool) or not isinstance(test, int | float | np.number) or not 0 < test < 1:
+    if not 0 < test < 1:
         allowed = "the share of held-out images lies between 0 and 1: 0.2 is usual"
         raise DataError(f"test = {test!r}, but {allowed}")
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+    if isinstance(seed, bool) or seed < 0:
         raise DataError(f"seed = {seed!r}, but a seed is a whole number, at least 0: 0 is usual")
     held_out = np.zeros(number, dtype=bool)
     share = min(max(round(number * float(test)), 1), number - 1)
@@ -137,7 +161,7 @@ def _scaled(images: np.ndarray) -> np.ndarray:
 
 
 def _positions(
-    labels: Sequence | np.ndarray | None, classes: Sequence[str] | None, number: int
+    labels: Listed | None, classes: Sequence[str] | None, number: int
 ) -> tuple[np.ndarray | None, tuple[str, ...]]:
     """Labels as int64 (N,) positions, and the name of each."""
     if labels is None:
@@ -145,13 +169,15 @@ def _positions(
             remedy = "pass labels, or leave classes out"
             raise DataError(f"classes has {len(classes)} names, but there are no labels: {remedy}")
         return None, ()
-    array = np.asarray(labels)
+    array = _as_rows(labels, "labels")
     if array.shape != (number,):
         remedy = "one label for each image"
         raise DataError(f"labels is shaped {array.shape}, expected ({number},): {remedy}")
     if array.dtype.kind not in "iubU":
         remedy = "convert them, or leave them out"
         raise DataError(f"labels holds {array.dtype}, expected whole numbers or names: {remedy}")
+    if isinstance(classes, str) or len({str(name) for name in classes or ()}) < len(classes or ()):
+        raise DataError(f"classes = {classes!r}, expected a name for each class, none twice")
     if classes is None:
         values, positions = np.unique(array, return_inverse=True)
         return positions.reshape(-1).astype(np.int64), tuple(str(value) for value in values)
@@ -165,14 +191,25 @@ def _positions(
     return array.astype(np.int64), tuple(str(name) for name in classes)
 
 
+def _as_rows(listed: Listed, what: str) -> np.ndarray:
+    """What was given as an array, a tensor or a list, as an array."""
+    if isinstance(listed, np.ndarray | Tensor):
+        return as_array(listed)
+    try:
+        return np.asarray(listed)
+    except (ValueError, TypeError):
+        remedy = "one entry for each image, all of them alike"
+        raise DataError(f"{what} is a ragged {type(listed).__name__}: give {remedy}") from None
+
+
 def _rows(array: np.ndarray | None, half: np.ndarray) -> np.ndarray | None:
     return None if array is None else array[half]
 
 
-def _factors(factors: np.ndarray | None, number: int) -> np.ndarray | None:
+def _factors(factors: Listed | None, number: int) -> np.ndarray | None:
     if factors is None:
         return None
-    array = np.asarray(factors)
+    array = _as_rows(factors, "factors")
     if array.ndim != 2 or len(array) != number or array.dtype.kind not in "iufb":
         found = f"factors is {array.dtype} {array.shape}, expected numbers ({number}, F)"
         raise DataError(f"{found}: one row for each image")

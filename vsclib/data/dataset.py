@@ -2,20 +2,24 @@
 
 import hashlib
 import math
+import warnings
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from vsclib.errors import DataError
+from vsclib.errors import ConfigurationError, DataError
 
 
 class Split(NamedTuple):
     """One half of a data set.
 
     Attributes:
-        images: uint8, shaped (N, C, H, W), 0 is black and 255 is white.
+        images: shaped (N, C, H, W): uint8, where 0 is black and 255 is white; or, of a real-valued
+            set, finite float32 of any range. Vectors (N, D) are stored as (N, 1, 1, D), signals
+            (N, C, T) as (N, C, 1, T).
         labels: int64, shaped (N,): positions in the data set's ``classes``; None without labels.
         factors: float64, shaped (N, F): what the images were drawn from; None where unknown.
     """
@@ -73,6 +77,7 @@ class Information(NamedTuple):
         sha256: that ``load(name).sha256`` has; empty where the files' checksums stand in for it.
         folder: of its files, below VSCLIB_DATA or the cache.
         files: what is published, where ``load`` downloads it.
+        real_valued: whether the images are float32 of any range, instead of bytes.
     """
 
     title: str
@@ -88,6 +93,7 @@ class Information(NamedTuple):
     sha256: str = ""
     folder: str = ""
     files: tuple[PublishedFile, ...] = ()
+    real_valued: bool = False
 
 
 def checksum(train: Split, test: Split) -> str:
@@ -95,13 +101,14 @@ def checksum(train: Split, test: Split) -> str:
 
     Hashed are, for ``train`` and then ``test``, the images and then the labels, each as the line
     ``train/images uint8 (60000, 1, 28, 28)`` in ASCII, a line feed, and the bytes in C order
-    (labels as little-endian int64). Factors stay out of it: they are drawn in floating point, whose
-    last digit may differ between machines while every pixel agrees.
+    (labels as little-endian int64, real values as little-endian float32). Factors stay out of it:
+    they are drawn in floating point, whose last digit may differ between machines while every pixel
+    agrees.
     """
     digest = hashlib.sha256()
     for name, split in (("train", train), ("test", test)):
         for field, array, dtype in (
-            ("images", split.images, np.dtype("u1")),
+            ("images", split.images, np.dtype("<f4" if split.images.dtype.kind == "f" else "u1")),
             ("labels", split.labels, np.dtype("<i8")),
         ):
             if array is not None:
@@ -110,20 +117,21 @@ def checksum(train: Split, test: Split) -> str:
     return digest.hexdigest()
 
 
-def check_promise(found: DataSet, name: str, about: Information) -> None:
+def check_promise(found: object, name: str, about: Information) -> None:
     """Refuse a data set that is not what ``about`` promises of its name.
 
     Raises:
         DataError: another type, name or classes; images, labels or factors of another shape or
-            dtype; a label that is no position in ``classes``.
+            dtype; a value that is not finite; a label that is no position in ``classes``.
     """
     remedy = f"correct its loader, or what vsclib.data.about({name!r}) promises"
     if not isinstance(found, DataSet):
         raise DataError(f"{name} is a {type(found).__name__}, expected a DataSet: {remedy}")
+    kind_of_image = "float32" if about.real_valued else "uint8"
     facts = [("name", found.name, name), ("classes", found.classes, about.classes)]
     for half, split, n in (("train", found.train, about.train), ("test", found.test, about.test)):
         wanted = (
-            f"uint8 array {(n, *about.image_shape)}",
+            f"{kind_of_image} array {(n, *about.image_shape)}",
             f"int64 array {(n,)}" if about.classes else "NoneType",
             f"float64 array {(n, len(about.factors))}" if about.factors else "NoneType",
         )
@@ -132,11 +140,61 @@ def check_promise(found: DataSet, name: str, about: Information) -> None:
     for fact, value, expected in facts:
         if value != expected:
             raise DataError(f"{name}: {fact} is {value}, expected {expected}: {remedy}")
+    for values in (values for half in found[:2] for values in (half.images, half.factors)):
+        if values is not None and values.dtype.kind == "f" and not np.isfinite(values).all():
+            raise DataError(f"{name} holds a NaN or an infinity, expected finite values: {remedy}")
     for labels in (half.labels for half in found[:2] if half.labels is not None):
         if labels.min() < 0 or labels.max() >= len(about.classes):
             run = f"labels run from {labels.min()} to {labels.max()}"
             positions = f"positions from 0 to {len(about.classes) - 1}"
             raise DataError(f"{name}: {run}, expected {positions}: {remedy}")
+
+
+def describe(found: DataSet, source: str) -> Information:
+    """What ``about`` says of a set of which nothing was promised.
+
+    Args:
+        found: the set.
+        source: who made it.
+
+    Raises:
+        DataError: images in another form than a ``Split`` has, none, or black ones only; halves
+            that do not fit.
+    """
+    for half, split in (("train", found.train), ("test", found.test)):
+        images = split.images
+        if images.dtype not in (np.uint8, np.float32) or images.ndim != 4 or 0 in images.shape:
+            wrong = f"{found.name}: {half}.images is {_describe(images)}"
+            remedy = "make the set with vsclib.data.from_array or from_values"
+            raise DataError(f"{wrong}, expected uint8 or float32 (N, C, H, W): {remedy}")
+    if found.train.images.dtype == np.uint8 and found.train.images.max() <= 1:
+        wrong = f"{found.name}: the bytes hold 0 and 1 only, where 255 is white"
+        raise DataError(f"{wrong}, so all images are black: multiply them by 255")
+    factors = found.train.factors
+    columns = 0 if factors is None or factors.ndim != 2 else factors.shape[1]
+    about = Information(
+        title=found.name,
+        train=len(found.train.images),
+        test=len(found.test.images),
+        image_shape=found.train.images.shape[1:],
+        licence="its owner's",
+        source=source,
+        origin=f"made by {source}",
+        preparation="what its loader does",
+        classes=found.classes,
+        factors=tuple(f"factor {number}" for number in range(columns)),
+        sha256=found.sha256,
+        real_valued=found.train.images.dtype == np.float32,
+    )
+    check_promise(found, found.name, about)
+    return about
+
+
+def warn_of_root(name: str, root: str | Path | None) -> None:
+    """Say that a folder has no effect on a set that comes without files."""
+    if root is not None:
+        told = f"root = {str(root)!r} has no effect: {name} comes without files"
+        warnings.warn(f"{told}, leave it out", stacklevel=2)
 
 
 def assemble(name: str, train: Split, test: Split, classes: tuple[str, ...]) -> DataSet:
@@ -145,51 +203,73 @@ def assemble(name: str, train: Split, test: Split, classes: tuple[str, ...]) -> 
 
 
 def to_tensor(images: np.ndarray, device: torch.device | str = "cpu") -> Tensor:
-    """Images, uint8 (N, C, H, W), as models take them: ``float32 = uint8 / 255``, in [0, 1].
+    """Images, (N, C, H, W), as models take them: float32.
+
+    Bytes become :math:`x / 255`, in [0, 1]. The float32 of a real-valued set stay as they are; a
+    model takes them whose likelihood is ``gaussian_real``.
 
     Raises:
-        DataError: the array is not uint8 or has not four dimensions.
+        DataError: another dtype, other than four dimensions, a NaN or an infinity.
+        ConfigurationError: the device is unknown or absent.
     """
-    if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.ndim != 4:
+    if images.dtype not in (np.uint8, np.float32) or images.ndim != 4:
         raise DataError(
-            f"to_tensor got {_describe(images)}, but it takes a uint8 array (N, C, H, W): "
-            "pass the images of a Split, or scale your own to 0..255 and add the missing axes"
+            f"to_tensor got {_describe(images)}, but it takes uint8 or float32 (N, C, H, W): pass "
+            "the images of a Split, or make one with vsclib.data.from_array or from_values"
         )
+    if images.dtype == np.float32 and not np.isfinite(images).all():
+        found = "to_tensor got a NaN or an infinity, but values are finite"
+        raise DataError(f"{found}: clean them before you pass them on")
     writeable = images if images.flags.writeable and images.flags.c_contiguous else images.copy()
-    # Moved as bytes: a quarter of what the floats would take.
-    return torch.from_numpy(writeable).to(device).float() / 255  # (N, C, H, W)
+    try:
+        # Moved as bytes: a quarter of what the floats would take.
+        moved = torch.from_numpy(writeable).to(device)  # (N, C, H, W)
+    except (RuntimeError, AssertionError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        found = f"device = {str(device)!r} cannot be used ({reason})"
+        raise ConfigurationError(f"{found}: choose 'cpu'") from None
+    if images.dtype == np.float32:
+        return moved
+    if images.size and images.max() == 1:
+        told = "the bytes hold 0 and 1 only, where 255 is white, so all images are black"
+        warnings.warn(f"{told}: multiply them by 255", stacklevel=2)
+    return moved.float() / 255
 
 
 def check_images(x: Tensor, image_shape: tuple[int, int, int], real: bool = False) -> None:
-    """Refuse a batch that is not float32, (B, C, H, W) with a model's image_shape, in [0, 1].
+    """Refuse a batch that is not float32, (B, C, H, W) with a model's image_shape, in its range.
 
-    Real-valued data may have any finite values. A graph that is being exported checks no values.
+    Args:
+        x: the batch.
+        image_shape: (C, H, W).
+        real: whether any finite value will do, instead of [0, 1].
 
     Raises:
-        DataError: wrong type, dtype, shape or scale, or a NaN.
+        DataError: wrong dtype, shape or scale, or a NaN.
     """
     channels, height, width = image_shape
     scale = "of finite numbers" if real else "in [0, 1]"
     wanted = f"models take float32 (B, {channels}, {height}, {width}) {scale}"
-    if not isinstance(x, Tensor) or x.dtype != torch.float32:
-        remedy = "convert uint8 images with vsclib.data.to_tensor(images)"
+    if x.dtype != torch.float32:
+        remedy = "convert the images of a data set with vsclib.data.to_tensor(images)"
         raise DataError(f"{wanted}, got {_describe(x)}: {remedy}")
     if x.ndim != 4 or tuple(x.shape[1:]) != (channels, height, width) or x.shape[0] == 0:
         remedy = "reshape the images, or create the model with their image_shape"
         raise DataError(f"{wanted}, got {_describe(x)}: {remedy}")
     if torch.compiler.is_compiling():
-        return
+        return  # an exported program cannot ask for values
     low, high = (bound.item() for bound in torch.aminmax(x.detach()))
     if low != low or (real and not math.isfinite(max(high, -low))):  # aminmax hands on any NaN
         found = "a NaN" if low != low else "an infinity"
         remedy = "clean the images before you pass them on"
         raise DataError(f"{wanted}, got {found} among the pixels: {remedy}")
     if not real and (low < 0 or high > 1):
-        found = f"pixels from {low:g} to {high:g}"
-        raise DataError(f"{wanted}, got {found}: divide 0..255 images by 255")
+        remedy = "divide 0..255 images by 255; for any range, likelihood = 'gaussian_real'"
+        raise DataError(f"{wanted}, got pixels from {low:g} to {high:g}: {remedy}")
 
 
 def _describe(value: object) -> str:
+    """Dtype and shape of an array or a tensor, else the type."""
     if isinstance(value, Tensor | np.ndarray):
         kind = "tensor" if isinstance(value, Tensor) else "array"
         return f"{str(value.dtype).removeprefix('torch.')} {kind} {tuple(value.shape)}"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vsclib.data.dataset import DataSet, Information, Split, assemble
+from vsclib.data.dataset import DataSet, Information, Split, assemble, warn_of_root
 
 INFORMATION = {
     "digits": Information(
@@ -27,8 +27,9 @@ INFORMATION = {
 def load(name: str = "digits", root: str | Path | None = None) -> DataSet:
     """The 1,797 digits; the first image of each class and every fifth after it are for testing.
 
-    ``root`` is not used: the images come with scikit-learn.
+    ``root`` has no effect: the images come with scikit-learn.
     """
+    warn_of_root(name, root)
     # Imported here: scikit-learn takes a second to import.
     from sklearn.datasets import load_digits
 

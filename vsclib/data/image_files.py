@@ -18,7 +18,7 @@ def read_image(
     """The first picture in a file.
 
     A photograph is turned as its camera noted (EXIF). What is transparent is laid on black. 16-bit
-    grey levels keep their upper 8 bits.
+    grey levels keep their upper 8 bits; floats in [0, 1] become the nearest of 256 levels.
 
     Args:
         path: of the file.
@@ -30,7 +30,7 @@ def read_image(
         uint8, shaped (1, H, W) where the file is grey and (3, H, W) where it has colours.
 
     Raises:
-        DataError: the file is no image or is damaged.
+        DataError: the file is no image or is damaged, or its grey levels have another range.
     """
     # Imported here: most readers never open an image file.
     from PIL import Image, ImageOps
@@ -83,17 +83,30 @@ def _in_grey_or_colour(picture: Any) -> Any:
     from PIL import Image
 
     if picture.mode.startswith("I"):
-        levels = np.asarray(picture)
-        if levels.size and not 0 <= levels.min() <= levels.max() <= 65535:
-            span = f"from {levels.min()} to {levels.max()}"
-            raise ValueError(f"grey levels {span}, expected 0..65535")
-        return Image.fromarray((levels >> 8).astype(np.uint8))
+        return Image.fromarray(_upper_bits(np.asarray(picture)))
+    if picture.mode == "F":
+        levels = np.asarray(picture, dtype=np.float64)
+        if not 0 <= levels.min() <= levels.max() <= 1:  # not true of a NaN either
+            span = f"from {levels.min():g} to {levels.max():g}"
+            raise ValueError(f"floats {span}, expected [0, 1]; scale them all by one range")
+        return Image.fromarray(np.rint(levels * 255).astype(np.uint8))
     mode = "L" if picture.mode in _GREY else "RGB"
     if picture.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in picture.info:
         picture = picture.convert("RGBA")
         black = Image.new("RGBA", picture.size, (0, 0, 0, 255))
         picture = Image.alpha_composite(black, picture)
     return picture.convert(mode)
+
+
+def _upper_bits(levels: np.ndarray) -> np.ndarray:
+    """16-bit grey levels as bytes."""
+    low, high = levels.min(), levels.max()
+    if low < 0 or high > 65535:
+        raise ValueError(f"grey levels from {low} to {high}, expected 0..65535")
+    if 0 < high < 256:
+        spread = "white is 65535, so all would be black; save it with 8 bits, or spread its levels"
+        raise ValueError(f"16-bit grey levels up to {high}, and {spread}")
+    return (levels >> 8).astype(np.uint8)
 
 
 def with_channels(pixels: np.ndarray, number: int) -> np.ndarray:

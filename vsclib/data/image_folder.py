@@ -1,11 +1,13 @@
-"""A reader's folder of images as a data set: sorted, brought to one shape, split by a seed."""
+"""A reader's folder of images as a data set: brought to one shape, split and mixed by a seed."""
 
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from vsclib.data import image_files
-from vsclib.data.arrays import from_array
+from vsclib.data.arrays import divide, hold_out
 from vsclib.data.dataset import DataSet
 from vsclib.errors import DataError, nearest
 
@@ -15,19 +17,20 @@ _MEMORY = 8 * 2**30
 
 def from_folder(
     path: str | Path,
-    size: int | tuple[int, int] | None = None,
+    size: int | np.integer | Sequence[int | np.integer] | None = None,
     *,
     fit: str = "crop",
     channels: int | None = None,
     test: float = 0.2,
-    seed: int = 0,
+    seed: int | np.integer = 0,
     name: str | None = None,
 ) -> DataSet:
     """Every image in a folder and the folders in it, as a data set.
 
-    Images are sorted by their path, so the same files give the same set on every machine. If all
-    lie in sub-folders, these are the classes; if none does, there are no labels. Hidden files and
-    files without an image's ending are passed over.
+    If all images lie in sub-folders, these are the classes; if none does, there are no labels.
+    Hidden files and files without an image's ending are passed over. Images are sorted by their
+    path, held out, and then mixed, so that the first hundred of a half are of all classes; the same
+    files and seed give the same set on every machine.
 
     Args:
         path: the folder.
@@ -36,27 +39,34 @@ def from_folder(
             at two sides, ``stretch`` distorts.
         channels: 1 for grey, 3 for colours; None for grey only if all of them are grey.
         test: share of the images that is held out, in (0, 1).
-        seed: of the split.
+        seed: of the split, and of the order within each half.
         name: what the set is called; without it, as the folder.
 
     Raises:
-        DataError: no folder or images, images of several sizes, a damaged file, a wrong option.
+        DataError: no folder or images, images of several sizes, a damaged file, a link to nothing,
+            a wrong option.
 
     Example:
         >>> from vsclib import data
         >>> holiday = data.from_folder("~/Pictures/holiday", size=64)  # doctest: +SKIP
     """
+    if not str(path):
+        raise DataError(f"path = {str(path)!r}, expected a folder of images: name it")
     folder = Path(path).expanduser()
     shape = _check_options(size, fit, channels)
     files = _images_in(folder)
     labels = _labels(folder, files)
-    pixels = _read_all(files, shape, fit, channels)
+    held_out = hold_out(len(files), test, seed)
+    # A stream of its own: the split of a seed stays what it is in ``from_array``.
+    order = np.random.default_rng((int(seed), 1)).permutation(len(files))
+    pixels = _read_all(files, order, shape, fit, channels)
+    mixed = None if labels is None else np.array(labels)[order]
     name = name or folder.resolve().name or "folder"
-    return from_array(pixels, labels, test=test, seed=seed, name=name)
+    return divide(pixels, mixed, None, None, held_out[order], name)
 
 
 def _check_options(
-    size: int | tuple[int, int] | None, fit: str, channels: int | None
+    size: int | np.integer | Sequence[int | np.integer] | None, fit: str, channels: int | None
 ) -> tuple[int, int] | None:
     if fit not in image_files.FITS:
         raise DataError(f"unknown fit {fit!r}: {nearest(str(fit), image_files.FITS)}")
@@ -65,7 +75,7 @@ def _check_options(
         raise DataError(f"channels = {channels!r}, expected {expected}")
     if size is None:
         return None
-    sides = tuple(size) if isinstance(size, tuple | list) else (size, size)
+    sides = tuple(size) if isinstance(size, Sequence) else (size, size)
     kinds = (isinstance(side, int | np.integer) and not isinstance(side, bool) for side in sides)
     if len(sides) != 2 or not all(kinds) or min(sides) < 1:
         expected = "a whole number of pixels or (height, width), at least 1"
@@ -82,8 +92,11 @@ def _images_in(folder: Path) -> list[Path]:
         for file in folder.rglob("*")
         if file.suffix.lower() in image_files.SUFFIXES
         and not any(part.startswith(".") for part in file.relative_to(folder).parts)
-        and file.is_file()
+        and (file.is_file() or file.is_symlink())
     ]
+    for file in files:
+        if not file.exists():
+            raise DataError(f"{file} is a link to nothing: repair it, or take it out of the folder")
     if len(files) < 2:
         raise DataError(
             f"{folder} holds {len(files)} images, expected at least 2 files that end in one of "
@@ -102,13 +115,24 @@ def _labels(folder: Path, files: list[Path]) -> list[str] | None:
         found = f"{beside[0]} and {len(beside) - 1} more lie beside sub-folders with images"
         remedy = "move them into a sub-folder, or all into one folder"
         raise DataError(f"{found}, which are classes: {remedy}")
+    classes = {part[0] for part in parts}
+    empty = {
+        place.name for place in folder.iterdir() if place.is_dir() and place.name[0] != "."
+    } - classes
+    if empty:
+        told = f"{', '.join(sorted(empty))} in {folder} holds no images"
+        warnings.warn(f"{told}: it is no class, remove it or fill it", stacklevel=2)
     return [part[0] for part in parts]
 
 
 def _read_all(
-    files: list[Path], size: tuple[int, int] | None, fit: str, channels: int | None
+    files: list[Path],
+    order: np.ndarray,
+    size: tuple[int, int] | None,
+    fit: str,
+    channels: int | None,
 ) -> np.ndarray:
-    """The pictures as uint8 (N, C, H, W)."""
+    """The pictures as uint8 (N, C, H, W), in the order of those positions."""
     first = image_files.read_image(files[0], size, fit)
     _check_memory(len(files), channels or 3, first.shape[1:])
     pictures = []
@@ -119,7 +143,7 @@ def _read_all(
             raise DataError(f"{found}: pass size=(height, width) to bring all to one size")
         pictures.append(pixels if channels is None else image_files.with_channels(pixels, channels))
     most = max(len(pixels) for pixels in pictures)
-    return np.stack([image_files.with_channels(pixels, most) for pixels in pictures])
+    return np.stack([image_files.with_channels(pictures[i], most) for i in order.tolist()])
 
 
 def _check_memory(number: int, channels: int, sides: tuple[int, ...]) -> None:

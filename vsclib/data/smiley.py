@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vsclib.data.dataset import DataSet, Information, Split, assemble
+from vsclib.data.dataset import DataSet, Information, Split, assemble, warn_of_root
 from vsclib.data.resize import resize
 from vsclib.errors import ConfigurationError, DataError
 
@@ -51,6 +51,7 @@ INFORMATION = {
 
 # Images drawn at once: few enough for the masks to stay in the processor's cache.
 _CHUNK = 1_000
+_LARGEST = 5_000_000
 _FIRST_FACTOR = (0, 4, 10, 13)
 
 
@@ -72,26 +73,29 @@ def load(
     name: str = "smiley",
     root: str | Path | None = None,
     *,
-    train: int = INFORMATION["smiley"].train,
-    test: int = INFORMATION["smiley"].test,
-    seed: int = 0,
+    train: int | np.integer = INFORMATION["smiley"].train,
+    test: int | np.integer = INFORMATION["smiley"].test,
+    seed: int | np.integer = 0,
 ) -> DataSet:
     """Smiley as a data set: images in {0, 255}, labels in 0..15, factors ``present * values``.
 
     Args:
-        name, root: ``smiley``; no folder is read, the images are drawn.
+        name, root: ``smiley``; a folder has no effect, the images are drawn.
         train, test: number of images; the released file holds 60,000 and 20,000.
         seed: of the draw; training images come from its first stream, test images from its second.
 
     Raises:
-        ConfigurationError: a size is not positive.
+        ConfigurationError: a size is not positive, or the seed is negative.
     """
-    train_stream, test_stream = np.random.default_rng(seed).spawn(2)
+    warn_of_root(name, root)
+    train_stream, test_stream = _stream(seed).spawn(2)
     drawn, drawn_test = sample(train, train_stream), sample(test, test_stream)
     return assemble(name, _split(drawn), _split(drawn_test), CLASSES)
 
 
-def sample(n: int, seed: int | np.random.Generator, presence: float = 0.5) -> Sample:
+def sample(
+    n: int | np.integer, seed: int | np.integer | np.random.Generator, presence: float = 0.5
+) -> Sample:
     r"""Draw faces at random.
 
     .. math:: s_a \sim \mathrm{Bernoulli}(\text{presence}),\qquad v_f \sim \mathcal N(0, 0.5^2)
@@ -99,23 +103,23 @@ def sample(n: int, seed: int | np.random.Generator, presence: float = 0.5) -> Sa
     independently for the 4 attributes and the 18 factors.
 
     Args:
-        n: number of images, at least 1.
-        seed: seed, or a numpy Generator to draw from.
+        n: number of images, from 1 to 5,000,000.
+        seed: at least 0, or a numpy Generator to draw from.
         presence: probability of each attribute, in [0, 1].
 
     Raises:
-        ConfigurationError: ``n`` or ``presence`` is out of range.
+        ConfigurationError: ``n``, ``seed`` or ``presence`` is out of range.
 
     Source:
         Tonolini et al. (UAI 2019), supplement E; the released set has presence 0.5.
     """
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
-        needed = "a sample needs a whole number of images, at least 1"
-        raise ConfigurationError(f"n = {n!r}, but {needed}")
+    if isinstance(n, bool) or not 1 <= n <= _LARGEST:
+        needed = f"a sample has at least 1 image and at most {_LARGEST:,}, which take 6 GiB"
+        raise ConfigurationError(f"n = {n!r}, but {needed}: draw several with a Generator")
     if not 0 <= presence <= 1:
         allowed = "a probability lies in [0, 1]: the released set has 0.5"
         raise ConfigurationError(f"presence = {presence!r}, but {allowed}")
-    generator = np.random.default_rng(seed)
+    generator = _stream(seed)
     attributes = generator.random((n, 4)) < presence
     values = generator.normal(0.0, VALUE_SD, (n, 18))
     present = attributes[:, ATTRIBUTE_OF_FACTOR]  # (N, 18)
@@ -146,6 +150,13 @@ def render(present: np.ndarray, values: np.ndarray) -> np.ndarray:
         chunk = slice(start, start + _CHUNK)
         images[chunk] = _draw(attributes[chunk], values[chunk])
     return images
+
+
+def _stream(seed: int | np.integer | np.random.Generator) -> np.random.Generator:
+    if not isinstance(seed, np.random.Generator) and (isinstance(seed, bool) or seed < 0):
+        allowed = "a seed is a whole number, at least 0: 0 is usual"
+        raise ConfigurationError(f"seed = {seed!r}, but {allowed}")
+    return np.random.default_rng(seed)
 
 
 def _split(drawn: Sample) -> Split:
@@ -228,9 +239,10 @@ def _tie(faces: np.ndarray, wearers: np.ndarray, values: np.ndarray) -> None:
     width, height = 12 + 3 * values[:, 2], 5 + 2 * values[:, 3]
     left, top = _round(x - width / 2) - 1, _round(y - height / 2) - 1  # 0-based
     columns, rows = np.ceil(width).astype(int), np.ceil(height).astype(int)
-    for i in wearers:
+    for i in wearers.tolist():
         if columns[i] >= 1 and rows[i] >= 1:
-            _paste(faces[i], _bowtie(rows[i], columns[i]), top[i], left[i])
+            corner = int(top[i]), int(left[i])
+            _paste(faces[i], _bowtie(int(rows[i]), int(columns[i])), *corner)
 
 
 def _paste(canvas: np.ndarray, pattern: np.ndarray, top: int, left: int) -> None:

@@ -2,7 +2,7 @@
 
 A vector of 561 features becomes an image of one row, (1, 1, 561); a window of nine signals becomes
 one of nine rows, (1, 9, 128). Both are brought to [0, 1] by a range that is the same for every
-window, and rounded to the 256 levels of a byte.
+window, and rounded to the 256 levels of a byte. ``uci_har_real`` has the features as published.
 """
 
 import hashlib
@@ -35,6 +35,12 @@ _INFORMATION = Information(
 )
 INFORMATION = {
     "uci_har": _INFORMATION,
+    "uci_har_real": _INFORMATION._replace(
+        title="UCI HAR, 561 features as real values",
+        preparation="nothing: the features as published, in float32",
+        sha256="fdbde99793cd8ac0a170cfcab5bd6809cf241a3073c33d1cdca0eee7671f3224",
+        real_valued=True,
+    ),
     "uci_har_signals": _INFORMATION._replace(
         title="UCI HAR, signals",
         image_shape=(1, 9, 128),
@@ -50,6 +56,7 @@ _ARCHIVE = "UCI HAR Dataset"
 #: A single file that may hold the whole set, and the names of its arrays for a half.
 _PACKED = {
     "uci_har": ("uci_har_features.npz", "{}_x", "{}_y"),
+    "uci_har_real": ("uci_har_features.npz", "{}_x", "{}_y"),
     "uci_har_signals": ("uci_har_inertial.npz", "X_{}", "y_{}"),
 }
 #: Of the activities, one byte 1..6 for each window, first for training and then for testing.
@@ -68,13 +75,15 @@ def load(name: str, root: str | Path | None = None) -> DataSet:
         \text{signal: } \tfrac12 \left(\frac{s}{\ell} + 1\right),
         \quad \ell = 1.5\,g,\ 6\,\mathrm{rad/s},\ 2.2\,g
 
-    and then rounded to bytes: the features are published in [-1, 1], and :math:`\ell` is the
-    ``LIMITS`` entry of body acceleration, angular velocity and total acceleration, so nothing is
-    cut off. Rounding moves a feature by at most 0.004, an acceleration by 0.006 g (body) or 0.009 g
-    (total), an angular velocity by 0.024 rad/s. The page on data says what that costs.
+    and then rounded to bytes, except for ``uci_har_real``, whose features stay as they are. They
+    are published in [-1, 1], and :math:`\ell` is the ``LIMITS`` entry of body acceleration, angular
+    velocity and total acceleration, so nothing is cut off. Rounding moves a feature by at most
+    0.004, an acceleration by 0.006 g (body) or 0.009 g (total), an angular velocity by 0.024 rad/s.
+    The page on data says what that costs.
 
     Args:
-        name: ``uci_har`` for the features, ``uci_har_signals`` for the signals.
+        name: ``uci_har`` for the features, ``uci_har_real`` for the same as they were published,
+            ``uci_har_signals`` for the signals.
         root: folder that holds ``uci_har``, and in it the archive's folder ``UCI HAR Dataset`` or
             the set packed into one file, ``uci_har_features.npz`` or ``uci_har_inertial.npz``.
 
@@ -89,11 +98,11 @@ def load(name: str, root: str | Path | None = None) -> DataSet:
     read = _read_packed if packed.is_file() else _read_text
     values, activities = zip(*(read(name, folder, part) for part in ("train", "test")), strict=True)
     train, test = (
-        Split(to_images(half), activity.astype(np.int64) - 1, None)
+        Split(_stored(half, about.real_valued), activity.astype(np.int64) - 1, None)
         for half, activity in zip(values, activities, strict=True)
     )
     loaded = assemble(name, train, test, about.classes)
-    if name == "uci_har" or packed.is_file():
+    if name != "uci_har_signals" or packed.is_file():
         what, found, expected = "the windows", loaded.sha256, about.sha256
     else:
         # Text and packed signals may be rounded apart at the edge: only the activities are sure.
@@ -104,6 +113,11 @@ def load(name: str, root: str | Path | None = None) -> DataSet:
         digests = f"{what} have SHA-256 {found}, expected {expected}"
         raise DataError(f"{source} holds other values: {digests}: {_REMEDY}")
     return loaded
+
+
+def _stored(values: np.ndarray, real: bool) -> np.ndarray:
+    """Windows in the form of a ``Split``: real values (N, 1, 1, 561), or bytes."""
+    return values.astype(np.float32)[:, None, None] if real else to_images(values)
 
 
 def to_images(values: np.ndarray) -> np.ndarray:
@@ -160,7 +174,7 @@ def _read_text(name: str, folder: Path, part: str) -> tuple[np.ndarray, np.ndarr
     here, windows = folder / _ARCHIVE / part, getattr(INFORMATION[name], part)
     activities = _table(here / f"y_{part}.txt", (windows, 1))[:, 0]
     # By way of float32, so that a copy packed as float32 gives the same bytes.
-    if name == "uci_har":
+    if name != "uci_har_signals":
         return _table(here / f"X_{part}.txt", (windows, 561)).astype(np.float32), activities
     files = [here / "Inertial Signals" / f"{channel}_{part}.txt" for channel in CHANNELS]
     signals = np.stack([_table(file, (windows, 128)) for file in files], axis=1)  # (N, 9, 128)

@@ -1,0 +1,61 @@
+"""Every argument of every function here is held against its type hint when it is called.
+
+A wrong kind of argument is refused in one line, with the function's name and what it takes, before
+anything is computed. ``vsclib`` imports this module first, so that the modules after it are covered
+as they load.
+"""
+
+import re
+
+from beartype import BeartypeConf
+from beartype.claw import beartype_package
+
+from vsclib.errors import ConfigurationError
+
+LONGEST = 60
+"""Characters of a value that a message shows."""
+
+_VIOLATION = re.compile(
+    r"[\w ]+ (?P<place>[\w.]+?)(?:\.__(?:new|init)__)?\(\) parameter "
+    r"(?P<name>\w+)=(?P<value>.*?) violates type hint (?P<hint>.*?), (?:as|since|because|after) ",
+    re.DOTALL,
+)
+
+
+class ArgumentError(ConfigurationError, TypeError):
+    """An argument is of another kind than the function takes."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(_one_line(message))
+
+
+def _one_line(message: str) -> str:
+    """Beartype's sentence as one line with value, what is allowed, and the remedy."""
+    found = _VIOLATION.match(message)
+    if found is None:
+        return " ".join(message.split())
+    value, hint = (" ".join(found[name].split()).strip('"') for name in ("value", "hint"))
+    if len(value) > LONGEST:
+        value = f"{value[:LONGEST]}..."
+    # A union of a library's inner classes says less than the name that everybody knows.
+    hint = "an array, a tensor or a list of numbers" if "_array_like" in hint else _plain(hint)
+    module, _, function = found["place"].rpartition(".")
+    # A named tuple is made in a module that exists in memory only.
+    place = function if module.startswith("namedtuple") else found["place"]
+    return f"{function}: {found['name']} = {value} is not allowed: give {hint}; see help({place})"
+
+
+def _plain(hint: str) -> str:
+    """A type hint without quotation and module names."""
+    plain = re.sub(r"<(?:class|protocol) ['\"]([\w.]+)['\"]>", r"\1", hint)
+    plain = re.sub(r"\b(?:\w+\.)+(\w+)", r"\1", plain)
+    return "Tensor (of uint8 images: vsclib.data.to_tensor)" if plain == "Tensor" else plain
+
+
+beartype_package(
+    "vsclib",
+    # Whole numbers pass for real ones, as everywhere in Python; variables are mypy's affair.
+    conf=BeartypeConf(
+        violation_param_type=ArgumentError, is_pep484_tower=True, claw_is_pep526=False
+    ),
+)
