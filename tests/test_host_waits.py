@@ -22,13 +22,16 @@ OPTIONS = [
 
 
 @pytest.mark.parametrize(("name", "options"), OPTIONS)
-def test_an_objective_looks_at_no_value(name, options):
+def test_an_objective_looks_at_no_value(name, options, monkeypatch):
+    # There is no generator of this device; a draw on it is a shape.
+    for draw in (torch.rand, torch.randn):
+        free = lambda *shape, draw=draw, generator=None, **how: draw(*shape, **how)  # noqa: E731
+        monkeypatch.setattr(torch, draw.__name__, free)
     model = tiny(name, **options)
     model.plan(steps=10, steps_per_epoch=5)
     model = model.to("meta")
-    x = torch.rand(6, *SHAPE, device="meta")
-    # There is no generator of this device, and nothing is drawn on it.
-    loss = model.objective(TrainingStep(x, None, 3))
+    x = torch.empty(6, *SHAPE, device="meta")
+    loss = model.objective(TrainingStep(x, torch.Generator(), 3))
     loss.total.backward()
     assert loss.total.device.type == "meta"
     with pytest.raises(RuntimeError, match="meta"):

@@ -1,7 +1,6 @@
 """Variational Sparse Coding whose prior is made of the codes of pseudo-inputs."""
 
 import math
-import warnings
 from collections.abc import Callable
 from typing import Literal
 
@@ -9,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from vsclib import spike_slab
-from vsclib.configuration import Count, OpenUnit, configuration
+from vsclib.configuration import Count, OpenUnit, configuration, warn_caller
 from vsclib.models.contract import Code, scaled
 from vsclib.models.vsc import VSC, VSCConfig
 from vsclib.spike_slab import learned_prior
@@ -50,8 +49,7 @@ class PseudoInputs(VSC):
             return
         if self.config.pseudo_inputs > len(images):
             found = f"pseudo_inputs = {self.config.pseudo_inputs} of {len(images)} images"
-            text = f"{found} start several from the same image: choose at most {len(images)}"
-            warnings.warn(text, stacklevel=3)
+            warn_caller(f"{found} start several from one image: choose at most {len(images)}")
         order = torch.randperm(len(images), generator=generator, device=generator.device)
         count = torch.arange(self.config.pseudo_inputs, device=order.device)
         self.pseudo_inputs.copy_(scaled(images[order[count % len(order)]]))

@@ -1,14 +1,20 @@
 """Families by name: the library's own, and a reader's."""
 
 import importlib
-import warnings
 from typing import Any
 
 import numpy as np
 import torch
 
 from vsclib import networks
-from vsclib.configuration import Seed, configuration, configure, import_from, is_import_path
+from vsclib.configuration import (
+    Seed,
+    configuration,
+    configure,
+    import_from,
+    is_import_path,
+    warn_caller,
+)
 from vsclib.errors import CheckpointError, ConfigurationError, nearest
 from vsclib.models.contract import Model, ModelConfig
 from vsclib.models.preset_table import presets
@@ -132,8 +138,7 @@ def create(name: str, *, seed: int | np.integer = 0, **options: Any) -> Model:
     model = _made(name, start.seed, options)
     for option, reason in model.config.idle().items():
         if option in options:
-            text = f"model {name!r}: {option} = {options[option]!r} {reason}"
-            warnings.warn(text, stacklevel=2)
+            warn_caller(f"model {name!r}: {option} = {options[option]!r} {reason}")
     return model
 
 

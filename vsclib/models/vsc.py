@@ -1,12 +1,10 @@
 """Variational Sparse Coding: a VAE whose code is a spike-and-slab, with a fixed prior."""
 
-import warnings
-
 import torch
 from torch import Tensor
 
 from vsclib import spike_slab
-from vsclib.configuration import LogOdds, OpenUnit, Positive, Steps, configuration
+from vsclib.configuration import LogOdds, OpenUnit, Positive, Steps, configuration, warn_caller
 from vsclib.errors import ConfigurationError
 from vsclib.models.contract import Code, TrainingStep
 from vsclib.models.vae import VAE, VAEConfig
@@ -98,7 +96,7 @@ class VSC(VAE):
         if 0 < steps < config.lam_until and self.warns_of_unfinished_warm_up:
             found = f"lam_until = {config.lam_until} of {steps} steps"
             last = f"the slab stays noise with a share of {1.0 - self.warm_up(steps - 1):.2g}"
-            warnings.warn(f"{found}: {last}; choose lam_until <= {steps}", stacklevel=3)
+            warn_caller(f"{found}: {last}; choose lam_until <= {steps}")
 
     @property
     def threshold(self) -> float:
