@@ -39,8 +39,8 @@ def bernoulli_kl(gamma: Tensor, alpha: Tensor | float) -> Tensor:
         >>> bernoulli_kl(torch.tensor([0.0, 0.5, 1.0]), 0.5)
         tensor([0.6931, 0.0000, 0.6931])
     """
-    gamma = ranges.probability("gamma", gamma, gamma)
-    alpha = ranges.probability("alpha", alpha, gamma)
+    gamma = ranges.checked_probability("gamma", gamma, gamma)
+    alpha = ranges.checked_probability("alpha", alpha, gamma)
     return _mass_kl(gamma, alpha) + _mass_kl(1.0 - gamma, 1.0 - alpha)  # (B, J)
 
 
@@ -162,7 +162,7 @@ def warm_up(
         Tonolini et al. (2019 supplement), section B; section 4.3.2 of the course report, whose
         snippet differs (E67).
     """
-    lam = ranges.probability("lam", lam, mu)
+    lam = ranges.checked_probability("lam", lam, mu)
     if form not in get_args(WarmUp):
         choice = nearest(str(form), get_args(WarmUp))
         raise ConfigurationError(f"there is no warm-up {form!r}: {choice}")

@@ -17,7 +17,7 @@ def like(value: Tensor | float, other: Tensor) -> Tensor:
     return torch.full((), value, dtype=other.dtype, device=other.device)
 
 
-def probability(
+def checked_probability(
     name: str, value: Tensor | float, other: Tensor, open_at_zero: bool = False
 ) -> Tensor:
     """The value as a tensor like the other one, when it lies in [0, 1], or above 0 if open there.
@@ -37,7 +37,7 @@ def probability(
     return _refuse(name, tensor, below | (tensor > 1), remedy)
 
 
-def threshold(value: Tensor) -> Tensor:
+def checked_threshold(value: Tensor) -> Tensor:
     """The value, when it is NaN or not negative.
 
     Raises:

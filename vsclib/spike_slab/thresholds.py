@@ -81,7 +81,7 @@ def threshold_gamma(threshold: Tensor, logvar: Tensor) -> Tensor:
     Raises:
         ConfigurationError: a threshold is negative.
     """
-    threshold = ranges.threshold(threshold)
+    threshold = ranges.checked_threshold(threshold)
     return (-ROOT_TWO * threshold * (-0.5 * logvar).exp()).exp()
 
 
@@ -115,7 +115,7 @@ def shifted_soft_threshold(deviation: Tensor, mu: Tensor, threshold: Tensor) -> 
     Source:
         Fallah & Rozell (2022), the shifted soft-threshold of figure 2, and their released code.
     """
-    threshold = ranges.threshold(threshold)
+    threshold = ranges.checked_threshold(threshold)
     over = deviation.abs() - threshold
     return torch.where(over > 0, mu + deviation.sign() * over, 0.0)
 

@@ -136,7 +136,7 @@ def _mixture_log_odds(z: Tensor, alpha: Tensor | float, sigma1: float, sigma2: f
 
 
 def _mixture_weights(z: Tensor, alpha: Tensor | float, sigma1: float, sigma2: float) -> Tensor:
-    alpha = ranges.probability("alpha", alpha, z, open_at_zero=True)
+    alpha = ranges.checked_probability("alpha", alpha, z, open_at_zero=True)
     ranges.require_positive("sigma2", sigma2)
     if not sigma2 <= sigma1:
         found = f"sigma2 = {sigma2:g} exceeds sigma1 = {sigma1:g}"
