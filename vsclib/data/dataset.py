@@ -150,7 +150,7 @@ def check_promise(found: object, name: str, about: Information) -> None:
             raise DataError(f"{name}: {run}, expected {positions}: {remedy}")
 
 
-def describe(found: DataSet, source: str) -> Information:
+def information_from(found: DataSet, source: str) -> Information:
     """What ``about`` says of a set of which nothing was promised.
 
     Args:
