@@ -150,3 +150,14 @@ def test_what_cannot_be_is_refused(digits):
         linear.pca(digits.train.images / 255.0)
     with pytest.raises(DataError, match="image_shape"):
         linear.pca(digits.train.images, 3).codes(torch.rand(2, 1, 9, 8))
+
+
+def test_real_values_come_back_unclipped():
+    rng = np.random.default_rng(0)
+    values = rng.normal(0.0, 5.0, (40, 1, 1, 6)).astype(np.float32)
+    model = linear.pca(values, 6)
+    assert (model.reconstruct(values) - torch.from_numpy(values)).abs().max() < 1e-4
+    sparse = linear.dictionary(values, latents=8, penalty=0.01, passes=30)
+    assert metrics.fvu(values, sparse.reconstruct(values)) < 0.05
+    with pytest.raises(DataError, match="pixels from"):
+        linear.pca(rng.integers(0, 255, values.shape, np.uint8), 3).codes(torch.from_numpy(values))

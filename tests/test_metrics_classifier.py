@@ -8,7 +8,6 @@ import torch
 
 from vsclib import metrics
 from vsclib.errors import ConfigurationError, DataError
-from vsclib.metrics.readers import labelled
 
 
 @pytest.fixture
@@ -72,27 +71,6 @@ def test_the_net_refuses_what_it_cannot_learn(rng):
         metrics.Classifier(x, y).accuracy(x, y[:3])
 
 
-def test_labels_are_drawn_in_proportion_and_from_every_class(rng):
-    labels = np.repeat([0, 1, 2], [600, 300, 4])
-    chosen = labelled(labels, 90, rng)
-    counts = np.bincount(labels[chosen], minlength=3)
-    assert len(np.unique(chosen)) == 90
-    assert abs(counts[0] - 60) <= 1 and abs(counts[1] - 30) <= 1 and counts[2] >= 1
-    assert sorted(labels[labelled(labels, 3, rng)]) == [0, 1, 2]
-    assert sorted(labelled(labels, 904, rng)) == list(range(904))
-    for count in (2, 905):
-        with pytest.raises(ConfigurationError, match=f"{count} labels .* from 3, .* to 904"):
-            labelled(labels, count, rng)
-
-
-def test_every_code_is_as_likely_to_be_labelled():
-    labels = np.repeat([0, 1], [6, 12])
-    times = np.zeros(18)
-    for seed in range(3000):
-        times[labelled(labels, 6, np.random.default_rng(seed))] += 1
-    assert times / 3000 == pytest.approx(np.full(18, 1 / 3), abs=0.05)
-
-
 def test_more_labels_read_more(rng):
     x, y = corners(rng, 700)
     x = np.hstack([x, 0.7 * rng.standard_normal((700, 8))])
@@ -105,14 +83,14 @@ def test_more_labels_read_more(rng):
     one = metrics.accuracy_by_labels(
         x[:500], y[:500], x[500:], y[500:], counts=(50,), choices=1, classifier="linear"
     )
-    chosen = labelled(y[:500], 50, np.random.default_rng([0, 0]))
+    chosen = metrics.stratified_sample(y[:500], 50, [0, 0])
     assert one[0].accuracy == metrics.linear_accuracy(x[chosen], y[chosen], x[500:], y[500:])
     assert math.isnan(one[0].spread)
 
 
 def test_accuracy_by_labels_names_what_is_wrong(rng):
     x, y = corners(rng, 40)
-    with pytest.raises(ConfigurationError, match="no classifier 'tree'"):
+    with pytest.raises(ConfigurationError, match="classifier = 'tree' is not allowed"):
         metrics.accuracy_by_labels(x, y, x, y, classifier="tree")
     with pytest.raises(ConfigurationError, match="choices = 0"):
         metrics.accuracy_by_labels(x, y, x, y, choices=0)

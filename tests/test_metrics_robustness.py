@@ -47,7 +47,8 @@ def test_rows_of_the_table_are_what_the_single_measures_give(digits):
         (0.0, False),
         (0.4, False),
     ]
-    x = data.to_tensor(digits.test.images[:60])
+    drawn = metrics.stratified_sample(digits.test.labels, 60)
+    x = data.to_tensor(digits.test.images[drawn])
     noisy = (x + 0.4 * torch.randn(x.shape, generator=seeded(0))).clamp(0, 1)
     denoised = metrics.reconstruct(model, noisy)
     assert found[1].ssim == pytest.approx(metrics.ssim(x, denoised), abs=1e-6)
@@ -101,7 +102,8 @@ def test_a_classifier_fitted_before_and_fewer_images_for_ssim_change_nothing_els
     fewer = metrics.robustness(model, digits, sigmas=(0.4,), clipped=(True,), test_images=30)[0]
     assert given[:4] == whole[:4] and given.ssim != whole.ssim
     assert given.ssim == pytest.approx(fewer.ssim, abs=0.02)
-    clean = data.to_tensor(digits.test.images[:80])
+    drawn = metrics.stratified_sample(digits.test.labels, 80)
+    clean = data.to_tensor(digits.test.images[drawn])
     noisy = metrics.add_noise(clean, 0.4, seeded(0))
     assert given.ssim_noisy == pytest.approx(metrics.ssim(clean[:30], noisy[:30]), abs=1e-6)
 
@@ -112,6 +114,6 @@ def test_a_classifier_fitted_before_and_fewer_images_for_ssim_change_nothing_els
     of_nines = metrics.robustness(
         model, digits, (0.4,), (True,), 80, of_images=Nine(flat, digits.train.labels)
     )[0]
-    assert of_nines.accuracy == (digits.test.labels[:80] == 9).mean()
+    assert of_nines.accuracy == (digits.test.labels[drawn] == 9).mean()
     with pytest.raises(ConfigurationError, match="ssim_images = 0"):
         metrics.robustness(model, digits, ssim_images=0)

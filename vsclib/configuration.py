@@ -1,34 +1,30 @@
 """Validated configuration: dataclasses that refuse a mistake by name, in one line."""
 
 import functools
-import numbers
+import importlib
 import typing
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+import numpy as np
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from vsclib.errors import ConfigurationError, nearest
-
-
-def _whole(value: Any) -> Any:
-    """NumPy's whole numbers as Python's, anything else unchanged."""
-    is_whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    return int(value) if is_whole else value
-
 
 OpenUnit = Annotated[float, Field(gt=0, lt=1)]
 """A probability that is neither 0 nor 1."""
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1), BeforeValidator(_whole)]
+LogOdds = Annotated[float, Field(ge=-20, le=20)]
+"""Where a sigmoid starts; beyond 20 it is 0 or 1 in float32."""
+Count = Annotated[int, Field(ge=1)]
 """A whole number of at least one."""
-Steps = Annotated[int, Field(ge=0), BeforeValidator(_whole)]
+Steps = Annotated[int, Field(ge=0)]
 """A number of training steps; 0 is allowed."""
-Seed = Annotated[int, Field(ge=0, lt=2**31), BeforeValidator(_whole)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 T = TypeVar("T")
 
@@ -58,7 +54,7 @@ def configuration(cls: type[T]) -> type[T]:
     @functools.wraps(check)
     def __init__(self: Any, *values: Any, **options: Any) -> None:
         try:
-            check(self, *values, **options)
+            check(self, *map(_plain, values), **{key: _plain(v) for key, v in options.items()})
         except ValidationError as error:
             raise ConfigurationError(_one_line(made, error.errors()[0])) from None
 
@@ -91,6 +87,28 @@ def configure(cls: type[T], owner: str, options: Mapping[str, Any]) -> T:
         raise ConfigurationError(f"{owner}: {error}") from None
 
 
+def is_import_path(name: str) -> bool:
+    """Whether a name has the form ``package.module:name``."""
+    module, colon, inside = name.partition(":")
+    return bool(colon) and all(map(str.isidentifier, [*module.split("."), inside]))
+
+
+def import_from(path: str) -> Any:
+    """Import what a path ``package.module:name`` names.
+
+    Raises:
+        ConfigurationError: the module cannot be imported or lacks the name.
+    """
+    module, _, inside = path.partition(":")
+    try:
+        return getattr(importlib.import_module(module), inside)
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise ConfigurationError(
+            f"{path!r} cannot be imported ({reason}): start Python where {module} lies, or mend it"
+        ) from error
+
+
 def allowed(cls: Any, name: str) -> str:
     """The values that a field takes, in words: "0 < alpha < 1 (a number)"."""
     return _in_words(name, TypeAdapter(cls).json_schema()["properties"][name])
@@ -109,7 +127,22 @@ def _one_line(cls: type, mistake: Any) -> str:
     name = known[place] if isinstance(place, int) and place < len(known) else str(place)
     if name not in known:
         return f"{cls.__name__} has no field {name!r}: {nearest(name, known)}"
-    return f"{name} = {mistake['input']!r} is not allowed: choose {allowed(cls, name)}"
+    if mistake["type"] == "value_error":  # the field's own check knows a better remedy
+        return f"{name} = {_short(mistake['input'])} {mistake['ctx']['error']}"
+    return f"{name} = {_short(mistake['input'])} is not allowed: choose {allowed(cls, name)}"
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's numbers as Python's, in a tuple too; anything else unchanged."""
+    if isinstance(value, tuple):
+        return tuple(map(_plain, value))
+    return value.item() if isinstance(value, np.number) else value
+
+
+def _short(value: Any) -> str:
+    """A value in one line, however long it prints."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 100 else f"{text[:97]}..."
 
 
 def _in_words(name: str, schema: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from vsclib.configuration import Count, Positive, Seed, configuration, configure
 from vsclib.data.dataset import check_images, to_tensor
-from vsclib.errors import ConfigurationError
+from vsclib.errors import ConfigurationError, DataError
 from vsclib.models import Code
 
 
@@ -47,6 +47,7 @@ class LinearBaseline:
         mean: (D,), the mean training image.
         image_shape: channels, height and width of an image.
         sparse: whether a latent counts as off where it is zero.
+        real_valued: whether images are numbers of any range; without it they lie in [0, 1].
     """
 
     atoms: np.ndarray
@@ -54,9 +55,10 @@ class LinearBaseline:
     mean: np.ndarray
     image_shape: tuple[int, int, int]
     sparse: bool
+    real_valued: bool = False
 
     def codes(self, images: np.ndarray | Tensor) -> Code:
-        """Codes of images (N, C, H, W), uint8 or float32 in [0, 1].
+        """Codes of images (N, C, H, W), uint8 or float32, of the range of those in training.
 
         Returns:
             z, shaped (N, J), and which latents are on.
@@ -65,23 +67,33 @@ class LinearBaseline:
             DataError: the images do not fit.
         """
         x = to_tensor(images) if isinstance(images, np.ndarray) else images
-        check_images(x, self.image_shape)
+        check_images(x, self.image_shape, self.real_valued)
         found = self.estimator.transform(_centred(x, self.mean))
         z = torch.from_numpy(np.asarray(found, np.float32))  # (N, J)
         return Code(z, z != 0 if self.sparse else torch.ones_like(z, dtype=torch.bool))
 
     def reconstruct(self, images: np.ndarray | Tensor | Code) -> Tensor:
-        """Reconstructions (N, C, H, W) in [0, 1] of images or of a code."""
+        """Reconstructions (N, C, H, W) of images or of a code; in [0, 1], unless real-valued.
+
+        Raises:
+            DataError: the images or the code do not fit.
+        """
         code = images if isinstance(images, Code) else self.codes(images)
-        flat = code.z.double().numpy() @ self.atoms + self.mean  # (N, D)
-        return torch.from_numpy(flat).float().clamp(0, 1).view(-1, *self.image_shape)
+        if code.z.ndim != 2 or code.z.shape[1] != len(self.atoms):
+            raise DataError(
+                f"codes shaped {tuple(code.z.shape)} do not fit {len(self.atoms)} atoms: pass this "
+                "baseline's codes"
+            )
+        flat = torch.from_numpy(code.z.double().numpy() @ self.atoms + self.mean).float()  # (N, D)
+        pixels = flat if self.real_valued else flat.clamp(0, 1)
+        return pixels.view(-1, *self.image_shape)
 
 
 def pca(images: np.ndarray, latents: int = 50) -> LinearBaseline:
     """Principal components: the linear code with J numbers and the least squared error.
 
     Args:
-        images: training images, uint8 (N, C, H, W).
+        images: training images, (N, C, H, W), at least 2: uint8, or float32 of a real-valued set.
         latents: J, at most the number of images and of pixels.
 
     Returns:
@@ -89,7 +101,7 @@ def pca(images: np.ndarray, latents: int = 50) -> LinearBaseline:
 
     Raises:
         ConfigurationError: more components than images or pixels, or fewer than one.
-        DataError: the images are not uint8 (N, C, H, W).
+        DataError: the images are no uint8 or float32 (N, C, H, W), or fewer than 2.
 
     Example:
         >>> from vsclib import data
@@ -114,7 +126,7 @@ def dictionary(images: np.ndarray, **options: Any) -> LinearBaseline:
         + \text{penalty}\,\lVert z_i\rVert_1, \qquad \lVert D_j\rVert \le 1
 
     Args:
-        images: training images, uint8 (N, C, H, W).
+        images: training images, (N, C, H, W), at least 2: uint8, or float32 of a real-valued set.
         **options: fields of :class:`DictionaryConfig`.
 
     Returns:
@@ -122,7 +134,7 @@ def dictionary(images: np.ndarray, **options: Any) -> LinearBaseline:
 
     Raises:
         ConfigurationError: an unknown option or a value out of range.
-        DataError: the images are not uint8 (N, C, H, W).
+        DataError: the images are no uint8 or float32 (N, C, H, W), or fewer than 2.
 
     Source:
         Olshausen & Field (1996); Mairal et al. (2009), which scikit-learn follows.
@@ -162,12 +174,17 @@ def dictionary(images: np.ndarray, **options: Any) -> LinearBaseline:
 
 def _baseline(fitted: Any, mean: np.ndarray, images: np.ndarray, sparse: bool) -> LinearBaseline:
     channels, height, width = images.shape[1:]
-    return LinearBaseline(fitted.components_, fitted, mean, (channels, height, width), sparse)
+    shape, real = (channels, height, width), images.dtype != np.uint8
+    return LinearBaseline(fitted.components_, fitted, mean, shape, sparse, real)
 
 
 def _training(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Centred rows (N, D), and the mean image (D,)."""
     x = to_tensor(images)
+    if len(x) < 2 or 0 in x.shape:
+        raise DataError(
+            f"images are shaped {tuple(x.shape)}: a baseline learns from at least 2 of them"
+        )
     mean = x.double().mean(0).flatten().numpy()
     return _centred(x, mean), mean
 

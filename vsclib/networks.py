@@ -11,9 +11,24 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vsclib.errors import ConfigurationError
+from vsclib.own_networks import factory, make_own, register
+
+__all__ = [
+    "SMALLEST_VARIANCE",
+    "Bernoulli",
+    "Decoder",
+    "Encoder",
+    "Gaussian",
+    "Likelihood",
+    "LikelihoodName",
+    "Network",
+    "factory",
+    "quartered",
+    "register",
+]
 
 Network = Literal["mlp", "conv", "conv3"]
-LikelihoodName = Literal["bernoulli", "gaussian", "gaussian_learned"]
+LikelihoodName = Literal["bernoulli", "gaussian", "gaussian_learned", "gaussian_real"]
 
 SMALLEST_VARIANCE = 1e-6
 
@@ -51,7 +66,7 @@ class Gaussian(NamedTuple):
     The normaliser counts once per pixel; Li & Han's Eq. 3 prints it once per image (erratum E10).
 
     Attributes:
-        mean: (B, C, H, W), the mean image.
+        mean: (B, C, H, W), the mean image; of any range for real-valued data, else in [0, 1].
         logvar: log-variance, shaped like ``mean`` or a single number.
     """
 
@@ -84,10 +99,15 @@ class Encoder(nn.Module):
             whole remaining image that gives 64 numbers).
         hidden: units per hidden layer.
         hidden_layers: number of hidden layers; with 0, ``mlp`` is linear.
+        own: name of a factory for what stands in front of the heads, see
+            :func:`~vsclib.own_networks.register`.
 
     Raises:
-        ConfigurationError: a convolutional network whose image sides are not multiples of 4.
+        ConfigurationError: a convolutional network whose image sides are not multiples of 4; an own
+            network that is unknown or of another shape.
     """
+
+    layers: nn.Module
 
     def __init__(
         self,
@@ -97,9 +117,14 @@ class Encoder(nn.Module):
         network: Network = "mlp",
         hidden: int = 400,
         hidden_layers: int = 1,
+        own: str | None = None,
     ) -> None:
         super().__init__()
         self.heads = heads
+        if own:
+            self.layers = make_own("encoder", own, (image_shape, hidden), (hidden,))
+            self.head = nn.Linear(hidden, heads * latents)
+            return
         if network == "conv":
             channels, height, width = quartered(image_shape, network)
             layers: list[nn.Module] = [
@@ -135,20 +160,25 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """From a code to the likelihood of an image.
 
-    The mean image is the sigmoid of the first C channels of the output of ``layers``.
+    The mean image is the sigmoid of the first C channels of the output of ``layers``; with
+    ``gaussian_real`` it is the output itself.
 
     Args:
         image_shape: (C, H, W).
         latents: J.
-        likelihood: ``bernoulli``, ``gaussian`` (one fixed ``sigma``) or ``gaussian_learned`` (a
-            log-variance for each pixel, with a variance of at least 1e-6).
-        sigma: standard deviation of the fixed Gaussian likelihood.
+        likelihood: ``bernoulli``, ``gaussian`` (one fixed ``sigma``), ``gaussian_learned`` (a
+            log-variance for each pixel, with a variance of at least 1e-6) or ``gaussian_real`` (one
+            fixed ``sigma`` about a mean of any size, for real-valued data).
+        sigma: standard deviation of the fixed Gaussian likelihoods.
         network, hidden, hidden_layers: as for :class:`Encoder`.
+        own: name of a factory that makes the whole decoder.
 
     Raises:
-        ConfigurationError: a convolutional network whose image sides are not multiples of 4.
+        ConfigurationError: a convolutional network whose image sides are not multiples of 4; an own
+            network that is unknown or of another shape.
     """
 
+    layers: nn.Module
     logvar: Tensor
 
     def __init__(
@@ -160,12 +190,17 @@ class Decoder(nn.Module):
         network: Network = "mlp",
         hidden: int = 400,
         hidden_layers: int = 1,
+        own: str | None = None,
     ) -> None:
         super().__init__()
         self.image_shape = tuple(image_shape)
         self.likelihood = likelihood
         self.register_buffer("logvar", torch.tensor(2.0 * math.log(sigma)), persistent=False)
         channels = image_shape[0] * (2 if likelihood == "gaussian_learned" else 1)
+        if own:
+            shape = (channels, *image_shape[1:])
+            self.layers = make_own("decoder", own, (latents, shape), shape)
+            return
         layers: list[nn.Module] = []
         size = _add_hidden(layers, latents, hidden, hidden_layers)
         if network == "conv":
@@ -196,11 +231,15 @@ class Decoder(nn.Module):
 
     def forward(self, z: Tensor) -> Likelihood:
         """Codes (B, J) to the likelihood of images (B, C, H, W)."""
-        outputs = self.layers(z).reshape(len(z), -1, *self.image_shape[1:])  # (B, C or 2C, H, W)
+        outputs = self.layers(z).reshape(
+            z.shape[0], -1, *self.image_shape[1:]
+        )  # (B, C or 2C, H, W)
         if self.likelihood == "bernoulli":
             return Bernoulli(outputs)
         if self.likelihood == "gaussian":
             return Gaussian(torch.sigmoid(outputs), self.logvar)
+        if self.likelihood == "gaussian_real":
+            return Gaussian(outputs, self.logvar)
         mean, logvar = outputs.chunk(2, dim=1)
         return Gaussian(torch.sigmoid(mean), (logvar.exp() + SMALLEST_VARIANCE).log())
 

@@ -52,15 +52,15 @@ from vsclib.metrics.image_quality import (
     ssim_window,
 )
 from vsclib.metrics.readers import (
-    PROBE_CODES,
     Classifier,
     FewLabels,
     accuracy_by_labels,
     linear_accuracy,
     network_accuracy,
 )
-from vsclib.metrics.record import DEFINITIONS, Evaluation, evaluate
+from vsclib.metrics.record import DEFINITIONS, NOT_QUICK, Evaluation, evaluate
 from vsclib.metrics.robustness import Robustness, add_noise, robustness
+from vsclib.metrics.sampling import PROBE_CODES, stratified_sample
 from vsclib.metrics.usage import (
     AggregateSparsity,
     Usage,
@@ -77,6 +77,7 @@ from vsclib.metrics.usage import (
 __all__ = [
     "DCI",
     "DEFINITIONS",
+    "NOT_QUICK",
     "PROBE_CODES",
     "ActiveUnits",
     "AggregateSparsity",
@@ -132,6 +133,7 @@ __all__ = [
     "robustness",
     "ssim",
     "ssim_window",
+    "stratified_sample",
     "trustworthiness",
     "tsne",
     "usage",

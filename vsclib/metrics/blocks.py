@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from vsclib.errors import DataError
-from vsclib.metrics.readers import matrix
+from vsclib.metrics.inputs import matrix
 
 UNASSIGNED = -1
 """Block of a latent that never moves."""
@@ -78,7 +78,7 @@ def absolute_correlation(
     Source:
         Tonolini et al. (2019, UAI), figure 3 and the notebook of the authors' code.
     """
-    v, z = matrix(factors), matrix(codes)
+    v, z = matrix(factors, "factors"), matrix(codes)
     if len(v) != len(z) or len(v) < 2:
         raise DataError(
             f"{len(v)} rows of factors with {len(z)} codes: both need the same images, at least 2"
@@ -106,13 +106,15 @@ def blocks(correlations: np.ndarray, block_of_factor: ArrayLike) -> Blocks:
         The assignment and both means; zeros where no latent is in use.
 
     Raises:
-        DataError: one block for each factor is needed, and two different blocks at least.
+        DataError: one block for each factor is needed, and two different blocks at least; or
+            correlations that are no numbers.
     """
-    block = np.asarray(block_of_factor)
-    if correlations.ndim != 2 or block.shape != (len(correlations),) or len(np.unique(block)) < 2:
+    block, correlations = np.asarray(block_of_factor), matrix(correlations, "correlations")
+    fits = block.shape == (len(correlations),) and block.dtype.kind in "iu"
+    if not fits or len(np.unique(block)) < 2:
         raise DataError(
-            f"correlations {correlations.shape} with blocks {block.shape}: give one block for each "
-            "of the F factors, and at least two different ones"
+            f"correlations {correlations.shape} with blocks {block.dtype} {block.shape}: give one "
+            "block for each of the F factors, whole numbers and at least two different ones"
         )
     used = correlations.max(0) > 0.0  # (J,)
     of_latent = np.where(used, block[correlations.argmax(0)], UNASSIGNED)  # (J,)
@@ -154,7 +156,7 @@ def block_floor(
     """
     own = absolute_correlation(factors, factors, magnitudes)  # (F, F)
     perfect = blocks(own, block_of_factor).contrast
-    block, v = np.asarray(block_of_factor), matrix(factors)
+    block, v = np.asarray(block_of_factor), matrix(factors, "factors")
     same = block[:, None] == block  # (F, F)
     pairs = same & ~np.eye(len(block), dtype=bool)
     bits = (v != 0.0) @ same > 0  # (N, F), is anything of the factor's block there?

@@ -6,9 +6,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from vsclib.errors import ConfigurationError
+from vsclib.errors import DataError
 from vsclib.metrics.codes import Images, as_floats, batches, device_of, rows, to_device
+from vsclib.metrics.inputs import check_counts, sound
 from vsclib.models import Code, Model
+from vsclib.models.doors import check_generator
 
 
 class Elbo(NamedTuple):
@@ -37,6 +39,7 @@ def elbo(
     generator: torch.Generator,
     samples: int = 5,
     code: Code | None = None,
+    paid: bool = True,
 ) -> Elbo | None:
     r"""Evidence lower bound of a set of images.
 
@@ -60,23 +63,25 @@ def elbo(
         generator: source of the draws, on the model's device.
         samples: S, draws for each image.
         code: the images' mean codes when they are known already, (N, J).
+        paid: take ``paid`` as well, which weighs every draw against every pseudo-input.
 
     Returns:
         The bound and its parts, nats per image; None for models without one (autoencoder,
         generators).
 
     Raises:
-        ConfigurationError: fewer than one sample.
-        DataError: the images do not fit the model.
+        ConfigurationError: fewer than one sample, or a generator on another device.
+        DataError: no images, or images or codes that do not fit the model.
 
     Source:
         Kingma & Welling (2014), Eq. 3; Tonolini et al. (2019, ICLR submission), Eq. 9.
     """
-    if samples < 1:
-        raise ConfigurationError(f"samples = {samples!r} is not allowed: choose samples >= 1")
-    device = device_of(model)
+    check_counts(samples=samples)
+    device = _checked(model, images, generator)
     if not model.has_bound:
         return None
+    if code is not None and len(sound(code, model).z) != len(images):
+        raise DataError(f"{len(code.z)} codes with {len(images)} images: every image needs its own")
     likelihoods, divergences, ratios = [], [], []
     for part in batches(len(images)):
         x = as_floats(images[part], device)
@@ -88,15 +93,24 @@ def elbo(
         likelihoods.append(
             torch.stack([model.decode(draw.z).log_prob(x).double() for draw in draws]).mean(0)
         )
-        if model.chooses_prior:
+        if model.chooses_prior and paid:
             ratios += [model.log_ratio(draw).double() for draw in draws]
     likelihood, divergence = torch.cat(likelihoods), torch.cat(divergences)  # (N,), (N,)
     bound = likelihood - divergence  # (N,)
     error = bound.std(correction=1).item() / math.sqrt(len(bound)) if len(bound) > 1 else math.nan
-    paid = likelihood.mean().item() - torch.cat(ratios).mean().item() if ratios else None
+    pays = likelihood.mean().item() - torch.cat(ratios).mean().item() if ratios else None
     return Elbo(
-        bound.mean().item(), likelihood.mean().item(), divergence.mean().item(), error, paid
+        bound.mean().item(), likelihood.mean().item(), divergence.mean().item(), error, pays
     )
+
+
+def _checked(model: Model, images: Images, generator: torch.Generator) -> torch.device:
+    """The model's device, where the generator fits it and there is an image."""
+    device = device_of(model)
+    check_generator(generator, device)
+    if len(images) == 0:
+        raise DataError("0 images have no bound: give at least one, (N, C, H, W)")
+    return device
 
 
 class ImportanceBound(NamedTuple):
@@ -143,16 +157,15 @@ def importance_bound(
         The bound, nats per image; None for models without one (autoencoder, generators).
 
     Raises:
-        ConfigurationError: fewer than one draw.
-        DataError: the images do not fit the model.
+        ConfigurationError: fewer than one draw, or a generator on another device.
+        DataError: no images, or images that do not fit the model.
 
     Source:
         Burda, Grosse & Salakhutdinov (2016), Eq. 8; for the hard gate, Tonolini et al. (2019, ICLR
         submission), Eq. 4-5.
     """
-    if draws < 1:
-        raise ConfigurationError(f"draws = {draws!r} is not allowed: choose draws >= 1")
-    device = device_of(model)
+    check_counts(draws=draws)
+    device = _checked(model, images, generator)
     if not model.has_bound:
         return None
     bounds, effective = [], []

@@ -8,7 +8,9 @@ from torch import Tensor, nn
 
 from vsclib.data import to_tensor
 from vsclib.errors import ConfigurationError, DataError
+from vsclib.metrics.inputs import check_counts, sound
 from vsclib.models import Code, Model
+from vsclib.models.doors import check_generator
 
 BATCH = 1000
 """Images that are encoded or decoded at once."""
@@ -58,26 +60,30 @@ def codes(
         The code of every image, (N, J), on the CPU.
 
     Raises:
-        ConfigurationError: ``sampled`` without a generator.
-        DataError: the images do not fit the model.
+        ConfigurationError: ``sampled`` without a generator, or with one on another device.
+        DataError: no images, images that do not fit the model, or codes that are no numbers.
     """
-    if sampled and generator is None:
+    device = device_of(model)
+    if not sampled:
+        return gather(model.encode, images, device)
+    if generator is None:
         raise ConfigurationError(
             "sampled = True needs a generator: pass torch.Generator(device).manual_seed(seed)"
         )
-    if sampled and generator is not None:
-        return gather(lambda x: model.sample_code(x, generator), images, device_of(model))
-    return gather(model.encode, images, device_of(model))
+    check_generator(generator, device)
+    return gather(lambda x: model.sample_code(x, generator), images, device)
 
 
 @torch.no_grad()
 def gather(encode: Callable[[Tensor], Code], images: Images, device: torch.device) -> Code:
     """The codes (N, J), on the CPU, that a function gives for a set of images, in batches."""
+    if len(images) == 0:
+        raise DataError("0 images have no codes: give at least one, (N, C, H, W)")
     parts = [
         to_device(encode(as_floats(images[part], device)), "cpu") for part in batches(len(images))
     ]
     columns = zip(*parts, strict=True)
-    return Code._make(None if fields[0] is None else torch.cat(fields) for fields in columns)
+    return sound(Code._make(None if fields[0] is None else torch.cat(fields) for fields in columns))
 
 
 @torch.no_grad()
@@ -100,10 +106,11 @@ def reconstruct(
         (N, C, H, W) in [0, 1], on the CPU.
 
     Raises:
-        ConfigurationError: ``sampled`` without a generator.
-        DataError: the images do not fit the model.
+        ConfigurationError: ``sampled`` without a generator, or with one on another device.
+        DataError: the images do not fit the model, or the code is another model's.
     """
-    z = (images if isinstance(images, Code) else codes(model, images, sampled, generator)).z
+    code = images if isinstance(images, Code) else codes(model, images, sampled, generator)
+    z = sound(code, model).z
     device = device_of(model)
     return torch.cat([model.decode(z[part].to(device)).mean.cpu() for part in batches(len(z))])
 
@@ -125,8 +132,9 @@ def read_out(code: Code, threshold: float) -> Code:
 
     Raises:
         ConfigurationError: the code has no ``gamma``, or t lies outside [0, 1).
+        DataError: codes that are no numbers.
     """
-    if code.gamma is None:
+    if sound(code).gamma is None:
         raise ConfigurationError(
             "this code has no gamma, so it has no threshold: use code.active as it is"
         )
@@ -159,14 +167,15 @@ def conditional_codes(model: Model, code: Code, n: int, generator: torch.Generat
         (B, n, J), on the model's device; exactly zero where the image's latent is off.
 
     Raises:
-        ConfigurationError: fewer than one draw.
+        ConfigurationError: fewer than one draw, or a generator on another device.
+        DataError: the code is another model's.
 
     Source:
         Tonolini et al. (2019, ICLR submission), appendix E.5 and figure 13.
     """
-    if n < 1:
-        raise ConfigurationError(f"n = {n!r} is not allowed: choose n >= 1 draws for each image")
-    code = to_device(code, device_of(model))
+    check_counts(n=n)
+    check_generator(generator, device_of(model))
+    code = to_device(sound(code, model), device_of(model))
     images, latents = code.z.shape
     noise = torch.randn(
         images, n, latents, generator=generator, device=generator.device
@@ -189,7 +198,8 @@ def conditional_samples(model: Model, code: Code, n: int, generator: torch.Gener
         (B, n, C, H, W) in [0, 1], on the CPU.
 
     Raises:
-        ConfigurationError: fewer than one draw.
+        ConfigurationError: fewer than one draw, or a generator on another device.
+        DataError: the code is another model's.
     """
     z = conditional_codes(model, code, n, generator).flatten(0, 1)  # (B n, J)
     return reconstruct(model, Code(z, z != 0)).unflatten(0, (len(code.z), n))
@@ -210,10 +220,10 @@ def largest_components(start: Tensor, end: Tensor, components: int = 2) -> Tenso
         ConfigurationError: more components than latents, or none.
         DataError: codes that are no two vectors of the same length.
     """
-    if start.ndim != 1 or start.shape != end.shape:
+    if start.ndim != 1 or start.shape != end.shape or not (end - start).isfinite().all():
         raise DataError(
             f"codes are shaped {tuple(start.shape)} and {tuple(end.shape)}: "
-            "give two of the same (J,)"
+            "give two of the same (J,), finite"
         )
     if not 1 <= components <= len(start):
         raise ConfigurationError(

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from vsclib.errors import ConfigurationError
 from vsclib.metrics.codes import batches, device_of, rows, to_device
+from vsclib.metrics.inputs import check_size, sound
 from vsclib.metrics.usage import EVER, on
 from vsclib.models import Code, Model
 
@@ -27,7 +28,7 @@ def divergences(model: Model, code: Code) -> Tensor | None:
     """
     if not model.has_bound:
         return None
-    device, parts = device_of(model), batches(len(code.z))
+    device, parts = device_of(model), batches(len(sound(code, model).z))
     each = [model.kl(to_device(rows(code, part), device)).cpu().double() for part in parts]
     return torch.cat(each)  # (N, J)
 
@@ -43,6 +44,7 @@ def informative_latents(model: Model, code: Code, threshold: float = 0.01) -> in
     Returns:
         A number of latents; None for models without an evidence lower bound.
     """
+    check_size(threshold=threshold)
     found = divergences(model, code)
     return None if found is None else int((found.mean(0) > threshold).sum())
 
@@ -96,12 +98,11 @@ def coefficient_collapsed(code: Code, threshold: float = 0.01, images: float = N
     Source:
         Measured so in the code of Fallah & Rozell (2022).
     """
-    return _share_idle(code.z.abs(), threshold, images)
+    return _share_idle(sound(code).z.abs(), threshold, images)
 
 
 def _share_idle(sizes: Tensor, threshold: float, images: float) -> float:
-    if not threshold >= 0.0:
-        raise ConfigurationError(f"threshold = {threshold!r} is not allowed: choose threshold >= 0")
+    check_size(threshold=threshold)
     if not 0.0 < images <= 1.0:
         raise ConfigurationError(
             f"images = {images!r} is not allowed: choose a share, 0 < images <= 1"
@@ -160,6 +161,7 @@ def active_units(
     Source:
         Sønderby et al. (2016) for the KL; the papers of this book for the use.
     """
+    check_size(nats=nats)
     found = divergences(model, code)
     return ActiveUnits(
         by_kl=None if found is None else found.mean(0) > nats,

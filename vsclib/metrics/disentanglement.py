@@ -7,7 +7,8 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from vsclib.errors import ConfigurationError, DataError
-from vsclib.metrics.readers import matrix
+from vsclib.metrics.inputs import check_counts, check_seed, matrix
+from vsclib.metrics.sampling import stratified_sample
 
 BINS = 20
 """Classes of equal width between the smallest and the largest value."""
@@ -79,7 +80,7 @@ def mutual_information(
         ConfigurationError: fewer than two bins.
         DataError: different numbers of rows, or entries that are no numbers.
     """
-    z, v = discretise(matrix(codes), bins), discretise(matrix(factors), bins)
+    z, v = discretise(matrix(codes), bins), discretise(matrix(factors, "factors"), bins)
     if len(z) != len(v):
         raise DataError(f"{len(z)} codes with {len(v)} rows of factors: both need the same images")
     rows = [[_information(latent, factor) for factor in v.T] for latent in z.T]
@@ -118,7 +119,7 @@ def mig(codes: Tensor | ArrayLike, factors: Tensor | ArrayLike, bins: int = BINS
     information = mutual_information(codes, factors, bins)  # (J, F)
     if len(information) < 2:
         raise DataError(f"a gap needs at least 2 latents, these codes have {len(information)}")
-    classes = discretise(matrix(factors), bins)
+    classes = discretise(matrix(factors, "factors"), bins)
     entropy = np.array([_information(factor, factor) for factor in classes.T])  # (F,)
     second, first = np.sort(information, axis=0)[-2:]
     own = np.where(
@@ -160,16 +161,17 @@ def dci(
     r"""Disentanglement, completeness, informativeness.
 
     Every factor is cut into classes, its zeros apart, and a random forest learns the class from the
-    code on the first half of the images. :math:`R_{jf}` is how much of the forest's decrease in
-    impurity is due to latent j. With :math:`P_{jf} = R_{jf} / \sum_{f'} R_{jf'}` and :math:`Q_{jf}
-    = R_{jf} / \sum_{j'} R_{j'f}`
+    code on one half of the images, drawn by the seed with that factor's classes in proportion
+    (:func:`stratified_sample`), so that the order of the images does not count. :math:`R_{jf}` is
+    how much of the forest's decrease in impurity is due to latent j. With :math:`P_{jf} = R_{jf} /
+    \sum_{f'} R_{jf'}` and :math:`Q_{jf} = R_{jf} / \sum_{j'} R_{j'f}`
 
     .. math:: D = \sum_j\rho_j\Bigl(1 + \sum_f P_{jf}\log_F P_{jf}\Bigr), \quad
         C = \frac1F\sum_f\Bigl(1 + \sum_j Q_{jf}\log_J Q_{jf}\Bigr), \quad
         I = \frac1F\sum_f\Bigl[\frac{A_f - M_f}{1 - M_f}\Bigr]_+
 
     where :math:`\rho_j` is the latent's share of all importance, A the forest's accuracy on the
-    second half of the images and M that of always saying its commonest class. (The source reports a
+    other half of the images and M that of always saying its commonest class. (The source reports a
     prediction error for I; this is 1 for no error and 0 for no knowledge.)
 
     Args:
@@ -178,22 +180,24 @@ def dci(
         bins: classes of equal width of a factor, zeros apart.
         trees: of each forest.
         depth: largest depth of a tree.
-        seed: of the forests.
+        seed: of the halves and of the forests.
 
     Returns:
         The three numbers. Take ``dci(factors, factors)`` beside them for the most that a code can
         have.
 
     Raises:
-        ConfigurationError: fewer than two bins.
+        ConfigurationError: fewer than two bins, no trees, no depth or a negative seed.
         DataError: too few latents, factors or images, different numbers of rows, or entries that
             are no numbers.
 
     Source:
         Eastwood & Williams (2018), section 2, who learn by lasso and by random forests.
     """
-    z, v = matrix(codes), matrix(factors)
-    v = v[:, np.ptp(v, axis=0) > 0.0] if len(v) else v
+    check_counts(trees=trees, depth=depth)
+    check_seed(seed)
+    z, v = matrix(codes), matrix(factors, "factors")
+    v = v[:, np.ptp(v, axis=0) > 0.0]
     if len(z) != len(v) or len(z) < 20 or z.shape[1] < 2 or v.shape[1] < 2:
         raise DataError(
             f"codes {z.shape} with moving factors {v.shape}: both need the same images, at least "
@@ -215,13 +219,15 @@ def _tell(
     """Importance of each latent (J,) for one factor, and the gain over the commonest class."""
     from sklearn.ensemble import RandomForestClassifier
 
-    half = len(z) // 2
+    learned = np.zeros(len(z), dtype=bool)
+    learned[stratified_sample(y, len(z) // 2, seed)] = True
+    told = y[~learned]
     forest = RandomForestClassifier(trees, max_depth=depth, max_features=None, random_state=seed)
-    forest.fit(z[:half], y[:half])
-    commonest = float(np.bincount(y[half:]).max()) / len(y[half:])
+    forest.fit(z[learned], y[learned])
+    commonest = float(np.bincount(told).max()) / len(told)
     if commonest == 1.0:
         return forest.feature_importances_, 0.0
-    gain = (float(forest.score(z[half:], y[half:])) - commonest) / (1.0 - commonest)
+    gain = (float(forest.score(z[~learned], told)) - commonest) / (1.0 - commonest)
     return forest.feature_importances_, max(gain, 0.0)
 
 

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from vsclib.errors import ConfigurationError, DataError
-from vsclib.metrics.readers import matrix
+from vsclib.metrics.inputs import check_seed, label_column, matrix
 
 NEIGHBOURS = 10
 """Nearest other codes that the numbers beside a picture look at."""
@@ -74,6 +74,7 @@ def tsne(
         van der Maaten & Hinton (2008), Eq. 4 and 5; the picture of codes after Li & Han (2022),
         figure 7.
     """
+    check_seed(seed)
     z = matrix(codes)  # (N, J)
     if not 1.0 <= perplexity <= (len(z) - 1) / 3:
         raise ConfigurationError(
@@ -123,7 +124,7 @@ def neighbour_agreement(
         ConfigurationError: k out of range.
         DataError: codes that are no numbers, or lengths that do not fit.
     """
-    z, y = matrix(codes), np.asarray(labels)
+    z, y = matrix(codes), label_column(labels)
     if y.shape != (len(z),):
         raise DataError(f"{len(z)} codes with labels shaped {y.shape}: every code needs one label")
     _check(neighbours, len(z))
@@ -161,7 +162,7 @@ def trustworthiness(
     Source:
         Venna & Kaski (2001), Eq. 1, by scikit-learn.
     """
-    z, drawn = matrix(codes), matrix(positions)
+    z, drawn = matrix(codes), matrix(positions, "positions")
     if len(z) != len(drawn):
         raise DataError(f"{len(z)} codes with {len(drawn)} positions: every code needs one")
     _check(neighbours, len(z))

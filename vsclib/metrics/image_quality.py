@@ -1,12 +1,13 @@
 """How near images are to their originals, one by one, and to others as a cloud."""
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
 from vsclib.errors import ConfigurationError, DataError
 from vsclib.metrics.codes import Images, as_floats, batches, codes, reconstruct
-from vsclib.metrics.readers import matrix
+from vsclib.metrics.inputs import check_size, matrix
 from vsclib.models import Code, Model
 
 WINDOW, WINDOW_SIGMA = 11, 1.5
@@ -27,13 +28,12 @@ def image_psnr(images: Images, reconstructions: Images) -> Tensor:
         (N,), in dB; infinite for an image that is met exactly.
 
     Raises:
-        DataError: the shapes differ.
+        DataError: the shapes differ, pixels outside [0, 1], or real-valued data, which has no peak.
     """
     x, y = _pair(images, reconstructions)
-    from torchmetrics.functional.image import peak_signal_noise_ratio
-
-    # Without dim, torchmetrics pools the squared error over all images and gives another number.
-    return peak_signal_noise_ratio(y, x, data_range=1.0, dim=(1, 2, 3), reduction="none")  # (N,)
+    _check_peak(images, x)
+    _check_peak(reconstructions, y)
+    return -10.0 * (x - y).square().mean((1, 2, 3)).log10()  # (N,)
 
 
 def psnr(images: Images, reconstructions: Images) -> float:
@@ -53,7 +53,7 @@ def psnr(images: Images, reconstructions: Images) -> float:
         dB.
 
     Raises:
-        DataError: the shapes differ.
+        DataError: the shapes differ, pixels outside [0, 1], or real-valued data, which has no peak.
     """
     return image_psnr(images, reconstructions).mean().item()
 
@@ -69,14 +69,15 @@ def fvu(images: Images, reconstructions: Images) -> float:
     images count for more, and it does not depend on how bright or varied a data set is.
 
     Args:
-        images: (N, C, H, W), uint8 array or float tensor in [0, 1], not all equal.
+        images: (N, C, H, W), uint8 array or float tensor in [0, 1], not all equal; or real-valued
+            data of any range.
         reconstructions: the same.
 
     Returns:
         No unit.
 
     Raises:
-        DataError: the shapes differ, or the images are all the same one.
+        DataError: the shapes differ, a NaN, or the images are all the same one.
 
     Source:
         The reconstruction error that sparse autoencoders report; one minus the explained variance
@@ -111,9 +112,9 @@ def psnr_thresholded(
 
     Raises:
         ConfigurationError: a negative threshold.
+        DataError: real-valued data, or a code that does not fit the model.
     """
-    if not threshold >= 0.0:
-        raise ConfigurationError(f"threshold = {threshold!r} is not allowed: choose threshold >= 0")
+    check_size(threshold=threshold)
     code = code if code is not None else codes(model, images)
     large = code.z.abs() >= threshold  # (N, J)
     return psnr(images, reconstruct(model, code._replace(z=code.z * large)))
@@ -127,8 +128,16 @@ def ssim_window(image_shape: tuple[int, ...]) -> int:
 
     Returns:
         An odd number of pixels.
+
+    Raises:
+        DataError: a side of fewer than 3 pixels, on which no window has a middle.
     """
     smaller = min(image_shape[-2:])
+    if smaller < 3:
+        raise DataError(
+            f"images of {image_shape[-2]} x {image_shape[-1]} pixels are too small for SSIM: it "
+            "needs 3 x 3 at least, PSNR and FVU do not"
+        )
     return min(WINDOW, smaller - 1 + smaller % 2)
 
 
@@ -150,7 +159,7 @@ def ssim(images: Images, reconstructions: Images, window: int | None = None) -> 
 
     Args:
         images: (N, C, H, W), uint8 array or float tensor in [0, 1].
-        reconstructions: the same.
+        reconstructions: the same; unclipped noise may leave the range here.
         window: side of the window, odd, 3 to 11 pixels; None takes :func:`ssim_window`.
 
     Returns:
@@ -158,32 +167,51 @@ def ssim(images: Images, reconstructions: Images, window: int | None = None) -> 
 
     Raises:
         ConfigurationError: the window is even, out of range or larger than the image.
-        DataError: the shapes differ.
+        DataError: the shapes differ, a side below 3 pixels, pixels outside [0, 1], or real-valued
+            data, which has no range.
 
     Source:
         Wang, Bovik, Sheikh & Simoncelli (2004), Eq. 13 and section III-C.
     """
     x, y = _pair(images, reconstructions)
-    window = ssim_window(tuple(x.shape)) if window is None else window
-    if window not in range(3, min(WINDOW, *x.shape[-2:]) + 1, 2):
+    _check_peak(images, x)
+    largest = ssim_window(tuple(x.shape))
+    window = largest if window is None else window
+    if window not in range(3, largest + 1, 2):
         raise ConfigurationError(
             f"window = {window!r} is not allowed for images of {x.shape[-2]} x {x.shape[-1]} "
-            f"pixels: choose an odd number from 3 to {ssim_window(tuple(x.shape))}"
+            f"pixels: choose an odd number from 3 to {largest}"
         )
-    from torchmetrics.functional.image import structural_similarity_index_measure
+    return similarity(x, y, window)
 
-    # torchmetrics derives the window's side from sigma; this sigma gives exactly the side asked
-    # for, and 1.5 for 11.
-    sigma = WINDOW_SIGMA * window / WINDOW
+
+def similarity(x: Tensor, y: Tensor, window: int) -> float:
+    """SSIM of two sets (N, C, H, W) of any range, by a window that fits."""
+    rows, columns = (_blur(side, window) for side in x.shape[-2:])  # (H, H), (W, W)
     total = 0.0
     for part in batches(len(x)):
-        # Its own mean leaves out the border or not, depending on torchmetrics' version; the map is
-        # always the whole.
-        _, similarity = structural_similarity_index_measure(
-            y[part], x[part], sigma=sigma, data_range=1.0, return_full_image=True
+        a, b = x[part], y[part]
+        # The window is a product of a column and a row, so two products of matrices apply it.
+        mean_a, mean_b, square_a, square_b, product = (
+            rows @ each @ columns.T for each in (a, b, a * a, b * b, a * b)
         )
-        total += similarity.mean((1, 2, 3)).sum().item()
+        variances = square_a - mean_a.square() + square_b - mean_b.square()
+        covariance = product - mean_a * mean_b
+        alike = (2.0 * mean_a * mean_b + 0.01**2) * (2.0 * covariance + 0.03**2)
+        most = (mean_a.square() + mean_b.square() + 0.01**2) * (variances + 0.03**2)
+        total += (alike / most).mean((1, 2, 3)).sum().item()
     return total / len(x)
+
+
+def _blur(side: int, window: int) -> Tensor:
+    """The Gaussian average at every place of a line that is mirrored at its ends, (side, side)."""
+    offsets = torch.arange(window) - window // 2
+    weights = torch.exp(-0.5 * (offsets / (WINDOW_SIGMA * window / WINDOW)) ** 2)
+    places = (torch.arange(side)[:, None] + offsets).abs()  # (side, window)
+    places = (side - 1) - (side - 1 - places).abs()
+    return torch.zeros(side, side).scatter_add_(
+        1, places, (weights / weights.sum()).expand(side, -1)
+    )
 
 
 def _pair(images: Images, reconstructions: Images) -> tuple[Tensor, Tensor]:
@@ -193,7 +221,26 @@ def _pair(images: Images, reconstructions: Images) -> tuple[Tensor, Tensor]:
             f"images are shaped {tuple(x.shape)} and reconstructions {tuple(y.shape)}: "
             "both must be the same (N, C, H, W)"
         )
+    if not (x.isfinite().all() and y.isfinite().all()):
+        raise DataError(
+            f"images or reconstructions shaped {tuple(x.shape)} hold NaN or infinity: check the "
+            "model and the data"
+        )
     return x, y
+
+
+def is_real_valued(images: Images) -> bool:
+    """Whether these are the images of a real-valued data set, which know no black and no white."""
+    return isinstance(images, np.ndarray) and images.dtype != np.uint8
+
+
+def _check_peak(images: Images, x: Tensor) -> None:
+    low, high = (bound.item() for bound in torch.aminmax(x))
+    if is_real_valued(images) or low < 0.0 or high > 1.0:
+        raise DataError(
+            f"values from {low:.4g} to {high:.4g} have no known peak, PSNR and SSIM take pixels in "
+            "[0, 1]: divide 0..255 images by 255, and take FVU for real-valued data"
+        )
 
 
 def frechet_distance(first: Tensor | ArrayLike, second: Tensor | ArrayLike) -> float:

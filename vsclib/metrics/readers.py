@@ -9,9 +9,8 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from vsclib.errors import ConfigurationError, DataError
-
-PROBE_CODES = 5000
-"""Training images whose codes the classifier is fitted on."""
+from vsclib.metrics.inputs import check_choice, check_counts, check_seed, label_column, matrix
+from vsclib.metrics.sampling import PROBE_CODES, probe_rows, stratified_sample
 
 
 def linear_accuracy(
@@ -22,10 +21,10 @@ def linear_accuracy(
 ) -> float:
     r"""Accuracy of a logistic regression on codes.
 
-    Fitted on the first 5,000 training codes (or all, when there are fewer), with an L2 penalty of C
-    = 1, on :math:`z / s`, where s is the one standard deviation of all entries of those codes;
-    tested on every test code. One number for all latents keeps their relative sizes, so that a
-    latent that hardly moves cannot shout.
+    Fitted on 5,000 training codes that :func:`stratified_sample` draws with seed 0 (or on all, when
+    there are fewer), with an L2 penalty of C = 1, on :math:`z / s`, where s is the one standard
+    deviation of all entries of those codes; tested on every test code. One number for all latents
+    keeps their relative sizes, so that a latent that hardly moves cannot shout.
 
     Say which code you pass: ``mu * active`` is what a VSC's decoder gets, ``mu * gamma`` weighs the
     same means by their probability of being on, and ``mu`` alone is dense and never reaches the
@@ -43,8 +42,8 @@ def linear_accuracy(
     Raises:
         DataError: lengths that do not fit, codes that are no numbers, or fewer than two labels.
     """
-    x, x_test = matrix(train_codes)[:PROBE_CODES], matrix(test_codes)
-    y, y_test = np.asarray(train_labels)[:PROBE_CODES], np.asarray(test_labels)
+    x, x_test = matrix(train_codes), matrix(test_codes)
+    y, y_test = label_column(train_labels), label_column(test_labels)
     if len(x) != len(y) or len(x_test) != len(y_test) or x.shape[1] != x_test.shape[1]:
         raise DataError(
             f"{len(x)} training codes with {len(y)} labels and {len(x_test)} test codes with "
@@ -53,22 +52,19 @@ def linear_accuracy(
         )
     if len(np.unique(y)) < 2:
         raise DataError(
-            f"the first {len(y)} training labels are all the same: "
-            "a classifier needs at least 2 classes"
+            f"the {len(y)} training labels are all the same: a classifier needs at least 2 classes"
         )
-    scale = (
-        x.std() or 1.0
-    )  # a collapsed code is all zeros; the classifier then answers with the commonest label
-    # The default of 100 iterations stops short on 200 latents; on codes of a hardly trained model
-    # 1,000 do, without harm. Imported here: it takes seconds, and few who import this library want
-    # it.
-    from sklearn.exceptions import ConvergenceWarning
+    drawn = probe_rows(y)
+    x, y = x[drawn], y[drawn]
+    # A collapsed code is all zeros; the classifier then answers with the commonest label.
+    scale = x.std() or 1.0
+    # Imported here: it takes seconds, and few who import this library want it.
     from sklearn.linear_model import LogisticRegression
 
-    classifier = LogisticRegression(C=1.0, max_iter=1000)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        classifier.fit(x / scale, y)
+    # Newton's method needs a dozen steps where the default takes hundreds, which many threads make
+    # slower, and ends nearer the one optimum.
+    classifier = LogisticRegression(C=1.0, solver="newton-cg")
+    _fitted(classifier, x / scale, y)
     return float(classifier.score(x_test / scale, y_test))
 
 
@@ -79,16 +75,6 @@ def _fitted(classifier: Any, x: np.ndarray, y: np.ndarray) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         return classifier.fit(x, y)
-
-
-def matrix(codes: Tensor | ArrayLike) -> np.ndarray:
-    """Codes as float64 (N, J); DataError when they are no finite numbers or no matrix."""
-    array = codes.detach().cpu().numpy() if isinstance(codes, Tensor) else np.asarray(codes)
-    if array.ndim != 2 or not np.isfinite(array).all():
-        raise DataError(
-            f"codes shaped {array.shape} must be finite numbers (N, J): check the model for NaN"
-        )
-    return array.astype(np.float64)
 
 
 HIDDEN = 100
@@ -121,9 +107,9 @@ class Classifier:
     def __init__(
         self, codes: Tensor | ArrayLike, labels: ArrayLike, hidden: int = HIDDEN, seed: int = 0
     ) -> None:
-        x, y = matrix(codes), np.asarray(labels)
-        if hidden < 1:
-            raise ConfigurationError(f"hidden = {hidden!r} is not allowed: choose hidden >= 1")
+        check_counts(hidden=hidden)
+        check_seed(seed)
+        x, y = matrix(codes), label_column(labels)
         if len(x) != len(y) or len(np.unique(y)) < 2:
             raise DataError(
                 f"{len(x)} codes with {len(y)} labels of {len(np.unique(y))} kinds: every code "
@@ -137,12 +123,17 @@ class Classifier:
 
     def predict(self, codes: Tensor | ArrayLike) -> np.ndarray:
         """The label of each code (M, J): (M,)."""
-        return self.network.predict(matrix(codes) / self.scale)
+        z = matrix(codes)
+        if z.shape[1] != self.network.n_features_in_:
+            raise DataError(
+                f"codes shaped {z.shape} were given to a classifier of "
+                f"{self.network.n_features_in_} latents: pass codes of the same model"
+            )
+        return self.network.predict(z / self.scale)
 
     def accuracy(self, codes: Tensor | ArrayLike, labels: ArrayLike) -> float:
         """Share of codes (M, J) that get their label (M,), between 0 and 1."""
-        y = np.asarray(labels)
-        found = self.predict(codes)
+        y, found = label_column(labels), self.predict(codes)
         if len(found) != len(y):
             raise DataError(f"{len(found)} codes with {len(y)} labels: every code needs a label")
         return float((found == y).mean())
@@ -198,23 +189,23 @@ def accuracy_by_labels(
     train_labels: ArrayLike,
     test_codes: Tensor | ArrayLike,
     test_labels: ArrayLike,
-    counts: Sequence[int] = (100, 300, 1000, 3000),
+    counts: Sequence[int] | np.ndarray = (100, 300, 1000, 3000),
     classifier: Literal["linear", "network"] = "network",
     choices: int = 3,
     seed: int = 0,
 ) -> list[FewLabels]:
     """Accuracy as a function of the number of labels.
 
-    The labelled codes are drawn without replacement, from every class in proportion as nearly as
-    whole numbers allow and at least one of each.
+    The labelled codes are drawn by :func:`stratified_sample`: in proportion, at least one of each
+    class.
 
     Args:
         train_codes: (N, J), the codes to choose from.
         train_labels: (N,), whole numbers.
         test_codes: (M, J).
         test_labels: (M,), whole numbers.
-        counts: numbers of labels, each from the number of classes to N; the linear classifier reads
-            at most 5,000.
+        counts: numbers of labels, each from the number of classes to N; at most 5,000 for the
+            linear classifier, which reads no more.
         classifier: the papers' net or the logistic regression.
         choices: how often the labelled codes are drawn anew.
         seed: of the choices and of the nets.
@@ -230,46 +221,30 @@ def accuracy_by_labels(
     Source:
         Tonolini et al. (2019, ICLR submission), appendix E.4.
     """
-    x, y = matrix(train_codes), np.asarray(train_labels)
+    x, y = matrix(train_codes), label_column(train_labels)
     kinds: dict[str, Callable[..., float]] = {
         "linear": lambda *parts, seed: linear_accuracy(*parts),
         "network": network_accuracy,
     }
-    if classifier not in kinds:
-        raise ConfigurationError(
-            f"there is no classifier {classifier!r}: the choices are linear, network"
-        )
-    if choices < 1:
-        raise ConfigurationError(f"choices = {choices!r} is not allowed: choose choices >= 1")
+    check_choice("classifier", classifier, tuple(kinds))
+    check_counts(choices=choices)
+    check_seed(seed)
     if len(x) != len(y):
         raise DataError(f"{len(x)} codes with {len(y)} labels: every code needs a label")
+    least, most = len(np.unique(y)), min(len(x), PROBE_CODES if classifier == "linear" else len(x))
+    if len(counts) == 0 or not least <= min(counts) <= max(counts) <= most:
+        raise ConfigurationError(
+            f"counts = {counts!r} are not allowed: choose numbers of labels from {least}, one for "
+            f"each class, to {most}"
+        )
     result = []
     for count in counts:
         found = []
         for choice in range(choices):
-            chosen = labelled(y, count, np.random.default_rng([seed, choice]))
+            chosen = stratified_sample(y, count, [seed, choice])
             found.append(
                 kinds[classifier](x[chosen], y[chosen], test_codes, test_labels, seed=seed + choice)
             )
         spread = float(np.std(found, ddof=1)) if choices > 1 else float("nan")
-        result.append(FewLabels(count, float(np.mean(found)), spread))
+        result.append(FewLabels(int(count), float(np.mean(found)), spread))
     return result
-
-
-def labelled(labels: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Positions (count,) of the images that get a label: classes in proportion, one at least."""
-    classes = np.unique(labels)
-    if not len(classes) <= count <= len(labels):
-        raise ConfigurationError(
-            f"{count} labels are not possible: choose from {len(classes)}, one for each class, "
-            f"to {len(labels)}"
-        )
-    order = rng.permutation(len(labels))
-    first = np.array([order[labels[order] == label][0] for label in classes])
-    # Ranks within a class, as shares of the class: the smallest shares are a draw in proportion.
-    shares = np.empty(len(labels))
-    for label in classes:
-        of_class = order[labels[order] == label]
-        shares[of_class] = (np.arange(len(of_class)) + rng.random()) / len(of_class)
-    shares[first] = -1.0
-    return np.argsort(shares, kind="stable")[:count]

@@ -3,19 +3,21 @@
 import math
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import NamedTuple, Self
+from typing import Literal, NamedTuple, Self, get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from vsclib.data import DataSet
-from vsclib.errors import ConfigurationError
+from vsclib.errors import DataError, VsclibError
 from vsclib.metrics.bounds import Elbo, elbo
-from vsclib.metrics.codes import codes, read_out, reconstruct
+from vsclib.metrics.codes import codes, device_of, read_out, reconstruct
 from vsclib.metrics.collapse import coefficient_collapsed, informative_latents, posterior_collapsed
 from vsclib.metrics.image_quality import fvu, psnr, psnr_thresholded, ssim, ssim_window
-from vsclib.metrics.readers import PROBE_CODES, linear_accuracy
+from vsclib.metrics.inputs import check_choice, check_counts
+from vsclib.metrics.readers import linear_accuracy
+from vsclib.metrics.sampling import probe_rows
 from vsclib.metrics.usage import (
     Usage,
     dead_latents,
@@ -27,6 +29,7 @@ from vsclib.metrics.usage import (
     usage,
 )
 from vsclib.models import Code, Model
+from vsclib.models.doors import check_generator
 
 Number = float | int | None
 
@@ -78,17 +81,23 @@ DEFINITIONS: dict[str, str] = {
     "posterior_collapsed": "Share of latents with a KL of at most 0.01 nat for at least 95 % of "
     "the images; between 0 and 1. None without a bound.",
     "accuracy": "Share of test images whose label a logistic regression reads from the mean code "
-    "(mu * active for a VSC); C = 1, codes divided by one standard deviation, fitted on the first "
-    "5,000 training images.",
-    "accuracy_mu_gamma": "The same classifier on mu * gamma. None where the code has no mu or no "
-    "gamma.",
+    "(mu * active for a VSC); C = 1, codes divided by one standard deviation, fitted on 5,000 "
+    "training images that a fixed seed draws, classes in proportion (on all when there are fewer).",
+    "accuracy_mu_gamma": "The same classifier, fitted on the same images, on mu * gamma. None "
+    "where the code has no mu or no gamma.",
     "low_threshold": "2 alpha, the lower read-out of a fixed-prior VSC. None for other models and "
     "from alpha = 0.5 on.",
     "low_on_per_image": "Mean number of latents on for an image with gamma > 2 alpha.",
     "low_psnr": "PSNR at mu where gamma > 2 alpha and zero elsewhere; dB.",
-    "low_accuracy": "The classifier's accuracy on mu where gamma > 2 alpha and zero elsewhere.",
+    "low_accuracy": "The same classifier, fitted on the same images, on mu where gamma > 2 alpha "
+    "and zero elsewhere.",
 }
 """What each key of :func:`evaluate` means, unit included."""
+
+Measures = Literal["full", "quick"]
+
+NOT_QUICK = ("elbo_paid", "accuracy", "accuracy_mu_gamma", "low_accuracy")
+"""What ``measures = "quick"`` leaves out: most of the time goes into these."""
 
 
 class Evaluation(NamedTuple):
@@ -120,45 +129,46 @@ def evaluate(
     generator: torch.Generator,
     test_images: int | None = None,
     samples: int = 5,
+    measures: Measures = "full",
 ) -> Evaluation:
     """Every number that a run's record holds.
 
     Args:
         model: any model.
-        data: a data set; codes of its first 5,000 training images serve the classifier, all else is
-            about the test images.
+        data: a data set; codes of 5,000 training images, drawn by a fixed seed, serve the
+            classifier, all else is about the test images.
         generator: source of the draws, on the model's device.
         test_images: use only the first so many test images; None takes all. Subsets differ by half
             a dB, so say so.
         samples: draws for each image in the evidence lower bound.
+        measures: ``quick`` leaves out what takes longest (:data:`NOT_QUICK`); the other numbers are
+            the same.
 
     Returns:
         Numbers ready for JSON and reasons; every key of :data:`DEFINITIONS` is in one of the two.
         A measure that fails costs its own number, not those of the others.
 
     Raises:
-        ConfigurationError: fewer than one test image.
+        ConfigurationError: fewer than one test image or draw, another word for ``measures``, or a
+            generator on another device.
         DataError: the images do not fit the model, or its codes are no numbers.
     """
-    if test_images is not None and test_images < 1:
-        raise ConfigurationError(
-            f"test_images = {test_images!r} is not allowed: choose at least 1, or None for all"
-        )
-    subject = _Subject(model, data, generator, test_images, samples)
-    numbers, not_measured = {}, {}
-    for name in DEFINITIONS:
+    check_counts(test_images=test_images, samples=samples)
+    check_choice("measures", measures, get_args(Measures))
+    check_generator(generator, device_of(model))
+    subject = _Subject(model, data, generator, test_images, samples, measures == "full")
+    numbers: dict[str, Number] = {}
+    left_out = {} if subject.full else dict.fromkeys(NOT_QUICK, "left out by measures = 'quick'")
+    not_measured = dict(left_out)
+    for name in (name for name in DEFINITIONS if name not in left_out):
         try:
             numbers[name] = _MEASURES[name](subject)
-        except _NotMeasured as reason:
+        except VsclibError as reason:
             not_measured[name] = str(reason)
         except (ValueError, RuntimeError, ArithmeticError) as error:
             first = str(error).splitlines()[0] if str(error) else "without a message"
             not_measured[name] = f"raised {type(error).__name__}: {first}"
     return Evaluation.of(numbers, not_measured)
-
-
-class _NotMeasured(Exception):
-    """The model has such a number, but it cannot be taken here."""
 
 
 class _Subject:
@@ -171,15 +181,17 @@ class _Subject:
         generator: torch.Generator,
         test_images: int | None,
         samples: int,
+        full: bool,
     ) -> None:
         self.model, self.data, self.generator, self.samples = model, data, generator, samples
+        self.full = full
         self.x: np.ndarray = data.test.images[:test_images]
         self.code: Code = codes(model, self.x)
         self.threshold = 0.5 if model.threshold is None else model.threshold
 
     @cached_property
     def bound(self) -> Elbo | None:
-        return elbo(self.model, self.x, self.generator, self.samples, self.code)
+        return elbo(self.model, self.x, self.generator, self.samples, self.code, self.full)
 
     @cached_property
     def reconstructions(self) -> Tensor:
@@ -203,9 +215,14 @@ class _Subject:
         return self.code.gamma is not None and self.code.mu is not None
 
     @cached_property
-    def train(self) -> Code:
-        """Codes of the images that the classifier is fitted on."""
-        return codes(self.model, self.data.train.images[:PROBE_CODES])
+    def classified(self) -> tuple[Code, np.ndarray, np.ndarray]:
+        """Codes and labels of the images that the classifier is fitted on, labels of the test."""
+        train, test = self.data.train, self.data.test
+        if train.labels is None or test.labels is None:
+            raise DataError("no labels in the data set")
+        drawn = probe_rows(train.labels)
+        code = codes(self.model, train.images[drawn])
+        return code, train.labels[drawn], test.labels[: len(self.x)]
 
     def sampled_psnr(self) -> Number:
         if self.bound is None:
@@ -213,17 +230,10 @@ class _Subject:
         sampled = reconstruct(self.model, self.x, sampled=True, generator=self.generator)
         return psnr(self.x, sampled)
 
-    def fvu(self) -> Number:
-        if not np.ptp(self.x, axis=0).any():
-            raise _NotMeasured("the test images are all the same")
-        return fvu(self.x, self.reconstructions)
-
     def accuracy(self, read: Callable[[Code], Tensor]) -> Number:
         """What the classifier reads from one form of the code."""
-        if self.data.train.labels is None or self.data.test.labels is None:
-            raise _NotMeasured("no labels in the data set")
-        labels = self.data.train.labels[:PROBE_CODES], self.data.test.labels[: len(self.x)]
-        return linear_accuracy(read(self.train), labels[0], read(self.code), labels[1])
+        train, train_labels, labels = self.classified
+        return linear_accuracy(read(train), train_labels, read(self.code), labels)
 
     def with_bound(self, measure: Callable[[Elbo], Number]) -> Number:
         return None if self.bound is None else measure(self.bound)
@@ -243,7 +253,7 @@ _MEASURES: dict[str, Callable[[_Subject], Number]] = {
     "pseudo_inputs_used": lambda s: s.with_bound(lambda _: pseudo_inputs_used(s.code)),
     "psnr": lambda s: psnr(s.x, s.reconstructions),
     "psnr_sampled": _Subject.sampled_psnr,
-    "fvu": _Subject.fvu,
+    "fvu": lambda s: fvu(s.x, s.reconstructions),
     "ssim": lambda s: ssim(s.x, s.reconstructions),
     "ssim_window": lambda s: ssim_window(s.x.shape),
     "threshold": lambda s: None if s.code.gamma is None else s.threshold,

@@ -8,10 +8,12 @@ import torch
 from torch import Tensor
 
 from vsclib.data import DataSet
-from vsclib.errors import ConfigurationError, DataError
+from vsclib.errors import DataError
 from vsclib.metrics.codes import Images, as_floats, codes, device_of, gather, reconstruct
-from vsclib.metrics.image_quality import ssim
-from vsclib.metrics.readers import PROBE_CODES, Classifier
+from vsclib.metrics.image_quality import is_real_valued, similarity, ssim_window
+from vsclib.metrics.inputs import check_counts, check_seed, check_size
+from vsclib.metrics.readers import Classifier
+from vsclib.metrics.sampling import probe_rows, stratified_sample
 from vsclib.models import Model
 
 
@@ -29,16 +31,16 @@ class Robustness(NamedTuple):
         ssim_noisy: between the clean and the noisy image: what a model has to beat.
         ssim_printed: between the noisy and the denoised image, as the paper's words have it; a
             perfect denoiser scores only ``ssim_noisy`` there, and a model that does nothing scores
-            1.
+            1. All three are None for images too small for SSIM and for real-valued data.
     """
 
     sigma: float
     clipped: bool
     accuracy: float
     code_accuracy: float
-    ssim: float
-    ssim_noisy: float
-    ssim_printed: float
+    ssim: float | None
+    ssim_noisy: float | None
+    ssim_printed: float | None
 
 
 def add_noise(
@@ -58,10 +60,13 @@ def add_noise(
 
     Raises:
         ConfigurationError: a negative sigma.
+        DataError: real-valued data that is to be clipped.
     """
-    if not sigma >= 0.0:
-        raise ConfigurationError(
-            f"sigma = {sigma!r} is not allowed: choose sigma >= 0, the noise's standard deviation"
+    check_size(sigma=sigma)
+    if clipped and is_real_valued(images):
+        raise DataError(
+            "clipped = True cuts off at 0 and 1, which real-valued data do not know: choose "
+            "clipped = False"
         )
     x = as_floats(images, "cpu")
     noisy = x + sigma * torch.randn(x.shape, generator=generator)
@@ -71,7 +76,7 @@ def add_noise(
 def robustness(
     model: Model,
     data: DataSet,
-    sigmas: Sequence[float] = (0.0, 0.3, 0.5, 0.7),
+    sigmas: Sequence[float] | np.ndarray = (0.0, 0.3, 0.5, 0.7),
     clipped: Sequence[bool] = (True, False),
     test_images: int | None = 1000,
     seed: int = 0,
@@ -80,64 +85,71 @@ def robustness(
 ) -> list[Robustness]:
     """Accuracy and SSIM under noise.
 
-    Two nets of one layer are fitted on the first 5,000 clean training images, one on pixels and one
-    on mean codes; the noisy test images are encoded, decoded and classified. The noise of a sigma
-    is the same, clipped or not. Models refuse pixels outside [0, 1]; here they are let through, for
-    unclipped noise is what the paper describes.
+    Two nets of one layer are fitted on 5,000 clean training images, one on pixels and one on mean
+    codes; the noisy test images are encoded, decoded and classified. Training and test images are
+    drawn by :func:`stratified_sample` with seed 0, whatever order the set is in. The noise of a
+    sigma is the same, clipped or not. Models refuse pixels outside [0, 1]; here they are let
+    through, for unclipped noise is what the paper describes.
 
     Args:
         model: any model.
         data: a data set with labels.
         sigmas: standard deviations of the noise; 0.3, 0.5 and 0.7 are the paper's.
         clipped: which of the two forms to measure.
-        test_images: use only the first so many test images; None takes all.
+        test_images: draw so many of the test images; None, or more than there are, takes all.
         seed: of the noise and of the nets.
         of_images: a classifier of clean, flat images that is fitted already, when several models
             are to face the same one; None fits it here.
-        ssim_images: take SSIM, the slow part, on the first so many of the test images only; None
-            takes it on all.
+        ssim_images: take SSIM, the slow part, on so many of the test images only; None takes it on
+            all.
 
     Returns:
         A row for every sigma and form.
 
     Raises:
-        ConfigurationError: a negative sigma, or fewer than one test image or image for SSIM.
-        DataError: no labels, or images that do not fit the model.
+        ConfigurationError: a negative sigma or seed, no sigma or form, or fewer than one test image
+            or image for SSIM.
+        DataError: no labels, images that do not fit the model, or real-valued data to be clipped.
 
     Source:
         Li & Han (2022), section 4.5, tables 2 and 3.
     """
-    if test_images is not None and test_images < 1:
-        raise ConfigurationError(
-            f"test_images = {test_images!r} is not allowed: choose at least 1, or None for all"
-        )
-    if ssim_images is not None and ssim_images < 1:
-        raise ConfigurationError(
-            f"ssim_images = {ssim_images!r} is not allowed: choose at least 1, or None for all"
-        )
+    check_counts(test_images=test_images, ssim_images=ssim_images, sigmas=len(sigmas))
+    check_counts(clipped=len(clipped))
+    check_seed(seed)
     if data.train.labels is None or data.test.labels is None:
         raise DataError(f"{data.name} has no labels: robustness of a classifier needs them")
-    train, labels = data.train.images[:PROBE_CODES], data.train.labels[:PROBE_CODES]
+    learned = probe_rows(data.train.labels)
+    train, labels = data.train.images[learned], data.train.labels[learned]
+    number = len(data.test.labels)
+    tested = stratified_sample(data.test.labels, min(test_images or number, number))
+    images, wanted = data.test.images[tested], data.test.labels[tested]
     of_images = of_images or Classifier(_flat(as_floats(train)), labels, seed=seed)
     of_codes = Classifier(codes(model, train).z, labels, seed=seed)
-    clean, wanted = as_floats(data.test.images[:test_images]), data.test.labels[:test_images]
+    clean = as_floats(images)
     model.check(clean[:1].to(device_of(model)))
+    small = min(clean.shape[-2:]) < 3 or is_real_valued(images)
     rows = []
     for form in clipped:
         for sigma in sigmas:
-            noisy = add_noise(clean, sigma, torch.Generator().manual_seed(seed), form)
+            noisy = add_noise(images, float(sigma), torch.Generator().manual_seed(seed), form)
             # Models refuse pixels outside [0, 1], but unclipped noise is what the paper describes.
             code = gather(model.recognise, noisy, device_of(model))
             denoised = reconstruct(model, code)
+            shown = [each[:ssim_images] for each in (clean, noisy, denoised)]
+            likeness = [
+                None if small else similarity(shown[i], shown[j], ssim_window(tuple(clean.shape)))
+                for i, j in ((0, 2), (0, 1), (1, 2))
+            ]
             rows.append(
                 Robustness(
                     sigma=float(sigma),
                     clipped=bool(form),
                     accuracy=of_images.accuracy(_flat(denoised), wanted),
                     code_accuracy=of_codes.accuracy(code.z, wanted),
-                    ssim=ssim(clean[:ssim_images], denoised[:ssim_images]),
-                    ssim_noisy=ssim(clean[:ssim_images], noisy[:ssim_images]),
-                    ssim_printed=ssim(noisy[:ssim_images], denoised[:ssim_images]),
+                    ssim=likeness[0],
+                    ssim_noisy=likeness[1],
+                    ssim_printed=likeness[2],
                 )
             )
     return rows

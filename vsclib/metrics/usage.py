@@ -7,6 +7,7 @@ from torch import Tensor
 
 from vsclib.errors import ConfigurationError
 from vsclib.metrics.codes import batches, device_of, rows, to_device
+from vsclib.metrics.inputs import check_size, sound
 from vsclib.models import Code, Model
 from vsclib.spike_slab import bernoulli_kl
 
@@ -36,7 +37,8 @@ def on(code: Code, threshold: float = 0.5) -> Tensor:
         raise ConfigurationError(
             f"threshold = {threshold!r} is not allowed: choose 0 <= threshold < 1"
         )
-    return code.active if code.gamma is None else code.gamma > threshold
+    gamma = sound(code).gamma
+    return code.active if gamma is None else gamma > threshold
 
 
 def usage(code: Code, threshold: float = 0.5) -> Usage:
@@ -82,7 +84,7 @@ def near_zero(code: Code, threshold: float = 0.05) -> float:
     """
     if not threshold > 0.0:
         raise ConfigurationError(f"threshold = {threshold!r} is not allowed: choose threshold > 0")
-    return (code.z.abs() < threshold).double().mean().item()
+    return (sound(code).z.abs() < threshold).double().mean().item()
 
 
 def dead_latents(code: Code, threshold: float = 0.5) -> int:
@@ -112,7 +114,7 @@ def l0(code: Code) -> float:
     Returns:
         Latents per image.
     """
-    return (code.z != 0).double().sum(1).mean().item()
+    return (sound(code).z != 0).double().sum(1).mean().item()
 
 
 def moving_latents(code: Code, threshold: float = 0.01) -> int:
@@ -130,7 +132,9 @@ def moving_latents(code: Code, threshold: float = 0.01) -> int:
     Source:
         Burda, Grosse & Salakhutdinov (2016), section 5.2.
     """
-    mu = code.z if code.mu is None else code.mu
+    check_size(threshold=threshold)
+    mu = sound(code).mu
+    mu = code.z if mu is None else mu
     return int((mu.double().var(0, correction=0) > threshold).sum())
 
 
@@ -146,7 +150,7 @@ def penalty(model: Model, code: Code) -> float | None:
         The sum of the penalties; None for models without one.
     """
     total = torch.zeros((), dtype=torch.float64)
-    for part in batches(len(code.z)):
+    for part in batches(len(sound(code, model).z)):
         found = model.penalties(to_device(rows(code, part), device_of(model)))
         if not found:
             return None
@@ -163,7 +167,7 @@ def pseudo_inputs_used(code: Code) -> int | None:
     Returns:
         A number between 1 and K; None for codes of a fixed prior.
     """
-    if code.weights is None:
+    if sound(code).weights is None:
         return None
     first = torch.bincount(code.weights.argmax(1), minlength=code.weights.shape[1]).double()  # (K,)
     return int((first / len(code.weights) > EVER).sum())

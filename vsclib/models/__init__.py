@@ -2,7 +2,7 @@
 
 from vsclib.models.contract import Code, Loss, Model, ModelConfig, Trainable, TrainingStep
 from vsclib.models.preset_table import preset, presets
-from vsclib.models.registry import create, family, names, register
+from vsclib.models.registry import create, family, names, rebuild, register
 
 __all__ = [
     "Code",
@@ -16,5 +16,6 @@ __all__ = [
     "names",
     "preset",
     "presets",
+    "rebuild",
     "register",
 ]

@@ -17,4 +17,4 @@ class AutoEncoder(Model):
     def objective(self, step: TrainingStep) -> Loss:
         """Minus the log-likelihood of the image under its own reconstruction."""
         code = self.recognise(step.images)
-        return Loss.of(reconstruction=-self.decode(code.z).log_prob(step.images).mean())
+        return Loss.of(reconstruction=-self.decoder(code.z).log_prob(step.images).mean())

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from vsclib.configuration import NonNegative, configuration
+from vsclib.errors import ConfigurationError
 from vsclib.models.contract import Code
 from vsclib.models.vae import VAE, VAEConfig
 from vsclib.schedules import Linear
@@ -46,6 +47,10 @@ class BetaTCVAE(VAE):
 
     def charges(self, code: Code) -> dict[str, Tensor]:
         """The three parts of the KL, the total correlation weighted; each (B,) in nats."""
+        if len(code.z) == 1 and self.images <= 1:
+            raise ConfigurationError(
+                "batch_size = 1 shows no latents that depend on one another: choose batch_size >= 2"
+            )
         images = self.images or len(code.z)
         parts = split_kl(code.z, *code.slab, images, self.config.estimator)
         return parts._asdict() | {"total_correlation": self.config.beta * parts.total_correlation}

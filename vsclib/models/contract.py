@@ -1,82 +1,29 @@
 """What every model is: the promises that training, metrics, figures and the widget rely on.
 
-Shapes: batch B, latents J, images (B, C, H, W) of float32 in [0, 1].
+Shapes: batch B, latents J, images (B, C, H, W) of float32: in [0, 1], or of any range for a model
+of real-valued data.
 """
 
 import functools
 import operator
-from collections.abc import Callable
-from typing import Annotated, Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
-from vsclib.configuration import Count, Positive, configuration, configure
+from vsclib.configuration import configure
 from vsclib.data.dataset import check_images
 from vsclib.errors import ConfigurationError
-from vsclib.networks import Decoder, Encoder, Likelihood, LikelihoodName, Network
+from vsclib.models import doors
+from vsclib.models.code import Code
+from vsclib.models.options import ModelConfig
+from vsclib.networks import Decoder, Encoder, Likelihood
+from vsclib.own_networks import evaluating
 
 
-class Code(NamedTuple):
-    """A batch of codes. Only ``z`` and ``active`` are always there.
-
-    Attributes:
-        z: (B, J), what the decoder gets.
-        active: (B, J) bool, which latents are on.
-        mu: (B, J), mean of the slab; None where the family has no slab.
-        logvar: (B, J), log-variance of the slab; None where the family has no slab.
-        gamma: (B, J), probability that a latent is on; None where the family has no gates.
-        weights: (B, K), of the pseudo-inputs in the prior of each image; None with a fixed prior.
-    """
-
-    z: Tensor
-    active: Tensor
-    mu: Tensor | None = None
-    logvar: Tensor | None = None
-    gamma: Tensor | None = None
-    weights: Tensor | None = None
-
-    @property
-    def slab(self) -> tuple[Tensor, Tensor]:
-        """``mu`` and ``logvar``; a ConfigurationError where the family has no slab."""
-        return _present(self.mu, "mu"), _present(self.logvar, "logvar")
-
-    @property
-    def spike(self) -> Tensor:
-        """``gamma``; a ConfigurationError where the family has no gates."""
-        return _present(self.gamma, "gamma")
-
-    @property
-    def spike_and_slab(self) -> tuple[Tensor, Tensor, Tensor]:
-        """``gamma``, ``mu`` and ``logvar``; a ConfigurationError where one of them is absent."""
-        return self.spike, *self.slab
-
-    @property
-    def choice(self) -> Tensor:
-        """``weights``; a ConfigurationError where the prior is fixed."""
-        return _present(self.weights, "weights")
-
-
-def _refuse(network: str, run: Callable[[], Tensor], wanted: tuple[int, ...]) -> None:
-    try:
-        found = str(tuple(run().shape))
-    except RuntimeError as error:
-        found = str(error).splitlines()[0]
-    if found != str(tuple(wanted)):
-        raise ConfigurationError(
-            f"the {network} gives {found}, wanted shape {tuple(wanted)}: change its last layer, or "
-            "create the model with latents and image_shape that fit"
-        )
-
-
-def _present(field: Tensor | None, name: str) -> Tensor:
-    if field is None:
-        raise ConfigurationError(
-            f"{name} = None: this model's codes have no {name}; choose a family that has it, "
-            "or look at code.z and code.active"
-        )
-    return field
+def scaled(images: Tensor) -> Tensor:
+    """Images as models take them: bytes over 255 in float32, real-valued data as they are."""
+    return images.float() / 255.0 if images.dtype == torch.uint8 else images
 
 
 class TrainingStep(NamedTuple):
@@ -114,32 +61,13 @@ class Loss(NamedTuple):
         return cls(functools.reduce(operator.add, terms.values()), terms, state or {})
 
 
-@configuration
-class ModelConfig:
-    """The options that every model shares."""
-
-    image_shape: tuple[Count, Count, Count] = (1, 28, 28)
-    """Channels, height and width of an image."""
-    latents: Count = 200
-    """J, the number of latents."""
-    network: Network = "mlp"
-    """Kind of network, of encoder and decoder alike."""
-    hidden: Count = 400
-    """Units of a hidden layer."""
-    hidden_layers: Annotated[int, Field(ge=0, le=8)] = 1
-    """Hidden layers of the encoder and of the decoder; without any an ``mlp`` is linear."""
-    likelihood: LikelihoodName = "bernoulli"
-    """What the decoder's outputs stand for."""
-    sigma: Positive = 0.3
-    """Standard deviation of a pixel under the Gaussian likelihood."""
-
-
 class Trainable(nn.Module):
     """What ``fit`` asks of anything that it trains.
 
     Attributes:
         learning_rate: step size of Adam that suits the family.
         unit: what the loss is counted in.
+        trained: steps and epochs that ``fit`` has trained it for; schedules go on from there.
         name: what it is called in messages and checkpoints.
         config: its checked options.
         image_shape: channels, height and width of an image.
@@ -147,9 +75,15 @@ class Trainable(nn.Module):
 
     learning_rate: ClassVar[float] = 1e-3
     unit: ClassVar[str] = "nats per image"
+    trained: tuple[int, int] = (0, 0)
     name: str
     config: Any
     image_shape: tuple[int, int, int]
+
+    @property
+    def real_valued(self) -> bool:
+        """Whether images are finite numbers of any range; without it they lie in [0, 1]."""
+        return False
 
     def objective(self, step: TrainingStep) -> Loss:
         """What training minimises, of images that are known to fit. A family defines it.
@@ -162,10 +96,29 @@ class Trainable(nn.Module):
         """What training minimises at a step; looking at it changes nothing.
 
         Raises:
+            ConfigurationError: the step has no generator on the images' device, a number below
+                zero, or rows for another number of images.
             DataError: the images are no float32 (B, C, H, W) in [0, 1].
         """
-        self.check(step.images)
+        x = self.check(step.images)
+        doors.check_generator(step.generator, x.device)
+        doors.check_at_least("number", step.number, 0)
+        if step.rows is not None and step.rows.shape != x.shape[:1]:
+            raise ConfigurationError(
+                f"rows = tensor {tuple(step.rows.shape)} for {len(x)} images: give one place in "
+                "the training set for each image, or None"
+            )
         return self.objective(step)
+
+    def forward(self, step: TrainingStep) -> Loss:
+        """The loss of a step, for what wraps a model, such as DistributedDataParallel.
+
+        A wrapper averages gradients over processes, each with its part of the batch. That is the
+        gradient of the whole batch where the loss is a mean over images; ``beta_tcvae`` compares
+        the images of a batch, ``top_k`` counts in it which latents are idle, and the chains of
+        ``abp`` stay with the process that moved them.
+        """
+        return self.loss(step)
 
     def remember(self, step: TrainingStep, state: dict[str, Tensor]) -> None:
         """Keep what a step left behind in the buffers of the same names; ``fit`` calls it."""
@@ -173,7 +126,10 @@ class Trainable(nn.Module):
             getattr(self, name).copy_(value)
 
     def prepare(self, images: Tensor, generator: torch.Generator) -> None:
-        """Take from all training images, uint8 (N, C, H, W), what the weights start from."""
+        """Take from all training images (N, C, H, W) what the weights start from.
+
+        They are uint8, or float32 where the data are real-valued: :func:`scaled` takes either.
+        """
 
     def plan(self, steps: int, steps_per_epoch: int) -> None:
         """Lay out the schedules over a training; one of no steps holds them at their ends."""
@@ -183,8 +139,12 @@ class Trainable(nn.Module):
         return {}
 
     def check(self, x: Tensor) -> Tensor:
-        """Give images back, or raise DataError when they are no float32 (B, C, H, W) in [0, 1]."""
-        check_images(x, self.image_shape)
+        """Give images back, or raise DataError when they are no float32 (B, C, H, W) in [0, 1].
+
+        A model of real-valued data takes any finite numbers.
+        """
+        check_images(x, self.image_shape, self.real_valued)
+        doors.check_place(x, next(self.parameters(), None))
         return x
 
 
@@ -216,16 +176,28 @@ class Model(Trainable):
         self.latents: int = config.latents
         options = ("network", "hidden", "hidden_layers")
         network = {option: getattr(config, option) for option in options}
+        sizes = (self.image_shape, self.latents)
         if self.heads:
-            self.encoder = Encoder(self.image_shape, self.latents, self.heads, **network)
+            self.encoder = Encoder(*sizes, self.heads, **network, own=config.encoder)
         likelihood = (config.likelihood, config.sigma)
-        self.decoder = Decoder(self.image_shape, self.latents, *likelihood, **network)
+        self.decoder = Decoder(*sizes, *likelihood, **network, own=config.decoder)
         self.plan(steps=0, steps_per_epoch=1)
 
     @classmethod
     def build(cls, name: str, options: dict[str, Any]) -> Self:
-        """Check the options and make the model."""
-        return cls(configure(cls.Config, f"model {name!r}", options), name)
+        """Check the options and make the model.
+
+        Raises:
+            ConfigurationError: an option is unknown or out of range, or no memory holds the model.
+        """
+        config: Any = configure(cls.Config, f"model {name!r}", options)
+        doors.check_memory(config, cls.heads)
+        return cls(config, name)
+
+    @property
+    def real_valued(self) -> bool:
+        """Whether images are finite numbers of any range: the likelihood decides."""
+        return self.config.likelihood == "gaussian_real"
 
     # ------------------------------------------------------------------- what a family defines
 
@@ -287,10 +259,17 @@ class Model(Trainable):
         Raises:
             DataError: the images are no float32 (B, C, H, W) in [0, 1].
         """
-        return self.recognise(self.check(x), generator)
+        x = self.check(x)
+        doors.check_generator(generator, x.device)
+        return self.recognise(x, generator)
 
     def decode(self, z: Tensor) -> Likelihood:
-        """The likelihood of images given codes (B, J)."""
+        """The likelihood of images given codes (B, J).
+
+        Raises:
+            DataError: the codes have another shape, dtype or device, or are not finite.
+        """
+        doors.check_codes(z, self.latents, next(self.decoder.parameters(), None))
         return self.decoder(z)
 
     @torch.no_grad()
@@ -303,14 +282,21 @@ class Model(Trainable):
         weight = next(self.parameters())
         zero = torch.zeros(1, self.latents, device=weight.device, dtype=weight.dtype)
         image = torch.zeros(1, *self.image_shape, device=weight.device, dtype=weight.dtype)
-        _refuse("decoder", lambda: self.decode(zero).mean, image.shape)
-        if self.heads:
-            outputs = (1, self.heads * self.latents)
-            _refuse("encoder", lambda: torch.cat(self.encoder(image), 1), outputs)
+        with evaluating(self):
+            doors.check_output("decoder", lambda: self.decode(zero).mean, image.shape)
+            if self.heads:
+                outputs = (1, self.heads * self.latents)
+                doors.check_output("encoder", lambda: torch.cat(self.encoder(image), 1), outputs)
 
     @torch.no_grad()
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
-        """Mean images (n, C, H, W) of codes drawn from the prior."""
+        """Mean images (n, C, H, W) of codes drawn from the prior.
+
+        Raises:
+            ConfigurationError: n is below 1, or the generator draws on another device.
+        """
+        doors.check_at_least("n", n, 1)
+        doors.check_generator(generator, next(self.parameters()).device)
         return self.decode(self.sample_prior(n, generator)).mean
 
     @staticmethod

@@ -26,6 +26,10 @@ class GeneratorConfig(ModelConfig):
     langevin_noise: bool = False
     """Add Langevin noise in training and to sampled codes; ``encode`` takes no noise."""
 
+    def idle(self) -> dict[str, str]:
+        """Options without effect: a generator has no encoder."""
+        return super().idle() | {"encoder": "has no effect: a generator has no encoder"}
+
 
 class StandardNormal(NamedTuple):
     """The dense prior of a latent."""
@@ -70,8 +74,7 @@ class TwoGaussians(NamedTuple):
 
     def sample(self, shape: tuple[int, int], generator: torch.Generator) -> Tensor:
         """Codes of a shape."""
-        alpha, *sigmas = self
-        return spike_slab.mixture_sample(shape, float(alpha), *sigmas, generator=generator)
+        return spike_slab.mixture_sample(shape, *self, generator=generator)
 
 
 Prior = StandardNormal | TwoGaussians
@@ -124,7 +127,7 @@ class Generator(Model):
         low = self.config.inference_precision == "bfloat16"
         with torch.autocast(x.device.type, torch.bfloat16, enabled=low):
             return inference.follow_gradient(
-                lambda z: self.decode(z).log_prob(x),
+                lambda z: self.decoder(z).log_prob(x),
                 (prior or self.prior()).score,
                 z,
                 steps,
@@ -139,4 +142,4 @@ class Generator(Model):
     def objective(self, step: TrainingStep) -> Loss:
         """Minus the log-likelihood of the images given their inferred codes, which stay fixed."""
         z, state = self.training_codes(step, self.prior(step.number))
-        return Loss.of(state, reconstruction=-self.decode(z).log_prob(step.images).mean())
+        return Loss.of(state, reconstruction=-self.decoder(z).log_prob(step.images).mean())

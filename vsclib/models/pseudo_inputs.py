@@ -1,6 +1,7 @@
 """Variational Sparse Coding whose prior is made of the codes of pseudo-inputs."""
 
 import math
+import warnings
 from collections.abc import Callable
 from typing import Literal
 
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 
 from vsclib import spike_slab
 from vsclib.configuration import Count, OpenUnit, configuration
-from vsclib.models.contract import Code
+from vsclib.models.contract import Code, scaled
 from vsclib.models.vsc import VSC, VSCConfig
 from vsclib.spike_slab import learned_prior
 
@@ -47,9 +48,13 @@ class PseudoInputs(VSC):
         """Start the pseudo-inputs from training images, the first time only."""
         if self.prepared:
             return
+        if self.config.pseudo_inputs > len(images):
+            found = f"pseudo_inputs = {self.config.pseudo_inputs} of {len(images)} images"
+            text = f"{found} start several from the same image: choose at most {len(images)}"
+            warnings.warn(text, stacklevel=3)
         order = torch.randperm(len(images), generator=generator, device=generator.device)
         count = torch.arange(self.config.pseudo_inputs, device=order.device)
-        self.pseudo_inputs.copy_(images[order[count % len(order)]].float() / 255.0)
+        self.pseudo_inputs.copy_(scaled(images[order[count % len(order)]]))
         self.prepared.fill_(1.0)
 
     def prior(self, number: int | None = None) -> Code:

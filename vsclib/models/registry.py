@@ -1,12 +1,18 @@
 """Families by name: the library's own, and a reader's."""
 
 import importlib
+import warnings
 from typing import Any
 
+import numpy as np
 import torch
 
-from vsclib.errors import ConfigurationError, nearest
+from vsclib import networks
+from vsclib.configuration import Seed, configuration, configure, import_from, is_import_path
+from vsclib.errors import CheckpointError, ConfigurationError, nearest
 from vsclib.models.contract import Model, ModelConfig
+from vsclib.models.preset_table import presets
+from vsclib.own_networks import FACTORIES, same_origin
 
 FAMILIES: dict[str, str | type[Model]] = {
     "abp": "abp:ABP",
@@ -36,14 +42,25 @@ def names() -> tuple[str, ...]:
 
 
 def family(name: str) -> type[Model]:
-    """The class behind a name.
+    """The class behind a name, or behind an import path ``package.module:Class``.
+
+    A path is imported, checked as :func:`register` does and known from then on.
 
     Raises:
-        ConfigurationError: no model has this name.
+        ConfigurationError: no model has this name, or the path leads to none.
     """
-    place = FAMILIES.get(name) if isinstance(name, str) else None
-    if place is None:
+    if not isinstance(name, str):
         raise ConfigurationError(f"there is no model {name!r}: {nearest(str(name), FAMILIES)}")
+    if name not in FAMILIES and is_import_path(name):
+        FAMILIES[name] = _checked(import_from(name))
+    place = FAMILIES.get(name)
+    if place is None and name in presets():
+        raise ConfigurationError(
+            f"{name!r} is no model but a preset: take found = vsclib.models.preset({name!r}), then "
+            "create(found.model, **found.options)"
+        )
+    if place is None:
+        raise ConfigurationError(f"there is no model {name!r}: {nearest(name, FAMILIES)}")
     if not isinstance(place, str):
         return place
     module, _, cls = place.partition(":")
@@ -54,7 +71,7 @@ def register(name: str, cls: type[Model]) -> type[Model]:
     """Make a family of one's own known by a name, for this process.
 
     Args:
-        name: a new name.
+        name: a new name; a class of the same module and name is replaced.
         cls: a subclass of :class:`Model` that defines what the contract asks of a family.
 
     Returns:
@@ -63,10 +80,16 @@ def register(name: str, cls: type[Model]) -> type[Model]:
     Raises:
         ConfigurationError: the name is taken, or the class does not keep the contract.
     """
-    if not isinstance(name, str) or not name.isidentifier():
+    if not name.isidentifier():
         raise ConfigurationError(f"name = {name!r} is not allowed: choose letters, digits and _")
-    if name in FAMILIES:
+    if not same_origin(cls, FAMILIES.get(name, cls)):
         raise ConfigurationError(f"model {name!r} exists already: choose another name")
+    FAMILIES[name] = _checked(cls)
+    return cls
+
+
+def _checked(cls: Any) -> type[Model]:
+    """The class, if it keeps the contract."""
     if not (isinstance(cls, type) and issubclass(cls, Model)):
         raise ConfigurationError(f"{cls!r} is no model: derive it from vsclib.models.Model")
     wanted = HOOKS + (BOUND_HOOKS if cls.has_bound else ())
@@ -80,15 +103,16 @@ def register(name: str, cls: type[Model]) -> type[Model]:
         raise ConfigurationError(
             f"{cls.__name__}.Config is no ModelConfig: derive it and mark it with @configuration"
         )
-    FAMILIES[name] = cls
     return cls
 
 
-def create(name: str, *, seed: int = 0, **options: Any) -> Model:
+def create(name: str, *, seed: int | np.integer = 0, **options: Any) -> Model:
     """Make an untrained model.
 
+    An option that is given and changes nothing earns a warning.
+
     Args:
-        name: one of :func:`names`.
+        name: one of :func:`names`, or the import path of a class, ``package.module:Class``.
         seed: of the initial weights.
         **options: fields of the model's ``Config``.
 
@@ -104,7 +128,55 @@ def create(name: str, *, seed: int = 0, **options: Any) -> Model:
         >>> model.encode(torch.rand(2, 1, 8, 8)).z.shape
         torch.Size([2, 16])
     """
+    start = configure(Start, f"model {name!r}", {"seed": seed})
+    model = _made(name, start.seed, options)
+    for option, reason in model.config.idle().items():
+        if option in options:
+            text = f"model {name!r}: {option} = {options[option]!r} {reason}"
+            warnings.warn(text, stacklevel=2)
+    return model
+
+
+def rebuild(name: str, options: dict[str, Any]) -> Model:
+    """Make a model as a file describes it: nothing is imported, and nothing is warned of.
+
+    Raises:
+        CheckpointError: the file names a family or a network of one's own that this process does
+            not know yet: what to import or to register first.
+        ConfigurationError: an option is unknown or out of range.
+    """
+    for own in (options.get("encoder"), options.get("decoder")):
+        if own is not None and own not in FACTORIES:
+            first = f"vsclib.networks.register({own!r}, factory)"
+            raise _stranger("network", own, f"vsclib.networks.factory({own!r})", first)
+    if name not in FAMILIES:
+        first = f"vsclib.models.register({name!r}, its_class)"
+        raise _stranger("model", name, f"vsclib.models.family({name!r})", first)
+    return _made(name, 0, options)
+
+
+def _stranger(kind: str, name: str, by_path: str, by_name: str) -> CheckpointError:
+    """What a file asks for and only its reader can give: a file is never trusted to import."""
+    first = by_path if is_import_path(name) else by_name
+    return CheckpointError(
+        f"there is no {kind} {name!r} in this process: if you trust the file, call {first} first; "
+        "or train the model again"
+    )
+
+
+@configuration
+class Start:
+    """Where the initial weights come from."""
+
+    seed: Seed = 0
+
+
+def _made(name: str, seed: int, options: dict[str, Any]) -> Model:
     made = family(name)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    for own in (options.get("encoder"), options.get("decoder")):
+        if isinstance(own, str):
+            networks.factory(own)  # imported before the seed, which an import might use up
+    # The CPU's generator alone is seeded: torch.manual_seed would restart the user's on every GPU.
+    with torch.random.fork_rng(devices=[]), torch.device("cpu"):
+        torch.default_generator.manual_seed(seed)
         return made.build(name, options)

@@ -22,6 +22,15 @@ class ShortRunConfig(GeneratorConfig):
     pick: Literal["best", "mean"] = "best"
     """What becomes of all kept states: the one of highest log-joint, or their mean."""
 
+    def idle(self) -> dict[str, str]:
+        """Options without effect on a single chain or state."""
+        found = super().idle()
+        if self.kept == 1:
+            found["skip"] = "has no effect with kept = 1"
+        if self.kept == self.chains == 1:
+            found["pick"] = "has no effect: chains = 1 and kept = 1 leave nothing to pick from"
+        return found
+
 
 class ShortRun(Generator):
     """The dense generator: codes by a short run of gradient steps under a standard normal prior.
@@ -72,5 +81,5 @@ class ShortRun(Generator):
             return z[0]
         if self.config.pick == "mean":
             return z.mean(0)
-        joint = [self.decode(one).log_prob(x) + prior.log_prob(one).sum(1) for one in z]
+        joint = [self.decoder(one).log_prob(x) + prior.log_prob(one).sum(1) for one in z]
         return z[torch.stack(joint).argmax(0), torch.arange(len(x), device=z.device)]

@@ -9,8 +9,9 @@ from torch.nn import functional as F
 from torch.nn.utils import parametrize
 
 from vsclib.configuration import NonNegative, configuration
+from vsclib.errors import ConfigurationError
 from vsclib.models.autoencoder import AutoEncoder
-from vsclib.models.contract import Code, Loss, ModelConfig, TrainingStep
+from vsclib.models.contract import Code, Loss, ModelConfig, TrainingStep, scaled
 
 SAMPLE = 2000
 """Training images that the starting point is centred on."""
@@ -63,19 +64,28 @@ class SparseAutoEncoder(AutoEncoder):
         # Otherwise the few latents that point at the average image win everywhere; others die.
         if self.prepared:
             return
-        some, head = images[:SAMPLE].float() / 255.0, self.encoder.head
+        some, head = scaled(images[:SAMPLE]), self.encoder.head
         features = self.encoder.layers(some)
         head.weight.div_(head(features).std(0, correction=0).clamp_min(SMALLEST).unsqueeze(1))
         head.bias.sub_(head(features).mean(0))
-        last = self.decoder.layers[-1]
+        layers = self.decoder.layers
+        last = layers[-1] if isinstance(layers, nn.Sequential) else None
         if isinstance(last, nn.Linear):
-            last.bias[: some[0].numel()] = torch.logit(some.mean(0).flatten(), eps=SMALLEST)
+            mean = some.mean(0).flatten()
+            start = mean if self.real_valued else torch.logit(mean, eps=SMALLEST)
+            last.bias[: len(mean)] = start
         self.prepared.fill_(1.0)
 
     @property
     def first_layer(self) -> nn.Linear:
         """The decoder's first layer: its ``weight``, (outputs, J), is the dictionary."""
-        return next(layer for layer in self.decoder.layers if isinstance(layer, nn.Linear))
+        for layer in self.decoder.layers.modules():
+            if isinstance(layer, nn.Linear) and layer.in_features == self.latents:
+                return layer
+        raise ConfigurationError(
+            f"decoder = {self.config.decoder!r} has no nn.Linear from {self.latents} latents, "
+            f"whose columns are the dictionary of model {self.name!r}: let it begin with one"
+        )
 
     def gate(self, values: Tensor) -> Code:
         """The code that the encoder's values (B, J) give."""
@@ -115,5 +125,5 @@ class ReluSAE(SparseAutoEncoder):
     def objective(self, step: TrainingStep) -> Loss:
         """Minus the log-likelihood of the image, and the price of its code."""
         code = self.recognise(step.images)
-        reconstruction = -self.decode(code.z).log_prob(step.images).mean()
+        reconstruction = -self.decoder(code.z).log_prob(step.images).mean()
         return Loss.of(reconstruction=reconstruction, l1=self.penalties(code)["l1"].mean())

@@ -60,7 +60,7 @@ class TopK(SparseAutoEncoder):
         x, (values,) = step.images, self.encoder(step.images)
         code = self.gate(values)
         idle = torch.where(code.active.any(0), 0.0, self.idle + 1.0)
-        reconstruction = -self.decode(code.z).log_prob(x).mean()
+        reconstruction = -self.decoder(code.z).log_prob(x).mean()
         revival = self.revive(x, values, code.z.detach(), idle > self.config.dead_after)
         return Loss.of({"idle": idle}, reconstruction=reconstruction, revival=revival)
 
@@ -71,4 +71,4 @@ class TopK(SparseAutoEncoder):
         count = min(x[0].numel() // 2, int(dead.sum()))
         largest = values.masked_fill(~dead, -torch.inf).topk(count).indices
         added = torch.zeros_like(values).scatter(1, largest, values.gather(1, largest))  # (B, J)
-        return -self.config.revival * self.decode(fixed + added).log_prob(x).mean()
+        return -self.config.revival * self.decoder(fixed + added).log_prob(x).mean()

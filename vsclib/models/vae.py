@@ -110,7 +110,7 @@ class VAE(Model):
         """Reconstruction, weighted charges and penalties."""
         code = self.posterior(step.images, step.number)
         code = code._replace(z=self.draw_for_training(code, step))
-        reconstruction = -self.decode(code.z).log_prob(step.images).mean()
+        reconstruction = -self.decoder(code.z).log_prob(step.images).mean()
         weight, (charges, penalties) = self.kl_weight(step.number), self.costs(code, step.number)
         terms = {name: weight * part.mean() for name, part in charges.items()}
         terms |= {name: part.mean() for name, part in penalties.items()}

@@ -1,10 +1,12 @@
 """Variational Sparse Coding: a VAE whose code is a spike-and-slab, with a fixed prior."""
 
+import warnings
+
 import torch
 from torch import Tensor
 
 from vsclib import spike_slab
-from vsclib.configuration import Finite, OpenUnit, Positive, Steps, configuration
+from vsclib.configuration import LogOdds, OpenUnit, Positive, Steps, configuration
 from vsclib.errors import ConfigurationError
 from vsclib.models.contract import Code, TrainingStep
 from vsclib.models.vae import VAE, VAEConfig
@@ -20,7 +22,7 @@ class VSCConfig(VAEConfig):
     """Prior probability that a latent is on."""
     gamma_form: gates.GammaForm = "sigmoid"
     """How gamma comes from the encoder: a sigmoid, or log gamma = -relu(-v) as at ICLR 2019."""
-    gamma_bias: Finite | None = None
+    gamma_bias: LogOdds | None = None
     """Initial bias of gamma's head: -2 for the sigmoid (few latents start on), 0 for relu."""
     gate: gates.GateName | None = None
     """How a gradient reaches gamma: straight-through for the sigmoid, relaxed for relu."""
@@ -44,6 +46,20 @@ class VSCConfig(VAEConfig):
             order = f"lam_until = {self.lam_until} comes before lam_begin = {self.lam_begin}"
             raise ConfigurationError(f"{order}: choose lam_until >= lam_begin")
 
+    def idle(self) -> dict[str, str]:
+        """Options without effect on the gate, and a slope that falls."""
+        found, gate = super().idle(), self.gate or gates.SUITED[self.gamma_form]
+        if gate != "concrete":
+            found["temperature"] = f"has no effect with gate = {gate!r}"
+        else:
+            no_slope = "has no effect with gate = 'concrete'"
+            found |= {"slope_start": no_slope, "slope_end": no_slope}
+        start, end = gates.slopes(gate, self.slope_start, self.slope_end)
+        if end < start and gate != "concrete":
+            falls = f"lets the gate grow softer, from slope {start:g} to {end:g}"
+            found |= {"slope_start": falls, "slope_end": falls}
+        return found
+
 
 class VSC(VAE):
     r"""Codes that are exactly zero except where the image needs them.
@@ -61,6 +77,7 @@ class VSC(VAE):
     Config = VSCConfig
     heads = 3
     sparse = True
+    warns_of_unfinished_warm_up = True
     lam: Tensor
 
     def __init__(self, config: VSCConfig, name: str) -> None:
@@ -78,6 +95,10 @@ class VSC(VAE):
         start, end = gates.slopes(self.gate, config.slope_start, config.slope_end)
         self.slope = Linear(start, end, until=max(steps - 1, 0))
         self.warm_up = Linear(0.0, 1.0, begin=config.lam_begin, until=config.lam_until)
+        if 0 < steps < config.lam_until and self.warns_of_unfinished_warm_up:
+            found = f"lam_until = {config.lam_until} of {steps} steps"
+            last = f"the slab stays noise with a share of {1.0 - self.warm_up(steps - 1):.2g}"
+            warnings.warn(f"{found}: {last}; choose lam_until <= {steps}", stacklevel=3)
 
     @property
     def threshold(self) -> float:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from vsclib import spike_slab
-from vsclib.configuration import Finite, OpenUnit, configuration
+from vsclib.configuration import LogOdds, OpenUnit, configuration
 from vsclib.models.contract import Code, TrainingStep
 from vsclib.models.vae import VAE, VAEConfig
 from vsclib.spike_slab import gates
@@ -22,7 +22,7 @@ class VSCThresholdsConfig(VAEConfig):
 
     alpha: OpenUnit = 0.05
     """Prior probability that a latent is on; the prior's own threshold is -log(alpha) / sqrt(2)."""
-    gamma_bias: Finite = -2.0
+    gamma_bias: LogOdds = -2.0
     """Initial bias of the thresholds' head: -2 lets 12 % of the latents start on."""
     gradient: Literal["jump", "identity"] = "jump"
     """Backward: the thresholded draw's derivative and its jump, or the paper's straight-through."""

@@ -14,6 +14,9 @@ class VSCWarmUp(VSC):
         The course report, section 4.3.2 and its model VSC-WU.
     """
 
+    # The report's warm-up ends beyond its training, and a preset has it so.
+    warns_of_unfinished_warm_up = False
+
     def plan(self, steps: int, steps_per_epoch: int) -> None:
         """The VSC's schedules; without a window of its own, lambda rises over the first half."""
         super().plan(steps, steps_per_epoch)
