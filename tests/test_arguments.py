@@ -1,6 +1,8 @@
 """Arguments of another kind than the type hints say: refused at the call, in one line."""
 
 import inspect
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ import torch
 
 import vsclib
 from vsclib import checkpoints, data, metrics, models, spike_slab
-from vsclib.arguments import LONGEST, ArgumentError
+from vsclib.arguments import ArgumentError
 from vsclib.errors import ConfigurationError
 
 
@@ -48,7 +50,7 @@ def test_methods_and_long_values_are_covered() -> None:
         model.encode(np.zeros((30, 1, 8, 8)))
     message = str(caught.value)
     assert message.startswith("encode: x = array([[[[0.") and "\n" not in message
-    assert len(message) < LONGEST + 150
+    assert len(message) < 210
 
 
 def test_it_can_be_caught_as_what_python_raises() -> None:
@@ -63,7 +65,10 @@ def test_a_sentence_of_another_form_becomes_one_line() -> None:
     assert str(ArgumentError("something\n  else")) == "something else"
 
 
-def test_every_module_is_covered_and_still_shows_its_source() -> None:
-    for function in (vsclib.fit, data.load, metrics.psnr, spike_slab.gaussian_kl):
-        assert hasattr(function, "__wrapped__") or hasattr(function, "__beartype_wrapper")
-        assert inspect.getsource(function).startswith("def ")
+def test_the_library_is_covered_without_a_warning_and_shows_its_source() -> None:
+    rooms = "vsclib, vsclib.callbacks, vsclib.refiner, vsclib.runs, vsclib.sklearn, vsclib.traversal"
+    command = [sys.executable, "-c", f"import {rooms}"]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "beartype" not in run.stderr
+    for function in (vsclib.fit, data.load, metrics.psnr, spike_slab.hard_gate):
+        assert inspect.getsource(function).startswith(("def ", "@ranges.together", "@together"))

@@ -18,6 +18,7 @@ from vsclib.errors import CheckpointError, ConfigurationError
 from vsclib.models import TrainingStep
 from vsclib.networks import Gaussian
 from vsclib.runs import Experiment, execute
+from vsclib.training_config import stream
 
 NOTEBOOK = Path(__file__).parent.parent / "notebooks" / "experiments" / "train.ipynb"
 NORMAL = Normal(0.0, 1.0)
@@ -205,7 +206,7 @@ def test_each_chain_moves_on_at_every_visit_of_its_image():
     model.objective = count
     trained(model)
     assert visits.sum() == 80 and len(visits.unique()) > 1
-    starts, x = drawn(model, 25, seeded(0)), data.to_tensor(pixels(25))
+    starts, x = drawn(model, 25, seeded(stream(0, "draws"))), data.to_tensor(pixels(25))
     for i in range(25):
         close(
             model.chains[i : i + 1],
@@ -249,7 +250,7 @@ def test_persistent_chains_reach_the_posterior_of_a_linear_generator():
     """
     copies, directions = 1000, torch.randn(64, 5, generator=seeded(1)) / 10
     model, x = abp(langevin_noise=True, inference_steps=6), data.to_tensor(pixels(1))
-    model.decode = lambda z: Gaussian(
+    model.decoder.forward = lambda z: Gaussian(
         (0.5 + z @ directions.T).view(-1, *SHAPE), torch.tensor(0.3).log() * 2
     )
     precision = torch.eye(5) + directions.T @ directions / 0.3**2
@@ -317,7 +318,7 @@ def test_chains_are_in_the_checkpoint_and_not_in_the_model(tmp_path):
 def test_a_new_training_starts_new_chains():
     model = trained(abp())
     trained(model, n=15, steps=0)
-    assert torch.equal(model.chains, drawn(model, 15, seeded(0)))
+    assert torch.equal(model.chains, drawn(model, 15, seeded(stream(0, "draws"))))
 
 
 @pytest.mark.parametrize("name", ["abp", "vsc_uai"])

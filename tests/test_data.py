@@ -116,6 +116,13 @@ def test_importing_the_room_does_not_import_torchvision_or_scikit_learn():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.parametrize("module", data._MODULES)
+def test_a_module_refuses_the_name_of_another_set(module):
+    with pytest.raises(DataError) as error:
+        module.load("nothing")
+    one_line(error, "'nothing'", *module.INFORMATION)
+
+
 # ---- a set that is not what its name promises ----
 
 

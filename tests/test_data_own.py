@@ -244,7 +244,8 @@ def test_what_is_transparent_is_black_and_deep_grey_keeps_its_upper_bits(tmp_pat
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
-        ({"size": 0}, ("size = 0", "at least 1")),
+        ({"size": 0}, ("size = 0", "from 1 to 10,000")),
+        ({"size": 10**15}, ("size = 1000000000000000",)),
         ({"size": (8,)}, ("size = (8,)",)),
         ({"path": None}, ("path",)),
         ({"path": ""}, ("path = ''",)),

@@ -96,15 +96,10 @@ def test_runs_of_the_report_are_its_presets():
 
 
 def test_shapes_that_do_not_fit_are_refused_by_name_before_training():
-    for refuse in (
-        lambda: Experiment.of(model="report_vae", dataset="digits", image_shape=(1, 1, 561)),
-        lambda: Experiment.of(model="vae", network="conv", image_shape=(1, 30, 28)),
-    ):
-        with pytest.raises(
-            ConfigurationError, match=r"model 'vae' on 'digits': network = 'conv3?' halves"
-        ) as caught:
-            refuse()
-        assert "\n" not in str(caught.value)
+    with pytest.raises(ConfigurationError, match=r"model 'vae' on 'digits': image_shape = .*561"):
+        Experiment.of(model="report_vae", dataset="digits", image_shape=(1, 1, 561))
+    with pytest.raises(ConfigurationError, match="model 'vae' on 'uci_har': network = 'conv' halv"):
+        Experiment.of(model="vae", dataset="uci_har", network="conv")
     with pytest.raises(
         ConfigurationError,
         match="network = 'conv3' halves an image twice, but 1 x 561 pixels cannot be",
@@ -288,7 +283,7 @@ def test_a_notebook_of_defaults_leaves_the_preset_alone_and_any_number_overrides
 def test_the_record_names_the_preset(tmp_path):
     asked = Experiment.of(model="li_han_mnist", dataset="mnist", steps=2, folder=str(tmp_path))
     record = json.loads(write_record(asked, Evaluation({}, {})).read_text(encoding="utf-8"))
-    assert record["name"] == "li_han_mnist-mnist-seed0"
+    assert record["name"] == "li_han_mnist-mnist-steps2-seed0"
     assert (record["experiment"]["model"], record["experiment"]["preset"]) == (
         "sparse_generator",
         "li_han_mnist",

@@ -318,7 +318,7 @@ def test_record_holds_the_bounds_and_the_term_apart():
 def test_pseudo_inputs_used_are_those_that_weigh_most():
     weights = torch.full((2000, 5), 0.1)
     weights[:, 0], weights[:3, 1], weights[3:5, 2] = 0.2, 0.3, 0.3
-    code = tiny("vsc").encode(images())
+    code = tiny("vsc").encode(images()[:1].expand(2000, -1, -1, -1))
     assert metrics.pseudo_inputs_used(code) is None
     assert metrics.pseudo_inputs_used(code._replace(weights=weights)) == 2
 
@@ -361,7 +361,7 @@ def test_every_warm_up_trains_at_both_ends(form, lam):
 
 
 def test_a_warm_up_that_is_none_is_refused():
-    with pytest.raises(ConfigurationError, match="no warm-up 'linear'"):
+    with pytest.raises(ConfigurationError, match="form = 'linear' is not allowed"):
         spike_slab.warm_up(torch.zeros(1), torch.zeros(1), 0.5, "linear")
 
 

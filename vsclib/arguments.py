@@ -12,9 +12,7 @@ from beartype.claw import beartype_package
 
 from vsclib.errors import ConfigurationError
 
-LONGEST = 60
-"""Characters of a value that a message shows."""
-
+_LONGEST = 60  # characters of a value that a message shows
 _VIOLATION = re.compile(
     r"[\w ]+ (?P<place>[\w.]+?)(?:\.__(?:new|init)__)?\(\) parameter "
     r"(?P<name>\w+)=(?P<value>.*?) violates type hint (?P<hint>.*?), (?:as|since|because|after) ",
@@ -35,8 +33,8 @@ def _one_line(message: str) -> str:
     if found is None:
         return " ".join(message.split())
     value, hint = (" ".join(found[name].split()).strip('"') for name in ("value", "hint"))
-    if len(value) > LONGEST:
-        value = f"{value[:LONGEST]}..."
+    if len(value) > _LONGEST:
+        value = f"{value[:_LONGEST]}..."
     # A union of a library's inner classes says less than the name that everybody knows.
     hint = "an array, a tensor or a list of numbers" if "_array_like" in hint else _plain(hint)
     module, _, function = found["place"].rpartition(".")

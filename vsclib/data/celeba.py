@@ -8,7 +8,7 @@ from zipfile import Path as ZipPath
 import numpy as np
 
 from vsclib.data import downloads, image_files
-from vsclib.data.dataset import DataSet, Information, PublishedFile, Split, assemble
+from vsclib.data.dataset import DataSet, Information, PublishedFile, Split, assemble, information_of
 from vsclib.errors import DataError
 
 _PARTS, _TABLE, _PICTURES = "list_eval_partition.txt", "list_attr_celeba.txt", "img_align_celeba"
@@ -74,7 +74,7 @@ def load(name: str, root: str | Path | None = None) -> DataSet:
     Raises:
         DataError: a file is missing, damaged or another one; or there is no copy and no download.
     """
-    about = INFORMATION[name]
+    about = information_of(INFORMATION, name)
     folder = downloads.obtain(name, about, root, _from_drive)
     pictures: Traversable = folder / _PICTURES
     if not pictures.is_dir():

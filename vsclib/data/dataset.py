@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vsclib.errors import ConfigurationError, DataError
+from vsclib.errors import ConfigurationError, DataError, nearest
 
 
 class Split(NamedTuple):
@@ -150,7 +150,7 @@ def check_promise(found: object, name: str, about: Information) -> None:
             raise DataError(f"{name}: {run}, expected {positions}: {remedy}")
 
 
-def describe(found: DataSet, source: str) -> Information:
+def information_from(found: DataSet, source: str) -> Information:
     """What ``about`` says of a set of which nothing was promised.
 
     Args:
@@ -188,6 +188,28 @@ def describe(found: DataSet, source: str) -> Information:
     )
     check_promise(found, found.name, about)
     return about
+
+
+def information_of(sets: dict[str, Information], name: str) -> Information:
+    """What a module says of one of its sets.
+
+    Raises:
+        DataError: it has no set of that name.
+    """
+    if name not in sets:
+        raise DataError(f"unknown data set {name!r} here: {nearest(name, sets)}")
+    return sets[name]
+
+
+def real_numbers(values: np.ndarray, what: str) -> np.ndarray:
+    """The array, if it holds real numbers.
+
+    Raises:
+        DataError: it holds texts, complex numbers or objects.
+    """
+    if values.dtype.kind not in "fiub":
+        raise DataError(f"{what} holds {values.dtype}, expected real numbers: convert them")
+    return values
 
 
 def warn_of_root(name: str, root: str | Path | None) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vsclib.data.dataset import DataSet, Information, Split, assemble, warn_of_root
+from vsclib.data.dataset import DataSet, Information, Split, assemble, information_of, warn_of_root
 
 INFORMATION = {
     "digits": Information(
@@ -29,6 +29,7 @@ def load(name: str = "digits", root: str | Path | None = None) -> DataSet:
 
     ``root`` has no effect: the images come with scikit-learn.
     """
+    about = information_of(INFORMATION, name)
     warn_of_root(name, root)
     # Imported here: scikit-learn takes a second to import.
     from sklearn.datasets import load_digits
@@ -40,4 +41,4 @@ def load(name: str = "digits", root: str | Path | None = None) -> DataSet:
     for label in range(10):
         held_out[np.flatnonzero(labels == label)[::5]] = True
     train, test = (Split(images[half], labels[half], None) for half in (~held_out, held_out))
-    return assemble(name, train, test, INFORMATION[name].classes)
+    return assemble(name, train, test, about.classes)

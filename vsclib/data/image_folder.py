@@ -13,6 +13,7 @@ from vsclib.errors import DataError, nearest
 
 # In bytes. Above it a reader has most likely forgotten the size.
 _MEMORY = 8 * 2**30
+_LARGEST = 10_000
 
 
 def from_folder(
@@ -77,8 +78,8 @@ def _check_options(
         return None
     sides = tuple(size) if isinstance(size, Sequence) else (size, size)
     kinds = (isinstance(side, int | np.integer) and not isinstance(side, bool) for side in sides)
-    if len(sides) != 2 or not all(kinds) or min(sides) < 1:
-        expected = "a whole number of pixels or (height, width), at least 1"
+    if len(sides) != 2 or not all(kinds) or not 1 <= min(sides) <= max(sides) <= _LARGEST:
+        expected = f"a whole number of pixels or (height, width), from 1 to {_LARGEST:,}"
         raise DataError(f"size = {size!r}, expected {expected}: try 32")
     return int(sides[0]), int(sides[1])
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from vsclib.data import downloads
-from vsclib.data.dataset import DataSet, Information, PublishedFile, Split, assemble
+from vsclib.data.dataset import DataSet, Information, PublishedFile, Split, assemble, information_of
 
 _NAMES = (
     *("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
@@ -80,7 +80,7 @@ def load(name: str, root: str | Path | None = None) -> DataSet:
     Raises:
         DataError: a file is missing or another one; or there is no copy and no download.
     """
-    about = INFORMATION[name]
+    about = information_of(INFORMATION, name)
     folder = downloads.obtain(name, about, root, downloads.unpacked)
     train_images, train_labels, test_images, test_labels = (
         _read_idx(folder / file.name) for file in about.files

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from vsclib.data.dataset import DataSet, Information, assemble, describe, warn_of_root
+from vsclib.data.dataset import DataSet, Information, assemble, information_from, warn_of_root
 from vsclib.errors import DataError
 
 Loader = Callable[..., DataSet]
@@ -45,7 +45,7 @@ class OwnSet:
             made = f"the loader of {name!r} gave a {type(found).__name__}"
             raise DataError(f"{made}, expected {_FORM}: see vsclib.data.from_array")
         own = assemble(name, found.train, found.test, found.classes)
-        self._last = self._promised or describe(own, _source(self._loader))
+        self._last = self._promised or information_from(own, _source(self._loader))
         return own
 
 

@@ -11,7 +11,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vsclib.data.dataset import DataSet, Information, Split, assemble, warn_of_root
+from vsclib.data.dataset import (
+    DataSet,
+    Information,
+    Split,
+    assemble,
+    information_of,
+    real_numbers,
+    warn_of_root,
+)
 from vsclib.data.resize import resize
 from vsclib.errors import ConfigurationError, DataError
 
@@ -87,6 +95,7 @@ def load(
     Raises:
         ConfigurationError: a size is not positive, or the seed is negative.
     """
+    information_of(INFORMATION, name)
     warn_of_root(name, root)
     train_stream, test_stream = _stream(seed).spawn(2)
     drawn, drawn_test = sample(train, train_stream), sample(test, test_stream)
@@ -171,6 +180,7 @@ def _check_factors(present: np.ndarray, values: np.ndarray) -> np.ndarray:
         shapes = f"present {present.shape} and values {values.shape}"
         remedy = "one column per factor in the order of smiley.FACTORS"
         raise DataError(f"{shapes}, but render takes both as (N, 18): {remedy}")
+    present, values = real_numbers(present, "present"), real_numbers(values, "values")
     if not np.isin(present, (0, 1)).all():
         remedy = "pass presence bits, and values apart from them"
         raise DataError(f"present holds something other than 0 and 1: {remedy}")

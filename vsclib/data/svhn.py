@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from vsclib.data import downloads
-from vsclib.data.dataset import DataSet, Information, PublishedFile, Split, assemble
+from vsclib.data.dataset import DataSet, Information, PublishedFile, Split, assemble, information_of
 
 _SITE = "http://ufldl.stanford.edu/housenumbers"
 INFORMATION = {
@@ -42,7 +42,7 @@ def load(name: str = "svhn", root: str | Path | None = None) -> DataSet:
     Raises:
         DataError: a file is missing or another one; or there is no copy and no download.
     """
-    about = INFORMATION[name]
+    about = information_of(INFORMATION, name)
     folder = downloads.obtain(name, about, root)
     train, test = (_read(folder / file.name) for file in about.files)
     return assemble(name, train, test, about.classes)

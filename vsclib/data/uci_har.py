@@ -12,7 +12,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from vsclib.data import downloads
-from vsclib.data.dataset import DataSet, Information, Split, assemble
+from vsclib.data.dataset import DataSet, Information, Split, assemble, information_of, real_numbers
 from vsclib.errors import DataError
 
 _INFORMATION = Information(
@@ -90,7 +90,7 @@ def load(name: str, root: str | Path | None = None) -> DataSet:
     Raises:
         DataError: there is no copy, or a file is missing, cut short or another one.
     """
-    about = INFORMATION[name]
+    about = information_of(INFORMATION, name)
     folder = downloads.own_folder(about.folder, root) or downloads.cache_folder() / about.folder
     if not folder.is_dir():
         raise DataError(f"no copy of {name} in {folder}: {_REMEDY}")
@@ -129,11 +129,13 @@ def to_images(values: np.ndarray) -> np.ndarray:
     Raises:
         DataError: another shape, or a value outside the range.
     """
-    if values.ndim not in (2, 3) or values.shape[1:] not in ((561,), (9, 128)):
+    if values.ndim not in (2, 3) or not len(values) or values.shape[1:] not in ((561,), (9, 128)):
         expected = "(N, 561) features or (N, 9, 128) signals"
         raise DataError(f"windows are shaped {values.shape}, expected {expected}")
     limits = np.ones(1) if values.ndim == 2 else LIMITS[:, None]
-    scaled = values.astype(np.float64) / limits  # (N, 561) or (N, 9, 128), in [-1, 1]
+    scaled = (
+        real_numbers(values, "windows").astype(np.float64) / limits
+    )  # (N, 561) or (N, 9, 128), in [-1, 1]
     largest = np.abs(scaled).max()
     if not largest <= 1:
         found = f"windows reach {largest:.3g} times their range"
@@ -157,7 +159,7 @@ def from_images(images: np.ndarray) -> np.ndarray:
     if images.ndim != 4 or images.shape[1:] not in ((1, 1, 561), (1, 9, 128)):
         expected = "(N, 1, 1, 561) or (N, 1, 9, 128)"
         raise DataError(f"images are shaped {images.shape}, expected {expected}")
-    scaled = 2 * images[:, 0].astype(np.float64) - 1
+    scaled = 2 * real_numbers(images, "images")[:, 0].astype(np.float64) - 1
     return scaled[:, 0] if images.shape[2] == 1 else scaled * LIMITS[:, None]
 
 

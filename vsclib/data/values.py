@@ -6,7 +6,7 @@ import numpy as np
 from torch import Tensor
 
 from vsclib.data.arrays import Listed, as_array, divide, hold_out
-from vsclib.data.dataset import DataSet
+from vsclib.data.dataset import DataSet, real_numbers
 from vsclib.errors import DataError
 
 _FORMS = "vectors (N, D), signals (N, C, T) or maps (N, C, H, W)"
@@ -57,10 +57,8 @@ def _as_maps(values: np.ndarray | Tensor) -> np.ndarray:
     if array.ndim not in (2, 3, 4) or 0 in array.shape:
         remedy = "reshape them, with one row for each item"
         raise DataError(f"values is shaped {array.shape}, expected {_FORMS}: {remedy}")
-    if array.dtype.kind not in "fiub":
-        raise DataError(f"values holds {array.dtype}, expected real numbers: convert them")
     with np.errstate(over="ignore"):  # what becomes infinite is refused below
-        floats = array.astype(np.float32)
+        floats = real_numbers(array, "values").astype(np.float32)
     if not np.isfinite(floats).all():
         place = np.argwhere(~np.isfinite(floats))[0].tolist()
         found = f"values holds {array[tuple(place)]} at {place}, expected finite float32"

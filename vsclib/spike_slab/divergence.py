@@ -14,6 +14,7 @@ HALF_LOG_TWO_PI = 0.5 * math.log(2.0 * math.pi)
 WarmUp = Literal["variance_linear", "log_variance_linear", "std_linear", "sqrt"]
 
 
+@ranges.together
 def bernoulli_kl(gamma: Tensor, alpha: Tensor | float) -> Tensor:
     r"""Kullback-Leibler divergence between two Bernoulli variables, for each latent.
 
@@ -53,6 +54,7 @@ def _mass_kl(q: Tensor, p: Tensor) -> Tensor:
     return torch.where(possible, share, torch.where(q > 0, math.inf, 0.0).to(q.dtype))
 
 
+@ranges.together
 def gaussian_kl(
     mu: Tensor, logvar: Tensor, mu_p: Tensor | float = 0.0, logvar_p: Tensor | float = 0.0
 ) -> Tensor:
@@ -82,6 +84,7 @@ def gaussian_kl(
     return 0.5 * (spread + (mu - mu_p) ** 2 * (-logvar_p).exp() - 1.0)  # (B, J)
 
 
+@ranges.together
 def gaussian_log_prob(z: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
     r"""Log-density of normal distributions in nats, for each latent; shapes broadcast.
 
@@ -95,6 +98,7 @@ def gaussian_log_prob(z: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
     return -0.5 * ((z - mu).square() * (-logvar).exp() + logvar) - HALF_LOG_TWO_PI
 
 
+@ranges.together
 def kl(
     gamma: Tensor,
     mu: Tensor,
@@ -136,6 +140,7 @@ def kl(
     return gamma * gaussian_kl(mu, logvar, mu_p, logvar_p) + bernoulli_kl(gamma, alpha)  # (B, J)
 
 
+@ranges.together
 def warm_up(
     mu: Tensor, logvar: Tensor, lam: Tensor | float, form: WarmUp = "variance_linear"
 ) -> tuple[Tensor, Tensor]:

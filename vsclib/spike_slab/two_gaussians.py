@@ -10,6 +10,7 @@ from vsclib.spike_slab import ranges
 from vsclib.spike_slab.divergence import HALF_LOG_TWO_PI
 
 
+@ranges.together
 def mixture_log_prob(
     z: Tensor, alpha: Tensor | float, sigma1: float = 1.0, sigma2: float = 0.1
 ) -> Tensor:
@@ -37,6 +38,7 @@ def mixture_log_prob(
     return torch.logaddexp(wide, narrow)
 
 
+@ranges.together
 def mixture_score(
     z: Tensor, alpha: Tensor | float, sigma1: float = 1.0, sigma2: float = 0.1
 ) -> Tensor:
@@ -61,6 +63,7 @@ def mixture_score(
     return -z / sigma1**2 + r1 * r2 * z * decay / (1.0 + r1 * decay)
 
 
+@ranges.together
 def mixture_responsibility(
     z: Tensor, alpha: Tensor | float, sigma1: float = 1.0, sigma2: float = 0.1
 ) -> Tensor:
@@ -77,6 +80,7 @@ def mixture_responsibility(
     return torch.sigmoid(_mixture_log_odds(z, alpha, sigma1, sigma2))
 
 
+@ranges.together
 def mixture_score_posterior(
     z: Tensor, alpha: Tensor | float, sigma1: float = 1.0, sigma2: float = 0.1
 ) -> Tensor:
@@ -95,6 +99,7 @@ def mixture_score_posterior(
     return -torch.sigmoid(log_odds) * z / sigma1**2 - torch.sigmoid(-log_odds) * z / sigma2**2
 
 
+@ranges.together
 def mixture_sample(
     shape: tuple[int, ...],
     alpha: Tensor | float,
