@@ -58,7 +58,7 @@ def test_what_starts_from_the_data_starts_from_their_own_scale(name):
 def test_only_finite_numbers_are_real_values(worst):
     x = signals()
     x[2, 0, 3, 3] = worst
-    with pytest.raises(DataError, match="of finite numbers, got an? (NaN|infinity) among"):
+    with pytest.raises(DataError, match=r"of finite numbers, got an? (NaN|infinity) among"):
         tiny("vae", **REAL).encode(x)
     with pytest.raises(DataError, match=r"in \[0, 1\], got"):
         tiny("vae").encode(signals())
