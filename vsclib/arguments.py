@@ -5,12 +5,19 @@ anything is computed. ``vsclib`` imports this module first, so that the modules 
 as they load.
 """
 
+import functools
+import inspect
 import re
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
 
 from beartype import BeartypeConf
 from beartype.claw import beartype_package
 
-from vsclib.errors import ConfigurationError
+from vsclib.errors import ConfigurationError, VsclibError
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 _LONGEST = 60  # characters of a value that a message shows
 _VIOLATION = re.compile(
@@ -27,14 +34,49 @@ class ArgumentError(ConfigurationError, TypeError):
         super().__init__(_one_line(message))
 
 
+def explained(function: Callable[P, R]) -> Callable[P, R]:
+    """A function whose arguments are named in one line when PyTorch or NumPy cannot use them.
+
+    They are looked at only after a refusal, such as of shapes that do not broadcast: a call that
+    succeeds pays nothing.
+    """
+
+    @functools.wraps(function)
+    def call(*values: P.args, **named: P.kwargs) -> R:
+        try:
+            return function(*values, **named)
+        except VsclibError:
+            raise
+        except MemoryError as error:
+            reason = f"more memory than there is: {error}"
+        except (ValueError, RuntimeError, TypeError, ArithmeticError, IndexError) as error:
+            reason = str(error)
+        given = inspect.signature(function).bind(*values, **named).arguments
+        shown = ", ".join(f"{name} = {_shown(value)}" for name, value in given.items())
+        place = f"{function.__module__}.{function.__qualname__}"
+        raise ConfigurationError(
+            f"{function.__name__}: {shown} do not go together ({' '.join(reason.split())[:200]}); "
+            f"see help({place})"
+        )
+
+    return call
+
+
+def _shown(value: object) -> str:
+    """An array's type and shape; the beginning of anything else."""
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        return f"{str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}"
+    text = " ".join(repr(value).split())
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
 def _one_line(message: str) -> str:
     """Beartype's sentence as one line with value, what is allowed, and the remedy."""
     found = _VIOLATION.match(message)
     if found is None:
         return " ".join(message.split())
     value, hint = (" ".join(found[name].split()).strip('"') for name in ("value", "hint"))
-    if len(value) > _LONGEST:
-        value = f"{value[:_LONGEST]}..."
+    value = value if len(value) <= _LONGEST else f"{value[:_LONGEST]}..."
     # A union of a library's inner classes says less than the name that everybody knows.
     hint = "an array, a tensor or a list of numbers" if "_array_like" in hint else _plain(hint)
     module, _, function = found["place"].rpartition(".")

@@ -5,7 +5,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from vsclib.arguments import explained
 
+
+@explained
 def follow_gradient(
     log_likelihood: Callable[[Tensor], Tensor],
     prior_score: Callable[[Tensor], Tensor],

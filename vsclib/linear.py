@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vsclib.arguments import explained
 from vsclib.configuration import Count, Positive, Seed, configuration, configure
 from vsclib.data.dataset import check_images, to_tensor
 from vsclib.errors import ConfigurationError, DataError
@@ -119,6 +120,7 @@ def pca(images: np.ndarray, latents: int = 50) -> LinearBaseline:
     return _baseline(PCA(latents, svd_solver="full").fit(x), mean, images, sparse=False)
 
 
+@explained
 def dictionary(images: np.ndarray, **options: Any) -> LinearBaseline:
     r"""Linear sparse coding: squared error plus a penalty on the codes' absolute values.
 

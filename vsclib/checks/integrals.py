@@ -13,6 +13,7 @@ import torch
 from scipy import integrate
 from torch import Tensor
 
+from vsclib.arguments import explained
 from vsclib.checks.expressions import proves_zero, to_expression
 from vsclib.checks.numbers import difference, paired, worst
 from vsclib.checks.points import DIGITS, some_points, value_at
@@ -129,6 +130,7 @@ def _bound(end: Any) -> mpmath.mpf:
     return mpmath.mpmathify(end.evalf(DIGITS))
 
 
+@explained
 def quadrature(
     name: str,
     function: Callable[[Tensor], Any],

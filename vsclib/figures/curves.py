@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
+from vsclib.arguments import explained
 from vsclib.errors import DataError
 from vsclib.figures.look import DATA, FULL, INK, PRIOR, RECONSTRUCTION, SCORE, SLAB, SPIKE, casing
 from vsclib.figures.picture import Picture, blank, styled
@@ -78,6 +79,7 @@ def history(
 
 
 @styled
+@explained
 def density(
     z: ArrayLike,
     curves: Mapping[str, ArrayLike],
@@ -143,6 +145,7 @@ def _point_masses(axis: Axes, spikes: Mapping[str, float], index: int) -> list[L
 
 
 @styled
+@explained
 def compare(
     ours: Mapping[str, ArrayLike],
     printed: Mapping[str, float | None],

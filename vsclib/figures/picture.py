@@ -17,6 +17,7 @@ from typing import Any, ParamSpec, TypeVar
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 
+from vsclib.arguments import explained
 from vsclib.errors import ConfigurationError
 from vsclib.figures.look import DOTS_PER_INCH, FULL, HALF, INK, style
 
@@ -93,6 +94,7 @@ def show(picture: Picture, alt: str | None = None) -> None:
     display(picture if alt is None else picture.described(alt))
 
 
+@explained
 def canvas(
     alt: str,
     width: str = "full",

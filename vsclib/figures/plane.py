@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
+from vsclib.arguments import explained
 from vsclib.errors import DataError
 from vsclib.figures.fitting import checked_labels
 from vsclib.figures.look import DATA, FULL, INK, PRIOR, RECONSTRUCTION, SCORE, SLAB, SPIKE
@@ -21,6 +22,7 @@ _ACROSS = 4
 
 
 @styled
+@explained
 def embedding(
     positions: Mapping[str, ArrayLike],
     labels: ArrayLike,

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from vsclib.arguments import explained
 from vsclib.data import to_tensor
 from vsclib.errors import ConfigurationError, DataError
 from vsclib.metrics.inputs import check_counts, sound
@@ -147,6 +148,7 @@ def read_out(code: Code, threshold: float) -> Code:
 
 
 @torch.no_grad()
+@explained
 def conditional_codes(model: Model, code: Code, n: int, generator: torch.Generator) -> Tensor:
     r"""Codes that vary only along the latents that an image has on.
 
@@ -185,6 +187,7 @@ def conditional_codes(model: Model, code: Code, n: int, generator: torch.Generat
 
 
 @torch.no_grad()
+@explained
 def conditional_samples(model: Model, code: Code, n: int, generator: torch.Generator) -> Tensor:
     """Mean images of :func:`conditional_codes`.
 
@@ -232,6 +235,7 @@ def largest_components(start: Tensor, end: Tensor, components: int = 2) -> Tenso
     return (end - start).abs().argsort(descending=True, stable=True)[:components]
 
 
+@explained
 def one_at_a_time(start: Tensor, end: Tensor, components: int = 2, steps: int = 5) -> Tensor:
     r"""Move each of the largest components alone, all others as at the start.
 

@@ -5,6 +5,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from vsclib.arguments import explained
 from vsclib.errors import ConfigurationError, DataError
 from vsclib.metrics.codes import Images, as_floats, batches, codes, reconstruct
 from vsclib.metrics.inputs import check_size, matrix
@@ -120,6 +121,7 @@ def psnr_thresholded(
     return psnr(images, reconstruct(model, code._replace(z=code.z * large)))
 
 
+@explained
 def ssim_window(image_shape: tuple[int, ...]) -> int:
     """Side of the SSIM window: 11 pixels, or the largest odd number that fits into the image.
 

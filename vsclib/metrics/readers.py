@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from vsclib.arguments import explained
 from vsclib.errors import ConfigurationError, DataError
 from vsclib.metrics.inputs import check_choice, check_counts, check_seed, label_column, matrix
 from vsclib.metrics.sampling import PROBE_CODES, probe_rows, stratified_sample
 
 
+@explained
 def linear_accuracy(
     train_codes: Tensor | ArrayLike,
     train_labels: ArrayLike,
@@ -139,6 +141,7 @@ class Classifier:
         return float((found == y).mean())
 
 
+@explained
 def network_accuracy(
     train_codes: Tensor | ArrayLike,
     train_labels: ArrayLike,
@@ -184,6 +187,7 @@ class FewLabels(NamedTuple):
     spread: float
 
 
+@explained
 def accuracy_by_labels(
     train_codes: Tensor | ArrayLike,
     train_labels: ArrayLike,

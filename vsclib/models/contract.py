@@ -11,6 +11,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 import torch
 from torch import Tensor, nn
 
+from vsclib.arguments import explained
 from vsclib.configuration import configure
 from vsclib.data.dataset import check_images
 from vsclib.errors import ConfigurationError
@@ -288,6 +289,7 @@ class Model(Trainable):
                 outputs = (1, self.heads * self.latents)
                 doors.check_output("encoder", lambda: torch.cat(self.encoder(image), 1), outputs)
 
+    @explained
     @torch.no_grad()
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         """Mean images (n, C, H, W) of codes drawn from the prior.

@@ -6,6 +6,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
+from vsclib.arguments import explained
 from vsclib.errors import ConfigurationError, nearest
 from vsclib.spike_slab import ranges
 
@@ -14,7 +15,7 @@ HALF_LOG_TWO_PI = 0.5 * math.log(2.0 * math.pi)
 WarmUp = Literal["variance_linear", "log_variance_linear", "std_linear", "sqrt"]
 
 
-@ranges.together
+@explained
 def bernoulli_kl(gamma: Tensor, alpha: Tensor | float) -> Tensor:
     r"""Kullback-Leibler divergence between two Bernoulli variables, for each latent.
 
@@ -54,7 +55,7 @@ def _mass_kl(q: Tensor, p: Tensor) -> Tensor:
     return torch.where(possible, share, torch.where(q > 0, math.inf, 0.0).to(q.dtype))
 
 
-@ranges.together
+@explained
 def gaussian_kl(
     mu: Tensor, logvar: Tensor, mu_p: Tensor | float = 0.0, logvar_p: Tensor | float = 0.0
 ) -> Tensor:
@@ -84,7 +85,7 @@ def gaussian_kl(
     return 0.5 * (spread + (mu - mu_p) ** 2 * (-logvar_p).exp() - 1.0)  # (B, J)
 
 
-@ranges.together
+@explained
 def gaussian_log_prob(z: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
     r"""Log-density of normal distributions in nats, for each latent; shapes broadcast.
 
@@ -98,7 +99,7 @@ def gaussian_log_prob(z: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
     return -0.5 * ((z - mu).square() * (-logvar).exp() + logvar) - HALF_LOG_TWO_PI
 
 
-@ranges.together
+@explained
 def kl(
     gamma: Tensor,
     mu: Tensor,
@@ -140,7 +141,7 @@ def kl(
     return gamma * gaussian_kl(mu, logvar, mu_p, logvar_p) + bernoulli_kl(gamma, alpha)  # (B, J)
 
 
-@ranges.together
+@explained
 def warm_up(
     mu: Tensor, logvar: Tensor, lam: Tensor | float, form: WarmUp = "variance_linear"
 ) -> tuple[Tensor, Tensor]:

@@ -5,7 +5,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from vsclib.spike_slab.ranges import require_positive, together
+from vsclib.arguments import explained
+from vsclib.spike_slab.ranges import require_positive
 
 GammaForm = Literal["sigmoid", "relu"]
 """How gamma comes from the encoder's output."""
@@ -19,7 +20,7 @@ SUITED: dict[GammaForm, GateName] = {"sigmoid": "straight_through", "relu": "rel
 """The gate that suits a form."""
 
 
-@together
+@explained
 def hard_gate(noise: Tensor, gamma: Tensor) -> Tensor:
     r"""The spike (B, J): exactly 1 with probability ``gamma``, else exactly 0.
 
@@ -33,7 +34,7 @@ def hard_gate(noise: Tensor, gamma: Tensor) -> Tensor:
     return (noise >= 1.0 - gamma).to(gamma.dtype)  # (B, J)
 
 
-@together
+@explained
 def relaxed_gate(noise: Tensor, gamma: Tensor, slope: float) -> Tensor:
     r"""The spike with a sigmoid of slope c in place of the step, so that ``gamma`` has a gradient.
 
@@ -56,7 +57,7 @@ def relaxed_gate(noise: Tensor, gamma: Tensor, slope: float) -> Tensor:
     return torch.sigmoid(slope * (noise - 1.0 + gamma))  # (B, J)
 
 
-@together
+@explained
 def straight_through_gate(noise: Tensor, gamma: Tensor, slope: float) -> Tensor:
     """The hard gate forward, exactly 0 or 1, and the relaxed gate's gradient backward.
 
@@ -70,7 +71,7 @@ def straight_through_gate(noise: Tensor, gamma: Tensor, slope: float) -> Tensor:
     return hard_gate(noise, gamma).detach() + (relaxed - relaxed.detach())  # (B, J)
 
 
-@together
+@explained
 def concrete_gate(noise: Tensor, logit: Tensor, temperature: float) -> Tensor:
     r"""A binary concrete (relaxed Bernoulli) gate, (B, J) inside (0, 1).
 
@@ -99,7 +100,7 @@ def concrete_gate(noise: Tensor, logit: Tensor, temperature: float) -> Tensor:
 # ------------------------------------------------------- what the models' options stand for
 
 
-@together
+@explained
 def probability(v: Tensor, form: GammaForm) -> Tensor:
     """Gamma, inside (0, 1), of the encoder's output v, both (B, J)."""
     gamma = torch.sigmoid(v) if form == "sigmoid" else (-torch.relu(-v)).exp()

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from vsclib.arguments import explained
 from vsclib.spike_slab.divergence import bernoulli_kl, gaussian_kl, gaussian_log_prob
-from vsclib.spike_slab.ranges import together
 
 Selector = Literal["soft", "normalised", "printed"]
 
@@ -23,7 +23,7 @@ SHARPNESS, CENTRE = 60.0, 0.5
 """The papers' a and b: slope and centre of the sharp selector."""
 
 
-@together
+@explained
 def sharp_sigmoid(u: Tensor) -> Tensor:
     r"""The last step of the sharp selector: :math:`u^* = S(60\,(u - 0.5))`.
 
@@ -36,7 +36,7 @@ def sharp_sigmoid(u: Tensor) -> Tensor:
     return torch.sigmoid(SHARPNESS * (u - CENTRE))  # (B, K)
 
 
-@together
+@explained
 def selection(scores: Tensor, selector: Selector = "soft") -> Tensor:
     r"""Weights of the pseudo-inputs in an image's prior, (B, K), positive.
 
@@ -66,7 +66,7 @@ def selection(scores: Tensor, selector: Selector = "soft") -> Tensor:
     return sharp if selector == "printed" else unit_sum(sharp)
 
 
-@together
+@explained
 def unit_sum(weights: Tensor) -> Tensor:
     """Weights (B, K) over their sum."""
     return weights / weights.sum(1, keepdim=True)
@@ -91,7 +91,7 @@ class Pool(NamedTuple):
     slab_gap: Tensor
 
 
-@together
+@explained
 def pool(weights: Tensor, gamma: Tensor, mu: Tensor, logvar: Tensor) -> Pool:
     r"""Pool K spike-and-slab priors, image by image.
 
@@ -115,7 +115,7 @@ def pool(weights: Tensor, gamma: Tensor, mu: Tensor, logvar: Tensor) -> Pool:
     return Pool(gamma, mean, -average_precision.log(), spike_gap, slab_gap)
 
 
-@together
+@explained
 def averaged_kl(
     weights: Tensor, q: tuple[Tensor, Tensor, Tensor], priors: tuple[Tensor, Tensor, Tensor]
 ) -> tuple[Tensor, Tensor]:
@@ -148,7 +148,7 @@ def averaged_kl(
     return share * slab, share * spike
 
 
-@together
+@explained
 def kl_to_each(q: tuple[Tensor, Tensor, Tensor], priors: tuple[Tensor, Tensor, Tensor]) -> Tensor:
     r"""KL from every spike-and-slab to each of K priors, summed over latents: (B, K), in nats.
 
@@ -170,7 +170,7 @@ def kl_to_each(q: tuple[Tensor, Tensor, Tensor], priors: tuple[Tensor, Tensor, T
     return on - (1.0 - gamma) @ torch.log1p(-prior_gamma).T  # (B, K)
 
 
-@together
+@explained
 def responsibilities(divergences: Tensor) -> Tensor:
     r"""The weights (B, K) that minimise the average KL plus the cost of choosing.
 
@@ -187,7 +187,7 @@ def responsibilities(divergences: Tensor) -> Tensor:
     return torch.softmax(-divergences, dim=1)  # (B, K)
 
 
-@together
+@explained
 def choice_cost(weights: Tensor) -> Tensor:
     r"""The cost of choosing one of K priors: :math:`\sum_k u_k\log K u_k`.
 
@@ -202,7 +202,7 @@ def choice_cost(weights: Tensor) -> Tensor:
     return torch.xlogy(weights, relative).sum(1)  # (B,)
 
 
-@together
+@explained
 def log_density(
     z: Tensor,
     active: Tensor,

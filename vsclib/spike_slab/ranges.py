@@ -1,47 +1,13 @@
-"""Checks of arguments: probabilities, thresholds, positive numbers, tensors that go together.
+"""Checks of arguments: probabilities, thresholds and positive numbers.
 
 NaN in a tensor passes, so that a training that diverges ends with a loss that is NaN. A look at
 values waits for an accelerator: there a value out of range becomes NaN, and the loss says so.
 """
 
-import functools
-from collections.abc import Callable
-from typing import ParamSpec, TypeVar
-
 import torch
 from torch import Tensor
 
 from vsclib.errors import ConfigurationError
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-
-def together(function: Callable[P, R]) -> Callable[P, R]:
-    """A function of tensors that says in one line when they do not go together.
-
-    They are looked at only after PyTorch has refused them: a call that succeeds pays nothing.
-    """
-
-    @functools.wraps(function)
-    def call(*values: P.args, **named: P.kwargs) -> R:
-        try:
-            return function(*values, **named)
-        except (RuntimeError, TypeError, ArithmeticError) as error:
-            found = [_described(value) for value in (*values, *named.values())]
-            reason = str(error).splitlines()[0]
-            raise ConfigurationError(
-                f"{function.__name__} cannot use {', '.join(filter(None, found))} ({reason}): give "
-                "floating-point tensors on one device whose shapes broadcast, such as (B, J)"
-            ) from None
-
-    return call
-
-
-def _described(value: object) -> str:
-    if isinstance(value, Tensor):
-        return f"{str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}"
-    return f"{value:g}" if isinstance(value, int | float) else ""
 
 
 def like(value: Tensor | float, other: Tensor) -> Tensor:

@@ -9,12 +9,13 @@ import math
 import torch
 from torch import Tensor
 
+from vsclib.arguments import explained
 from vsclib.spike_slab import ranges
 
 ROOT_TWO = math.sqrt(2.0)
 
 
-@ranges.together
+@explained
 def laplace_noise(noise: Tensor) -> Tensor:
     r"""Laplace noise of mean 0 and variance 1, by the inverse of its distribution function.
 
@@ -28,7 +29,7 @@ def laplace_noise(noise: Tensor) -> Tensor:
     return -u.sign() * tail.log() / ROOT_TWO
 
 
-@ranges.together
+@explained
 def laplace_log_prob(z: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
     r"""Log-density of Laplace distributions in nats, for each latent; shapes broadcast.
 
@@ -41,7 +42,7 @@ def laplace_log_prob(z: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
     return -ROOT_TWO * (z - mu).abs() * (-0.5 * logvar).exp() - 0.5 * (logvar + math.log(2.0))
 
 
-@ranges.together
+@explained
 def laplace_kl(
     mu: Tensor, logvar: Tensor, mu_p: Tensor | float = 0.0, logvar_p: Tensor | float = 0.0
 ) -> Tensor:
@@ -73,7 +74,7 @@ def laplace_kl(
     return -half + (half - own).exp() + other - 1.0  # (B, J)
 
 
-@ranges.together
+@explained
 def threshold_gamma(threshold: Tensor, logvar: Tensor) -> Tensor:
     r"""Probability that the size of Laplace noise exceeds a threshold: the latent is on.
 
@@ -89,7 +90,7 @@ def threshold_gamma(threshold: Tensor, logvar: Tensor) -> Tensor:
     return (-ROOT_TWO * threshold * (-0.5 * logvar).exp()).exp()
 
 
-@ranges.together
+@explained
 def gamma_threshold(gamma: Tensor, logvar: Tensor) -> Tensor:
     r"""The threshold (B, J) that Laplace noise exceeds with a probability gamma in (0, 1].
 
@@ -98,7 +99,7 @@ def gamma_threshold(gamma: Tensor, logvar: Tensor) -> Tensor:
     return -gamma.log() * (0.5 * logvar).exp() / ROOT_TWO
 
 
-@ranges.together
+@explained
 def shifted_soft_threshold(deviation: Tensor, mu: Tensor, threshold: Tensor) -> Tensor:
     r"""A draw, thresholded around its mean and not around zero.
 
@@ -126,7 +127,7 @@ def shifted_soft_threshold(deviation: Tensor, mu: Tensor, threshold: Tensor) -> 
     return torch.where(over > 0, mu + deviation.sign() * over, 0.0)
 
 
-@ranges.together
+@explained
 def threshold_price(threshold: Tensor, scale: float) -> Tensor:
     r"""Cost of a threshold under a Gamma prior of shape 2, above that of the likeliest one.
 

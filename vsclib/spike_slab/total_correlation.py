@@ -7,9 +7,9 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from vsclib.arguments import explained
 from vsclib.errors import ConfigurationError
 from vsclib.spike_slab.divergence import gaussian_kl, gaussian_log_prob
-from vsclib.spike_slab.ranges import together
 
 Estimator = Literal["stratified", "weighted"]
 """How a batch represents all images: shares that sum to one, or the papers' minibatch weight."""
@@ -68,7 +68,7 @@ def log_shares(batch: int, images: int, estimator: Estimator) -> Tensor:
     return torch.full((batch, batch), others).fill_diagonal_(-math.log(images))
 
 
-@together
+@explained
 def split_kl(
     z: Tensor, mu: Tensor, logvar: Tensor, images: int, estimator: Estimator = "stratified"
 ) -> KLSplit:

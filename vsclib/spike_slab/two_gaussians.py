@@ -5,12 +5,13 @@ import math
 import torch
 from torch import Tensor
 
+from vsclib.arguments import explained
 from vsclib.errors import ConfigurationError
 from vsclib.spike_slab import ranges
 from vsclib.spike_slab.divergence import HALF_LOG_TWO_PI
 
 
-@ranges.together
+@explained
 def mixture_log_prob(
     z: Tensor, alpha: Tensor | float, sigma1: float = 1.0, sigma2: float = 0.1
 ) -> Tensor:
@@ -38,7 +39,7 @@ def mixture_log_prob(
     return torch.logaddexp(wide, narrow)
 
 
-@ranges.together
+@explained
 def mixture_score(
     z: Tensor, alpha: Tensor | float, sigma1: float = 1.0, sigma2: float = 0.1
 ) -> Tensor:
@@ -63,7 +64,7 @@ def mixture_score(
     return -z / sigma1**2 + r1 * r2 * z * decay / (1.0 + r1 * decay)
 
 
-@ranges.together
+@explained
 def mixture_responsibility(
     z: Tensor, alpha: Tensor | float, sigma1: float = 1.0, sigma2: float = 0.1
 ) -> Tensor:
@@ -80,7 +81,7 @@ def mixture_responsibility(
     return torch.sigmoid(_mixture_log_odds(z, alpha, sigma1, sigma2))
 
 
-@ranges.together
+@explained
 def mixture_score_posterior(
     z: Tensor, alpha: Tensor | float, sigma1: float = 1.0, sigma2: float = 0.1
 ) -> Tensor:
@@ -99,7 +100,7 @@ def mixture_score_posterior(
     return -torch.sigmoid(log_odds) * z / sigma1**2 - torch.sigmoid(-log_odds) * z / sigma2**2
 
 
-@ranges.together
+@explained
 def mixture_sample(
     shape: tuple[int, ...],
     alpha: Tensor | float,
