@@ -42,11 +42,11 @@ def noted_signals() -> Iterator[list[int]]:
     usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
     if threading.current_thread() is threading.main_thread():
         for number, handler in usual.items():
-            if signal.getsignal(number) is handler or signal.getsignal(number) == handler:
+            if signal.getsignal(number) == handler:
                 kept[number] = handler
                 signal.signal(number, note)
     try:
         yield noted
     finally:
-        for number, handler in kept.items():
-            signal.signal(number, handler)
+        for signal_number, handler in kept.items():
+            signal.signal(signal_number, handler)
