@@ -1,6 +1,5 @@
 """Files: a folder for one at a time, a disk that is tried first, nothing left by the dead."""
 
-import contextlib
 import os
 import shutil
 import signal
@@ -12,6 +11,7 @@ from collections import namedtuple
 from pathlib import Path
 
 import pytest
+from full_disk import largest_file
 
 import vsclib
 from vsclib import files, models
@@ -125,21 +125,6 @@ def test_the_tilde_is_the_users_folder(tmp_path, monkeypatch):
     assert (tmp_path / "home" / "models" / "a.safetensors").is_file()
     assert not (tmp_path / "~").exists()
     assert vsclib.load("~/models/a.safetensors").name == "ae"
-
-
-@contextlib.contextmanager
-def largest_file(size: int):
-    """The system refuses to let any file grow beyond this, as a full disk does."""
-    import resource
-
-    limits, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.getsignal(signal.SIGXFSZ)
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, handler)
 
 
 @unix

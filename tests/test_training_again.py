@@ -63,7 +63,9 @@ def test_alpha_of_a_trained_sparse_generator_does_not_go_back_to_one(tmp_path):
     alpha = lambda model, number: model.alpha_schedule(number)  # noqa: E731
     first = seen_by(model, alpha)
     assert first[:5] == pytest.approx([1, 1, 1, 1, 0.7]) and first[-1] == 0.05
-    assert set(seen_by(model, alpha, steps=10)) == {0.05} and model.alpha.item() == 0.05 + 0 * 1
+    assert set(seen_by(model, alpha, steps=10)) == {0.05} and model.alpha.item() == pytest.approx(
+        0.05
+    )
     save(model, tmp_path / "model.safetensors")
     assert set(seen_by(load(tmp_path / "model.safetensors"), alpha, steps=3)) == {0.05}
 
@@ -129,7 +131,8 @@ def test_a_checkpoint_replaces_other_weights_with_a_warning_only(tmp_path):
             train(model, checkpoint=path)
 
 
-@pytest.mark.parametrize("name", models.names())
+# The one family whose warm-up runs over the whole training.
+@pytest.mark.parametrize("name", [name for name in models.names() if name != "vsc_wu"])
 def test_an_extended_training_is_that_of_all_steps_at_once(tmp_path, name):
     options = {"inference_steps": 2} if name in GENERATORS else {}
     if name.startswith("vsc") and name != "vsc_thresholds":
@@ -149,11 +152,13 @@ def test_an_extended_training_is_that_of_all_steps_at_once(tmp_path, name):
 
 
 def test_an_extension_says_which_schedule_ran_over_all_steps(tmp_path):
-    path = tmp_path / "c.safetensors"
-    options = {"gamma_form": "relu"}
-    train(tiny("vsc", **options), steps=8, checkpoint=path)
-    with pytest.warns(UserWarning, match="^slope runs over all steps: 16 steps that extend 8 are"):
-        train(tiny("vsc", **options), steps=16, checkpoint=path, extend=True)
+    for name, schedule in (("vsc", "slope"), ("vsc_wu", "warm_up")):
+        options = {"gamma_form": "relu"}
+        path = tmp_path / f"{name}.safetensors"
+        train(tiny(name, **options), steps=8, checkpoint=path)
+        line = f"^{schedule} runs over all steps: 16 steps that extend 8 are not those of 16 at"
+        with pytest.warns(UserWarning, match=line):
+            train(tiny(name, **options), steps=16, checkpoint=path, extend=True)
 
 
 # ------------------------------------------------------------------------------------- whose it is
@@ -207,7 +212,7 @@ def test_streams_share_nothing():
     firsts = {torch.rand(1, generator=torch.Generator().manual_seed(seed)).item() for seed in made}
     assert len(firsts) == len(made)
     # Nor with what models.create draws the weights from.
-    assert not set(made) & set(range(2**31))
+    assert min(made) >= 2**31
 
 
 def test_pseudo_inputs_are_not_the_first_batch():
