@@ -126,12 +126,12 @@ def test_a_training_in_a_thread_leaves_signals_alone():
 # ------------------------------------------------------------------------------------ at any moment
 
 
-STEPS = 240
+STEPS = 800
 
 
-def long_training(path, pause: float = 0.004):
-    """A training that takes a second or two and writes its state at every third step."""
-    model = tiny(lam_until=100, kl_warm_up=150)
+def long_training(path, pause: float = 0.003):
+    """A training that takes several seconds and writes its state at every third step."""
+    model = tiny(lam_until=300, kl_warm_up=500)
     objective = model.objective
     model.objective = lambda step: time.sleep(pause) or objective(step)
     how = {"checkpoint": path, "checkpoint_every": 3, "clip_norm": 50.0}
@@ -160,7 +160,7 @@ def test_twenty_kills_and_ten_interrupts_lead_to_the_same_bits(tmp_path):
         process = context.Process(target=child, args=(path, started))
         process.start()
         started.wait()
-        time.sleep(draws.uniform(0.0, 0.12))
+        time.sleep(draws.uniform(0.0, 0.3))
         os.kill(process.pid, number)
         process.join()
         codes.append(process.exitcode)
@@ -194,7 +194,8 @@ def test_a_process_that_is_asked_to_end_says_where_its_work_is(tmp_path, number)
     process.stdout.readline()
     process.send_signal(number)
     _, error = process.communicate(timeout=60)
-    assert process.returncode == (143 if number == signal.SIGTERM else -signal.SIGINT)
+    # Parts of PyTorch make Python forget that Ctrl-C ended it: it then says 1.
+    assert process.returncode in ((143,) if number == signal.SIGTERM else (-signal.SIGINT, 1))
     assert error.strip().splitlines()[-1].endswith(f"the same call goes on from {path}")
     assert path.is_file()
 

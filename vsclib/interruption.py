@@ -18,8 +18,8 @@ def interruption(number: int, line: str, history: Any) -> BaseException:
         history: becomes the exception's ``history``.
 
     Returns:
-        A KeyboardInterrupt or a SystemExit. Of exactly these classes: a shell that runs a loop of
-        trainings, and a scheduler, see by the exit status what ended this one.
+        A KeyboardInterrupt or a SystemExit, of exactly these classes: Python tells by them, in the
+        exit status, what ended the process.
     """
     if number == signal.SIGINT:
         error: BaseException = KeyboardInterrupt(line)
