@@ -24,7 +24,7 @@ FLOORS = (
     ("data",),
     ("models",),
     ("checkpoints", "training_state", "training", "linear"),
-    ("metrics",),
+    ("metrics", "sklearn"),
     ("checks",),
     ("figures", "traversal"),
     ("records", "runs"),
