@@ -11,6 +11,7 @@ from types import ModuleType
 import hypothesis
 import pytest
 import torch
+from filelock import FileLock
 
 REPOSITORY = Path(__file__).parent.parent
 JUPYTER_BOOK = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
@@ -82,13 +83,26 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def built_book(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The book's HTML, built once from a clean start with every warning an error."""
-    output = tmp_path_factory.mktemp("book")
+    """The book's HTML, built once from a clean start with every warning an error.
+
+    Processes that share the tests share the book: the first builds it, the others wait.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    output = shared / "built-book"
+    with FileLock(shared / "built-book.lock"):
+        if not (output / "outcome.txt").exists():
+            (output / "outcome.txt").write_text(build_book(output), encoding="utf-8")
+    problem = (output / "outcome.txt").read_text(encoding="utf-8")
+    if problem:
+        pytest.fail(f"the book does not build without a warning:\n{problem}", pytrace=False)
+    return output / "_build" / "html"
+
+
+def build_book(output: Path) -> str:
+    """Build the book into a folder; the value is what went wrong, or nothing."""
+    output.mkdir()
     command = [*JUPYTER_BOOK, "build", "book", "--path-output", str(output), "-W", "--keep-going"]
     run = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
-    if run.returncode != 0:
-        pytest.fail(
-            "the book does not build without a warning:\n" + (run.stdout + run.stderr)[-6000:],
-            pytrace=False,
-        )
-    return output / "_build" / "html"
+    return (run.stdout + run.stderr)[-6000:] if run.returncode else ""

@@ -58,7 +58,7 @@ def made_history() -> History:
     return History(steps, terms | {"total": [95.0, 87.0, 79.0]}, 1.0)
 
 
-class Flat(nn.Module):
+class Flat(models.Model):
     """A decoder that paints its images by hand: brightness 0.5 + z0 / 10 + z1 / 100, with a white
     top row.
     """
@@ -66,7 +66,7 @@ class Flat(nn.Module):
     latents = 2
 
     def __init__(self) -> None:
-        super().__init__()
+        nn.Module.__init__(self)
         self.nothing = nn.Parameter(torch.zeros(1))
 
     def decode(self, z: torch.Tensor) -> SimpleNamespace:
@@ -122,6 +122,7 @@ def test_every_public_function_that_draws_is_looked_at_here(pictures):
     drawn = {name for name in figures.__all__ if name[0].islower()} - {
         "casing",
         "contrast",
+        "drawable",
         "show",
         "style",
     }

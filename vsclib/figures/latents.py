@@ -11,7 +11,8 @@ from matplotlib.path import Path
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
-from vsclib.errors import ConfigurationError, DataError
+from vsclib.errors import DataError
+from vsclib.figures.fitting import checked_labels, require_code, require_count
 from vsclib.figures.images import pixels, show_image
 from vsclib.figures.look import DATA, FULL, INK, RECONSTRUCTION, SLAB, SPIKE, THIN, fading
 from vsclib.figures.picture import Picture, blank, styled
@@ -50,10 +51,14 @@ def code_bars(
 
     Raises:
         ConfigurationError: n < 1.
+        DataError: codes that are no numbers (N, J), or fewer images than codes to show.
     """
-    if n < 1:
-        raise ConfigurationError(f"n = {n!r} is not allowed: choose n >= 1")
+    require_count("n", n)
+    require_code(code)
     n = min(n, len(code.z))
+    for name, given in (("images", images), ("reconstructed", reconstructed)):
+        if given is not None and len(given) < n:
+            raise DataError(f"{len(given)} {name} for {n} codes: give one for each, or a smaller n")
     shown = code.active[:n].sum(1).tolist()
     text = f"Codes of {n} images as bars over {code.z.shape[1]} latents; "
     picture = blank(alt or text + f"{_listing(shown)} of them are on.", FULL[0], 0.85 * n + 0.65)
@@ -166,13 +171,13 @@ def activation_by_class(
         The picture, 7 in wide; an empty cell is a class for which the latent is never on.
 
     Raises:
-        DataError: the numbers of labels and codes differ.
-        ConfigurationError: t lies outside [0, 1).
+        DataError: the numbers of labels and codes differ, or a label has no class.
+        ConfigurationError: t lies outside [0, 1), or most < 1.
     """
+    require_count("most", most)
+    require_code(code)
     open_gates = on(code, threshold).cpu().double().numpy()  # (N, J)
-    labels = np.asarray(labels)
-    if len(labels) != len(open_gates):
-        raise DataError(f"{len(open_gates)} codes with {len(labels)} labels: every code needs one")
+    labels = checked_labels(labels, classes, len(open_gates))
     rates = open_gates.mean(0)
     ever = int((rates > EVER).sum())
     used = np.argsort(-rates, kind="stable")[: min(most, ever)]
@@ -211,7 +216,9 @@ def code_statistics(code: Code, threshold: float = 0.5, alt: str | None = None) 
 
     Raises:
         ConfigurationError: the threshold lies outside [0, 1).
+        DataError: codes that are no numbers (N, J).
     """
+    require_code(code)
     open_gates = on(code, threshold).cpu().double().numpy()  # (N, J)
     rates, counts = np.sort(open_gates.mean(0))[::-1], open_gates.sum(1).astype(int)
     ever, always = int((rates > EVER).sum()), int((rates > ALWAYS).sum())

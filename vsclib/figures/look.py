@@ -6,7 +6,9 @@ from typing import Any
 
 import matplotlib
 from matplotlib import patheffects
-from matplotlib.colors import LinearSegmentedColormap, to_rgb
+from matplotlib.colors import LinearSegmentedColormap, is_color_like, to_rgb
+
+from vsclib.errors import ConfigurationError
 
 # Okabe & Ito's palette, which is safe for colour blindness and print.
 SLAB = "#0072B2"
@@ -59,8 +61,10 @@ def casing(width: float = 1.2) -> list[patheffects.AbstractPathEffect]:
     """Thin edges of ink along a line or marker, for ``path_effects=``.
 
     Orange alone has a contrast of 2.2 on white, and lines need 3. ``width`` is the line's own, in
-    points.
+    points, a ConfigurationError if it is not positive.
     """
+    if not 0 < width < 100:
+        raise ConfigurationError(f"width = {width!r} is not allowed: choose 0 < width < 100 points")
     return [patheffects.Stroke(linewidth=width + THIN, foreground=INK), patheffects.Normal()]
 
 
@@ -77,9 +81,16 @@ def contrast(first: str, second: str) -> float:
 
     with the relative luminances :math:`L_1 \ge L_2`.
 
+    Raises:
+        ConfigurationError: matplotlib does not know a colour.
+
     Source:
         Web Content Accessibility Guidelines 2.2, success criteria 1.4.3 and 1.4.11.
     """
+    for colour in (first, second):
+        if not is_color_like(colour):
+            remedy = "choose a name or '#rrggbb'"
+            raise ConfigurationError(f"colour {colour!r} is not known to matplotlib: {remedy}")
     lighter, darker = sorted((_luminance(first), _luminance(second)), reverse=True)
     return (lighter + 0.05) / (darker + 0.05)
 

@@ -12,7 +12,7 @@ import io
 import re
 from collections.abc import Callable, Iterator
 from html import escape
-from typing import IO, Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
@@ -59,7 +59,7 @@ class Picture(Figure):
         width, height = (round(CSS_PIXELS_PER_INCH * side) for side in self.get_size_inches())
         return _for_page(buffer.getvalue(), self.alt, width, height)
 
-    def _save(self, buffer: IO[Any], **options: Any) -> None:
+    def _save(self, buffer: io.BytesIO | io.StringIO, **options: Any) -> None:
         for legend in self.findobj(Legend):
             legend.set_frame_on(False)  # a white box would hide its text on a dark page
         with style():
@@ -115,11 +115,17 @@ def canvas(
         so that added text has the book's size and colour.
 
     Raises:
-        ConfigurationError: the description is empty, or the width is unknown.
+        ConfigurationError: the description is empty, the width is unknown, or a number is not
+            positive.
     """
     sizes = {"full": FULL, "half": HALF}
     if width not in sizes:
         raise ConfigurationError(f"width = {width!r} is not allowed: choose one of 'full', 'half'")
+    if height is not None and not 0.1 <= height <= 100:
+        raise ConfigurationError(f"height = {height!r} is not allowed: choose 0.1 to 100 inches")
+    if min(rows, columns) < 1:
+        found = f"rows = {rows!r} and columns = {columns!r}"
+        raise ConfigurationError(f"{found} are not allowed: choose 1 or more of each")
     with style():
         picture = blank(alt, sizes[width][0], height or sizes[width][1])
         return picture, picture.subplots(rows, columns, **options)

@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
 from vsclib.errors import DataError
+from vsclib.figures.fitting import checked_labels
 from vsclib.figures.look import DATA, FULL, INK, PRIOR, RECONSTRUCTION, SCORE, SLAB, SPIKE
 from vsclib.figures.picture import Picture, blank, styled
 
@@ -39,11 +40,13 @@ def embedding(
         alt: description; None writes a plain one.
 
     Raises:
-        DataError: no panels, positions that are not (N, 2), too many classes for the shapes, or
-            labels that do not fit.
+        DataError: no panels, positions that are not (N, 2) finite numbers, too many classes for the
+            shapes, or labels that do not fit.
     """
     sets = {name: np.asarray(each, dtype=float) for name, each in positions.items()}
-    y = np.asarray(labels)
+    if not sets:
+        raise DataError("there are no positions: give those of one panel at least")
+    y = checked_labels(labels, classes, np.size(labels))
     written = all(len(name) == 1 for name in classes)
     _require_fit(sets, y, classes, written)
     across = min(_ACROSS, len(sets))
@@ -71,14 +74,12 @@ def _require_fit(
     sets: Mapping[str, np.ndarray], y: np.ndarray, classes: Sequence[str], written: bool
 ) -> None:
     for name, each in sets.items():
-        if each.shape != (len(y), 2):
+        if each.shape != (len(y), 2) or not np.isfinite(each).all():
             shapes = f"positions {name!r} are shaped {each.shape} with {len(y)} labels"
-            raise DataError(f"{shapes}: give ({len(y)}, 2)")
-    largest, shapes_do = y.max(initial=0), written or len(classes) <= len(_SHAPES)
-    if not sets or largest >= len(classes) or not shapes_do:
-        found = f"{len(sets)} panels, {len(classes)} classes, labels up to {largest}"
-        names = f"names of one character for more than {len(_SHAPES)} classes"
-        raise DataError(f"{found}: give a panel at least, a class for every label, and {names}")
+            raise DataError(f"{shapes}: give ({len(y)}, 2) finite numbers")
+    if not written and len(classes) > len(_SHAPES):
+        names = f"names of one character for more than {len(_SHAPES)}"
+        raise DataError(f"{len(classes)} classes have no shape each: give {names}")
 
 
 def _draw(axis: Axes, points: np.ndarray, k: int, letter: str | None) -> None:

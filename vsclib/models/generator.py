@@ -74,8 +74,7 @@ class TwoGaussians(NamedTuple):
 
     def sample(self, shape: tuple[int, int], generator: torch.Generator) -> Tensor:
         """Codes of a shape."""
-        alpha, *sigmas = self
-        return spike_slab.mixture_sample(shape, float(alpha), *sigmas, generator=generator)
+        return spike_slab.mixture_sample(shape, *self, generator=generator)
 
 
 Prior = StandardNormal | TwoGaussians

@@ -19,6 +19,7 @@ from vsclib.records.schema import (
     register,
     stale,
     standing,
+    store,
 )
 from vsclib.records.table import Summary, describe, summarise, table, table_of
 
@@ -35,6 +36,7 @@ __all__ = [
     "register",
     "stale",
     "standing",
+    "store",
     "summarise",
     "table",
     "table_of",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
 from vsclib.errors import ConfigurationError, DataError, nearest
+from vsclib.files import write_text
 from vsclib.metrics import DEFINITIONS
 
 SCHEMA = 2
@@ -35,13 +36,17 @@ class Record(TypedDict):
     by_steps: NotRequired[list[dict[str, Any]]]
     """Numbers by the steps of a refinement."""
     training: dict[str, Any]
-    """Steps, batch size, time and last loss."""
+    """Steps, batch size, time and last loss; and the ``curve``, its ``steps`` and ``terms``, where
+    the record is not older.
+    """
     dataset: dict[str, str]
     """Name and checksum of the data set."""
     provenance: dict[str, Any]
     """Commit, versions, machine and start."""
     finished: str
     """When the record was written, UTC."""
+    sha256: NotRequired[str]
+    """Of all the rest; a record that is older has none."""
 
 
 class Standing(Enum):
@@ -53,6 +58,9 @@ class Standing(Enum):
     MISSING = "missing"
     REDEFINED = "†"
 
+
+_NUMBERS = re.compile(r"\[\n[\s\d.,eE+\-nul]*\]")
+"""A list of numbers as JSON indents it: a line each."""
 
 _DEFINITIONS: dict[str, Mapping[str, str]] = {"train": DEFINITIONS}
 
@@ -83,6 +91,7 @@ def standing(record: Record, name: str) -> Standing:
     One whose definition is not known counts as measured under another; an unknown kind of run is a
     ConfigurationError.
     """
+    require_record(record)
     if name in record["not_measured"]:
         return Standing.NOT_MEASURED
     if name not in record["metrics"]:
@@ -96,15 +105,42 @@ def standing(record: Record, name: str) -> Standing:
 
 def stale(record: Record) -> dict[str, Standing]:
     """The measures that a record lacks (``MISSING``) or that have changed (``REDEFINED``)."""
-    found = {name: standing(record, name) for name in definitions_of(record["kind"])}
+    kind = require_record(record)["kind"]
+    found = {name: standing(record, name) for name in definitions_of(kind)}
     wanting = (Standing.MISSING, Standing.REDEFINED)
     return {name: one for name, one in found.items() if one in wanting}
 
 
+def require_record(record: Record) -> Record:
+    """The record itself, when it has all that one of this schema has.
+
+    Raises:
+        DataError: it lacks a part.
+    """
+    lacking = Record.__required_keys__ - set(record)
+    if lacking:
+        remedy = "give what records.load, records.read or a run gave"
+        raise DataError(f"this is no record, it lacks {', '.join(sorted(lacking))}: {remedy}")
+    return record
+
+
+def store(record: Mapping[str, Any], path: str | Path) -> None:
+    """Write a record atomically, with a checksum that :func:`load` holds it against."""
+    text = json.dumps({**record, "sha256": _checksum(record)}, indent=1, allow_nan=False)
+    # A curve's hundreds of numbers would take as many lines.
+    write_text(path, _NUMBERS.sub(lambda found: _in_a_line(found[0]), text) + "\n")
+
+
 def load(path: str | Path) -> Record:
-    """One record, of a ``record.json`` or a file of ``results/``; DataError when it is none."""
+    """One record, of a ``record.json``, the folder of a run, or a file of ``results/``.
+
+    Raises:
+        DataError: it is no record, of another schema, or was changed after it was written.
+    """
+    path = Path(path)
+    path = path / "record.json" if path.is_dir() else path
     try:
-        record = json.loads(Path(path).read_text(encoding="utf-8"))
+        record = json.loads(path.read_text(encoding="utf-8"))
         schema = record.get("schema", 1)
         record["metrics"], record["provenance"]
         if type(schema) is not int or schema < 1:
@@ -119,23 +155,49 @@ def load(path: str | Path) -> Record:
         raise DataError(f"{found} <= {SCHEMA}: update vsclib")
     if schema < SCHEMA:
         raise DataError(f"{found} = {SCHEMA}: run python results/migrate.py {path}")
+    if "sha256" in record and record["sha256"] != _checksum(record):
+        remedy = "take the file as its run wrote it, or repeat that run"
+        raise DataError(f"{path} was changed after it was written: {remedy}")
     return record
 
 
 def read(folder: str | Path) -> dict[str, list[Record]]:
-    """The records of a folder by the name of their run, ordered by seed.
+    """The records of a folder by the name of their run without its seed, ordered by seed.
 
     Args:
-        folder: holds ``NAME-seedN.json`` files, each the ``record.json`` of a run.
+        folder: holds ``NAME-seedN.json`` files, each the ``record.json`` of a run; or, as ``runs/``
+            does, folders with a ``record.json`` each.
 
     Raises:
-        DataError: there is no such folder, or a file is no record or of another schema.
+        DataError: there is no such folder or no record in it, or one is none or of another schema.
     """
     folder = Path(folder)
+    remedy = "give the one that holds the records: results/, or runs/"
     if not folder.is_dir():
-        remedy = "give the one that holds the records, results/"
         raise DataError(f"there is no folder {folder}: {remedy}")
+    found = {path: path.stem for path in folder.glob("*-seed*.json")}
+    found |= {path: path.parent.name for path in folder.glob("*/record.json")}
+    if not found:
+        raise DataError(f"{folder} holds no record of a finished run: {remedy}")
     runs: dict[str, list[Record]] = {}
-    for path in sorted(folder.glob("*-seed*.json")):
-        runs.setdefault(re.sub(r"-seed\d+$", "", path.stem), []).append(load(path))
+    for path in sorted(found, key=lambda path: _in_order(found[path])):
+        runs.setdefault(_in_order(found[path])[0], []).append(load(path))
     return runs
+
+
+def _in_order(name: str) -> tuple[str, int]:
+    """A run's name and its seed; -1 where the name holds none."""
+    stem, _, seed = name.rpartition("-seed")
+    return (stem, int(seed)) if stem and seed.isdigit() else (name, -1)
+
+
+def _checksum(record: Mapping[str, Any]) -> str:
+    """SHA-256 of all but the checksum; spaces and the order of names do not count."""
+    rest = {name: value for name, value in record.items() if name != "sha256"}
+    text = json.dumps(rest, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _in_a_line(numbers: str) -> str:
+    """A list of numbers in JSON, on one line."""
+    return f"[{' '.join(numbers[1:-1].split())}]"

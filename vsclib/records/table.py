@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vsclib.errors import ConfigurationError, nearest
-from vsclib.records.schema import Record, Standing, definitions_of, load, standing
+from vsclib.records.schema import Record, Standing, definitions_of, load, require_record, standing
 
 LEGEND: dict[Standing, str] = {
     Standing.NO_SUCH_NUMBER: "The model has no such number",
@@ -115,6 +115,7 @@ def describe(record: Record | str | Path) -> str:
     """
     if isinstance(record, str | Path):
         record = load(record)
+    require_record(record)
     definitions = definitions_of(record["kind"])
     rows, absent, standings = [], [], set()
     for name in dict.fromkeys([*definitions, *record["metrics"]]):

@@ -15,7 +15,7 @@ from vsclib.models import Model
 from vsclib.refiner.measure import REFINEMENT_DEFINITIONS, evaluate
 from vsclib.refiner.model import STEPS, Refiner, RefinerConfig, create
 from vsclib.refiner.saving import save
-from vsclib.runs import Experiment, register
+from vsclib.runs import Experiment, check_name, register
 from vsclib.training import fit
 
 
@@ -33,13 +33,16 @@ class Refinement(Experiment):
     called: ClassVar[str] = "a refinement"
     explained_in: ClassVar[str] = "vsclib.refiner.Refinement"
     options_note: ClassVar[str] = "The refiner's options: None keeps the default."
-    left_open: ClassVar[tuple[str, ...]] = ()
+    left_open: ClassVar[tuple[str, ...]] = ("steps",)
+    open_note: ClassVar[str] = "Steps of None are 200, unless epochs are given."
+    beside: ClassVar[tuple[str, ...]] = (*Experiment.beside, "refiner_steps", "test_images")
+    in_stem: ClassVar[tuple[str, ...]] = (*Experiment.in_stem, "base")
     definitions: ClassVar[Mapping[str, str]] = REFINEMENT_DEFINITIONS
     taste: ClassVar[Mapping[str, Any]] = {}
 
     model: str = "refiner"
     """Always ``refiner``."""
-    learning_rate: Positive | None = 1e-3
+    learning_rate: Positive = 1e-3
     """Step size of Adam."""
     batch_size: Count = 50
     """Images in one update."""
@@ -54,13 +57,19 @@ class Refinement(Experiment):
     test_images: Annotated[int, Field(ge=4)] | None = None
     """Test images that are measured, from the first on; None takes all."""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.base is not None:
+            check_name(self.base, "base")
+
     @classmethod
     def run_parameters(cls) -> dict[str, Any]:
         """The parameters that every refinement has, with their defaults."""
-        return {name: v for name, v in super().run_parameters().items() if name != "preset"}
+        without = ("preset", "measures")
+        return {name: v for name, v in super().run_parameters().items() if name not in without}
 
     @classmethod
-    def option_names(cls) -> list[str]:
+    def option_names(cls, model: str | None = None) -> list[str]:
         """The refiner's options."""
         return sorted(field.name for field in dataclasses.fields(RefinerConfig))
 
@@ -69,14 +78,18 @@ class Refinement(Experiment):
         """The parameters as they are: a refinement has no presets."""
         return parameters
 
+    def configured(self) -> Any:
+        """The checked configuration of the refiner, its defaults filled in."""
+        return configure(RefinerConfig, "a refiner", self.options)
+
     def check(self) -> None:
         """Refuse what could only fail later, after work is done."""
         if self.model != "refiner":
             raise ConfigurationError(
                 f"model = {self.model!r} is not allowed: a refinement trains a 'refiner'"
             )
-        data.about(self.dataset)
-        config: Any = configure(RefinerConfig, "a refiner", self.options)
+        self.check_batch(data.about(self.dataset).train)
+        config = self.configured()
         for steps in self.refiner_steps or [0]:
             if not steps or config.timesteps % steps:
                 raise ConfigurationError(
@@ -85,9 +98,9 @@ class Refinement(Experiment):
                 )
 
     @property
-    def title(self) -> str:
-        """Name of the run."""
-        return self.name or f"refiner-{self.base or 'vsc-' + self.dataset}-seed{self.seed}"
+    def stem(self) -> str:
+        """What the default name begins with."""
+        return f"refiner-{self.base or 'vsc-' + self.dataset}"
 
     @property
     def base_file(self) -> Path:

@@ -15,6 +15,7 @@ Example:
 """
 
 from vsclib.runs.experiment import LEFT_OPEN, Experiment, kinds, parameters_of, register
+from vsclib.runs.naming import check_name, default_name
 from vsclib.runs.notebook import execute
 from vsclib.runs.parameters import cell, write_cell
 from vsclib.runs.provenance import provenance
@@ -25,6 +26,8 @@ __all__ = [
     "Experiment",
     "Run",
     "cell",
+    "check_name",
+    "default_name",
     "execute",
     "kinds",
     "parameters_of",

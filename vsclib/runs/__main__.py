@@ -1,4 +1,7 @@
-"""Run an experiment through its notebook: ``python -m vsclib.runs -p model vae -p steps 2000``."""
+"""Run an experiment through its notebook: ``python -m vsclib.runs -p model vae -p steps 2000``.
+
+Ctrl-C or SIGTERM keeps what was trained, for the same command to go on from.
+"""
 
 import argparse
 import ast
@@ -11,6 +14,7 @@ from papermill import PapermillExecutionError
 import vsclib.refiner  # noqa: F401  (its kind of run is registered there)
 from vsclib.errors import VsclibError
 from vsclib.runs.experiment import Experiment, kinds
+from vsclib.runs.kernel import Stopped
 from vsclib.runs.notebook import execute
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks" / "experiments"
@@ -20,7 +24,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Read the command line and run what it asks for."""
     parser = argparse.ArgumentParser(prog="python -m vsclib.runs", description=__doc__)
     parser.add_argument("--notebook", default="train", help="train, refine, or the path of a copy")
-    parser.add_argument("--page", help="the executed notebook; by default in the run's folder")
+    parser.add_argument(
+        "--page", help="the executed notebook, or a folder for it; by default the run's folder"
+    )
     parser.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"))
     asked = parser.parse_args(arguments)
     notebook = Path(asked.notebook)
@@ -29,7 +35,13 @@ def main(arguments: list[str] | None = None) -> int:
     kind = kinds().get(notebook.stem, Experiment)
     try:
         experiment = kind.asked_for({name: _value(text) for name, text in asked.p})
-        page = execute(experiment, notebook, asked.page)
+        page = asked.page
+        if page is not None and Path(page).suffix != ".ipynb":
+            page = Path(page) / f"{experiment.title}.ipynb"
+        page = execute(experiment, notebook, page)
+    except Stopped as stopped:
+        print(f"python -m vsclib.runs: {stopped}", file=sys.stderr)
+        return stopped.code
     except (VsclibError, PapermillExecutionError) as error:
         reason = str(error)
         if isinstance(error, PapermillExecutionError):

@@ -3,18 +3,35 @@
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 import torch
+from pydantic import Field
 
 from vsclib import checkpoints, data, metrics, models, records
 from vsclib.configuration import Count, Positive, Seed, Steps, configuration, configure
-from vsclib.errors import ConfigurationError, nearest
+from vsclib.errors import CheckpointError, ConfigurationError, DataError, VsclibError, nearest
 from vsclib.networks import quartered
+from vsclib.runs.naming import check_name, default_name
 from vsclib.training import TrainingConfig
 
 LEFT_OPEN = ("steps", "batch_size", "learning_rate_switch")
 """Parameters that None leaves at their default; a number would overrule every preset."""
+
+Threads = Annotated[int, Field(ge=1, le=1024)]
+_PASSED_ON = (
+    "batch_size",
+    "learning_rate_end",
+    "learning_rate_switch",
+    "seed",
+    "checkpoint_every",
+    "optimizer",
+    "optimizer_options",
+    "scheduler",
+    "scheduler_options",
+    "clip_norm",
+)
+"""Parameters that the training takes as they are."""
 
 
 @configuration
@@ -33,6 +50,15 @@ class Experiment:
     """What a notebook's parameter cell says above the options."""
     left_open: ClassVar[tuple[str, ...]] = LEFT_OPEN
     """Parameters that are None in the parameter cell, so that a preset may have a say."""
+    open_note: ClassVar[str] = "Steps and batch size of None are the preset's, or 200 and 100."
+    """What the parameter cell says of them."""
+    beside: ClassVar[tuple[str, ...]] = (
+        *("name", "preset", "device", "threads", "data_root", "folder"),
+        *("checkpoint_every", "measures", "options"),
+    )
+    """Parameters that do not decide the weights, and the options, which stand for themselves."""
+    in_stem: ClassVar[tuple[str, ...]] = ("model", "dataset", "seed")
+    """Parameters that every default name holds."""
     definitions: ClassVar[Mapping[str, str]] = metrics.DEFINITIONS
     """What each number of the record means, by name."""
     taste: ClassVar[Mapping[str, Any]] = {
@@ -48,15 +74,19 @@ class Experiment:
     """What runs when nothing is asked for: a small model whose code comes alive within seconds."""
 
     model: str = "vsc"
-    """Name of the model, of ``vsclib.models.names()``; or a preset, ``vsclib.models.presets()``."""
+    """Name of the model, of ``vsclib.models.names()``; or a preset, ``vsclib.models.presets()``; or
+    a class of your own, ``my_package:MyVSC``.
+    """
     preset: str | None = None
     """The preset that options and training came from; ask for one with ``model``."""
     dataset: str = "digits"
-    """Name of the data set, one of ``vsclib.data.names()``."""
+    """Name of the data set, one of ``vsclib.data.names()``; or ``my_package.module:load``."""
     name: str | None = None
-    """Name of the run; by default model or preset, data set and seed."""
+    """Name of the run; by default model or preset, data set, what differs from the defaults, and
+    seed.
+    """
     steps: Steps = 200
-    """Updates of the weights; ignored when ``epochs`` is given."""
+    """Updates of the weights; give these or ``epochs``."""
     epochs: Count | None = None
     """Passes through the training images instead of steps."""
     batch_size: Count = 100
@@ -67,11 +97,21 @@ class Experiment:
     """Step size of Adam from step ``learning_rate_switch`` on."""
     learning_rate_switch: Steps = 0
     """First step with ``learning_rate_end``."""
+    optimizer: str = "adam"
+    """An optimiser of ``torch.optim`` by name."""
+    optimizer_options: dict[str, Any] = dataclasses.field(default_factory=dict)
+    """What it takes beside the learning rate."""
+    scheduler: str | None = None
+    """A schedule of ``torch.optim.lr_scheduler`` by name."""
+    scheduler_options: dict[str, Any] = dataclasses.field(default_factory=dict)
+    """What it takes."""
+    clip_norm: Positive | None = None
+    """Largest norm of the gradient; a longer one is shortened to it."""
     seed: Seed = 0
     """Of the weights, the order of the images and every draw."""
     device: str = "auto"
     """``auto`` takes a GPU when there is one; ``cpu``, ``cuda``, ``mps``."""
-    threads: Count | None = None
+    threads: Threads | None = None
     """CPU threads of a run; by default as many as PyTorch takes."""
     data_root: str | None = None
     """Folder of the data; by default VSCLIB_DATA, then the user's cache."""
@@ -79,8 +119,16 @@ class Experiment:
     """Where the run writes; by default ``runs/`` and its name."""
     checkpoint_every: Count = 1000
     """Steps between two checkpoints; a killed run resumes from the last."""
+    measures: Literal["full", "quick", "none"] = "full"
+    """Which numbers the record holds: all; those that take seconds; none."""
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
     """The model's own options."""
+
+    def __post_init__(self) -> None:
+        if self.name is not None:
+            check_name(self.name)
+        if self.folder == "":
+            raise ConfigurationError("folder = '' is not allowed: give a path, or None for runs/")
 
     # ------------------------------------------------------------------------------- parameters
 
@@ -91,9 +139,11 @@ class Experiment:
         return {name: value for name, value in fields.items() if name != "options"}
 
     @classmethod
-    def option_names(cls) -> list[str]:
-        """The options of all models together."""
-        configs = [models.family(name).Config for name in models.names()]
+    def option_names(cls, model: str | None = None) -> list[str]:
+        """The options of all models together, and those of ``model`` if it is an import path."""
+        named = [name for name in models.names() if ":" not in name]
+        own = [model] if model is not None and ":" in model else []
+        configs = [models.family(name).Config for name in named + own]
         return sorted({field.name for config in configs for field in dataclasses.fields(config)})
 
     @classmethod
@@ -104,8 +154,9 @@ class Experiment:
         each of which may be given otherwise.
 
         Raises:
-            ConfigurationError: an unknown name, another model's option, or a value out of range.
-            DataError: an unknown data set.
+            ConfigurationError: an unknown name, another model's option, a value out of range, steps
+                beside epochs, or an image shape that the data set does not have.
+            DataError: an unknown data set, or one of fewer images than a batch.
 
         Example:
             >>> Experiment.of(model="vsc", dataset="digits", alpha=0.05).options
@@ -114,8 +165,12 @@ class Experiment:
             >>> paper.model, paper.preset, paper.epochs, paper.learning_rate
             ('sparse_generator', 'li_han_mnist', 2, 0.0001)
         """
+        if parameters.get("steps") is not None and parameters.get("epochs") is not None:
+            both = f"steps = {parameters['steps']!r} and epochs = {parameters['epochs']!r}"
+            raise ConfigurationError(f"{both} say the same twice: give one of them")
         parameters = cls.unfold(parameters)
-        run, options = cls.run_parameters(), cls.option_names()
+        run = cls.run_parameters()
+        options = cls.option_names(parameters.get("model"))
         given: dict[str, Any] = {}
         chosen: dict[str, Any] = {}
         for name, value in parameters.items():
@@ -154,39 +209,98 @@ class Experiment:
             remedy = f"give model = {name!r}, and leave preset to the run"
             raise ConfigurationError(f"preset = {name!r} is no {given['model']!r}: {remedy}")
         training = dict(found.training)
-        if "steps" in given:
-            # Steps that are asked for win over epochs that are not.
-            training.pop("epochs", None)
+        # Steps that are asked for win over epochs that are not, and the other way round.
+        for asked, other in (("steps", "epochs"), ("epochs", "steps")):
+            if asked in given:
+                training.pop(other, None)
         chosen = {"model": found.model, "preset": name}
         return parameters | found.options | training | given | chosen
 
+    def configured(self) -> Any:
+        """The checked configuration of what is trained, its defaults filled in."""
+        owner, config = f"model {self.model!r}", models.family(self.model).Config
+        return configure(config, owner, self.model_options())
+
     def check(self) -> None:
         """Refuse what could only fail later, after work is done."""
-        data.about(self.dataset)
-        owner, config = f"model {self.model!r}", models.family(self.model).Config
-        configured: Any = configure(config, owner, self.model_options())
+        about, configured = data.about(self.dataset), self.configured()
+        shape, owner = tuple(configured.image_shape), f"model {self.model!r} on {self.dataset!r}"
+        if shape != tuple(about.image_shape):
+            remedy = f"leave it out, the data set says {tuple(about.image_shape)}"
+            raise ConfigurationError(f"{owner}: image_shape = {shape} is not allowed: {remedy}")
+        self.check_batch(about.train)
         if configured.network == "mlp":
             return
         try:
-            quartered(configured.image_shape, configured.network)
+            quartered(shape, configured.network)
         except ConfigurationError as error:
-            raise ConfigurationError(f"{owner} on {self.dataset!r}: {error}") from None
+            raise ConfigurationError(f"{owner}: {error}") from None
+
+    def check_batch(self, images: int) -> None:
+        """Refuse a batch that is larger than so many training images."""
+        if self.batch_size > images:
+            found = f"batch_size = {self.batch_size} exceeds the {images} training images"
+            raise DataError(f"{found} of {self.dataset!r}: choose 1 <= batch_size <= {images}")
 
     # ---------------------------------------------------------------------------- what a run is
 
     @property
     def title(self) -> str:
         """Name of the run."""
-        return self.name or f"{self.preset or self.model}-{self.dataset}-seed{self.seed}"
+        return self.name or default_name(self.stem, self.changed(), self.seed)
+
+    @property
+    def stem(self) -> str:
+        """What the default name begins with."""
+        return f"{self.preset or self.model}-{self.dataset}"
+
+    def require_same(self, path: Path) -> None:
+        """Refuse to go on where a record tells of another run.
+
+        Args:
+            path: of the record, if there is one yet.
+
+        Raises:
+            CheckpointError: something that decides the weights was another.
+        """
+        try:
+            asked = records.load(path)["experiment"]
+            options = asked.pop("options")
+            former = self.of(**asked, **options).deciding()
+        except VsclibError:
+            # There is none, or none of today: the checkpoint knows whether it fits.
+            return
+        for name, value in self.deciding().items():
+            if former[name] != value:
+                found = f"{self.path} holds the run with {name} = {former[name]!r}, not {value!r}"
+                raise CheckpointError(f"{found}: choose another name, or delete that folder")
 
     @property
     def path(self) -> Path:
         """Folder of the run."""
-        return Path(self.folder or Path("runs") / self.title)
+        return Path(self.folder).expanduser() if self.folder else Path("runs") / self.title
 
     def as_dict(self) -> dict[str, Any]:
-        """Every field by name."""
-        return dataclasses.asdict(self)  # type: ignore[call-overload]
+        """Every field by name, as :meth:`of` takes them: no steps beside epochs."""
+        fields: dict[str, Any] = dataclasses.asdict(self)
+        return fields | {"steps": None} if self.epochs else fields
+
+    def deciding(self) -> dict[str, Any]:
+        """Everything that decides the weights, by name: the options with their defaults."""
+        fields = {name: v for name, v in self.as_dict().items() if name not in self.beside}
+        return fields | dataclasses.asdict(self.configured()) | {"learning_rate": self.rate}
+
+    def changed(self) -> dict[str, Any]:
+        """What differs from the defaults, or from the preset's, beside what every name holds."""
+        shared = {name: getattr(self, name) for name in self.in_stem}
+        usual = self.of(**shared | {"model": self.preset or self.model}).deciding()
+        # None is the one of steps and epochs that is not asked for.
+        return {name: v for name, v in self.deciding().items() if v not in (usual[name], None)}
+
+    @property
+    def rate(self) -> float:
+        """Step size of Adam at the start."""
+        return self.learning_rate or models.family(self.model).learning_rate
 
     def model_options(self) -> dict[str, Any]:
         """The model's options, with the image shape of the data set unless another is asked for."""
@@ -198,14 +312,17 @@ class Experiment:
 
     def training(self, images: int) -> TrainingConfig:
         """How to train on so many images."""
-        shared = ("batch_size", "learning_rate_end", "learning_rate_switch", "seed")
-        given = {name: getattr(self, name) for name in (*shared, "checkpoint_every")}
-        given |= {
+        self.check_batch(images)
+        given: dict[str, Any] = {
             "steps": self.epochs * (images // self.batch_size) if self.epochs else self.steps,
-            "learning_rate": self.learning_rate or models.family(self.model).learning_rate,
+            "learning_rate": self.rate,
             "device": _device(self.device),
             "checkpoint": str(self.path / "training.safetensors"),
         }
+        known = {field.name for field in dataclasses.fields(TrainingConfig)}  # type: ignore[arg-type]
+        for name in _PASSED_ON:
+            if name in known or getattr(self, name) not in ("adam", None, {}):
+                given[name] = getattr(self, name)
         return configure(TrainingConfig, "training", given)
 
     def save(self, model: Any, path: Path) -> None:
@@ -216,9 +333,12 @@ class Experiment:
         self, model: Any, images: data.DataSet
     ) -> tuple[metrics.Evaluation, dict[str, Any]]:
         """The numbers of the record, and further sections of it by name."""
+        if self.measures == "none":
+            reason = "no number was asked for: measures = 'none'"
+            return metrics.Evaluation({}, dict.fromkeys(self.definitions, reason)), {}
         device = next(model.parameters()).device
         draws = torch.Generator(device).manual_seed(self.seed)
-        return metrics.evaluate(model, images, draws), {}
+        return metrics.evaluate(model, images, draws, measures=self.measures), {}
 
 
 def parameters_of(namespace: Mapping[str, Any]) -> dict[str, Any]:
@@ -256,8 +376,9 @@ def _device(name: str) -> str:
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        torch.empty(0, device=name)
-    except (RuntimeError, AssertionError) as error:
+        # A tensor of the device "meta" holds nothing.
+        torch.empty(1, device=name).item()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
         problem = f"device = {name!r} is not available ({str(error).splitlines()[0]})"
         raise ConfigurationError(f"{problem}: choose 'auto' or 'cpu'") from None
     return name

@@ -13,7 +13,7 @@ def cell(kind: type[Experiment]) -> str:
     """Source of the cell that holds every parameter of a kind of run, with its default."""
     lines = [f"# The run: every name is explained in {kind.explained_in}."]
     if kind.left_open:
-        lines.append("# Steps and batch size of None are the preset's, or 200 and 100.")
+        lines.append(f"# {kind.open_note}")
     lines += [f"{name} = {_literal(value)}" for name, value in kind.run_parameters().items()]
     lines += ["", f"# {kind.options_note}"]
     lines += [f"{name} = None" for name in kind.option_names()]

@@ -1,13 +1,14 @@
 """A run: train, save the model, measure, write the record, say that it is done."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 
 from vsclib import data, records
-from vsclib.files import write_text
+from vsclib.files import check_writable, lock, write_text
 from vsclib.metrics import Evaluation
 from vsclib.models import Trainable
 from vsclib.records import Record
@@ -34,13 +35,21 @@ def run(experiment: Experiment, *, progress: bool = True) -> Run:
     one is measured again and not trained again: to train it afresh, delete its folder.
 
     Raises:
-        CheckpointError: the folder holds another training.
+        CheckpointError: the folder holds another run or training, another process is at work in it,
+            or it cannot be written.
         ConfigurationError: the device is absent.
         DataError: the data set is missing, or its images do not fit.
         TrainingError: the loss is no finite number.
     """
+    check_writable(experiment.path / "record.json")
+    with lock(experiment.path):
+        return _run(experiment, progress)
+
+
+def _run(experiment: Experiment, progress: bool) -> Run:
     folder = experiment.path
-    done = folder / "done.json"
+    done, path = folder / "done.json", folder / "record.json"
+    experiment.require_same(path)
     done.unlink(missing_ok=True)
     if experiment.threads:
         torch.set_num_threads(experiment.threads)
@@ -61,7 +70,7 @@ def run(experiment: Experiment, *, progress: bool = True) -> Run:
         "dataset": {"name": images.name, "sha256": images.sha256},
         "provenance": origin,
     }
-    path = write_record(experiment, evaluation, **sections)
+    write_record(experiment, evaluation, **sections)
     files = {"record": "record.json", "model": "model.safetensors"}
     write_text(done, json.dumps(files) + "\n")
     return Run(experiment, model.cpu(), history, images, records.load(path), path)
@@ -91,7 +100,7 @@ def write_record(experiment: Experiment, evaluation: Evaluation, **sections: Any
         "finished": now(),
     }
     path = experiment.path / "record.json"
-    write_text(path, json.dumps(record, indent=1, allow_nan=False) + "\n")
+    records.store(record, path)
     return path
 
 
@@ -115,4 +124,23 @@ def _training(training: TrainingConfig, history: History, images: int) -> dict[s
         "seconds": round(history.seconds, 1),
         "cpu_seconds_per_epoch": round(per_epoch, 2),
         "loss": history.terms["total"][-1] if history.steps else None,
+        "curve": _curve(history),
     }
+
+
+def _curve(history: History) -> dict[str, Any]:
+    """The history as a record holds it: six digits of each value, None where it is no number."""
+    curve: dict[str, Any] = {"steps": history.steps, "terms": history.terms}
+    if validation := getattr(history, "validation", None):
+        curve["validation"] = validation
+    return _rounded(curve)
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _rounded(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_rounded(one) for one in value]
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if math.isfinite(value) else None
+    return value

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from vsclib.errors import ConfigurationError, nearest
-from vsclib.spike_slab.ranges import require_probability
+from vsclib.spike_slab import ranges
 
 HALF_LOG_TWO_PI = 0.5 * math.log(2.0 * math.pi)
 
@@ -39,9 +39,8 @@ def bernoulli_kl(gamma: Tensor, alpha: Tensor | float) -> Tensor:
         >>> bernoulli_kl(torch.tensor([0.0, 0.5, 1.0]), 0.5)
         tensor([0.6931, 0.0000, 0.6931])
     """
-    alpha = torch.as_tensor(alpha, dtype=gamma.dtype, device=gamma.device)
-    require_probability("gamma", gamma)
-    require_probability("alpha", alpha)
+    gamma = ranges.probability("gamma", gamma, gamma)
+    alpha = ranges.probability("alpha", alpha, gamma)
     return _mass_kl(gamma, alpha) + _mass_kl(1.0 - gamma, 1.0 - alpha)  # (B, J)
 
 
@@ -49,7 +48,7 @@ def _mass_kl(q: Tensor, p: Tensor) -> Tensor:
     """The term q log(q / p), with 0 log 0 = 0 and a finite gradient at q = 0."""
     # The clamp keeps the gradient finite where q underflows. The stand-in 0.5 keeps an infinite
     # logarithm out of the backward pass, where zero times infinity would give NaN.
-    possible = p > 0
+    possible = ~(p <= 0)  # NaN is possible, so that it goes on
     share = q * (q.clamp(min=torch.finfo(q.dtype).tiny).log() - torch.where(possible, p, 0.5).log())
     return torch.where(possible, share, torch.where(q > 0, math.inf, 0.0).to(q.dtype))
 
@@ -77,7 +76,7 @@ def gaussian_kl(
         >>> gaussian_kl(torch.tensor([0.0, 1.0]), torch.tensor([0.0, 0.0]))
         tensor([0.0000, 0.5000])
     """
-    logvar_p = torch.as_tensor(logvar_p, dtype=mu.dtype, device=mu.device)
+    logvar_p = ranges.like(logvar_p, mu)
     # Differences of logs, not logs of ratios: a collapsed variance is near the smallest float.
     spread = logvar_p - logvar + (logvar - logvar_p).exp()
     return 0.5 * (spread + (mu - mu_p) ** 2 * (-logvar_p).exp() - 1.0)  # (B, J)
@@ -163,8 +162,7 @@ def warm_up(
         Tonolini et al. (2019 supplement), section B; section 4.3.2 of the course report, whose
         snippet differs (E67).
     """
-    lam = torch.as_tensor(lam, dtype=mu.dtype, device=mu.device)
-    require_probability("lam", lam)
+    lam = ranges.probability("lam", lam, mu)
     if form not in get_args(WarmUp):
         choice = nearest(str(form), get_args(WarmUp))
         raise ConfigurationError(f"there is no warm-up {form!r}: {choice}")

@@ -9,8 +9,7 @@ import math
 import torch
 from torch import Tensor
 
-from vsclib.errors import ConfigurationError
-from vsclib.spike_slab.ranges import require_positive
+from vsclib.spike_slab import ranges
 
 ROOT_TWO = math.sqrt(2.0)
 
@@ -63,7 +62,7 @@ def laplace_kl(
         >>> laplace_kl(torch.tensor([0.0, 1.0]), torch.tensor([0.0, 0.0]))
         tensor([0.0000, 0.6573])
     """
-    logvar_p = torch.as_tensor(logvar_p, dtype=mu.dtype, device=mu.device)
+    logvar_p = ranges.like(logvar_p, mu)
     half = 0.5 * (logvar - logvar_p)  # log of the ratio of scales
     distance = ROOT_TWO * (mu - mu_p).abs()
     own = distance * (-0.5 * logvar).exp()  # in units of b
@@ -82,7 +81,7 @@ def threshold_gamma(threshold: Tensor, logvar: Tensor) -> Tensor:
     Raises:
         ConfigurationError: a threshold is negative.
     """
-    _require_threshold(threshold)
+    threshold = ranges.threshold(threshold)
     return (-ROOT_TWO * threshold * (-0.5 * logvar).exp()).exp()
 
 
@@ -116,7 +115,7 @@ def shifted_soft_threshold(deviation: Tensor, mu: Tensor, threshold: Tensor) -> 
     Source:
         Fallah & Rozell (2022), the shifted soft-threshold of figure 2, and their released code.
     """
-    _require_threshold(threshold)
+    threshold = ranges.threshold(threshold)
     over = deviation.abs() - threshold
     return torch.where(over > 0, mu + deviation.sign() * over, 0.0)
 
@@ -138,12 +137,6 @@ def threshold_price(threshold: Tensor, scale: float) -> Tensor:
         The prior of the released code of Fallah & Rozell (2022), whose encoder gives a Gamma
         posterior for every threshold; here a threshold is one number.
     """
-    require_positive("scale", scale)
+    ranges.require_positive("scale", scale)
     ratio = 2.0 * threshold / scale
     return ratio - 1.0 - ratio.log()
-
-
-def _require_threshold(threshold: Tensor) -> None:
-    if not torch.compiler.is_compiling() and bool((threshold < 0).any()):
-        found = f"threshold = {threshold.min().item():g} is not allowed"
-        raise ConfigurationError(f"{found}: every threshold must be at least 0")

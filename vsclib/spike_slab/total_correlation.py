@@ -93,7 +93,8 @@ def split_kl(
     Source:
         Chen et al. (2018), the decomposition of the KL.
     """
-    shares = log_shares(len(z), images, estimator).to(z)  # (B, B)
+    with z.device:  # made where it is used: a copy would wait for the device
+        shares = log_shares(len(z), images, estimator).to(z)  # (B, B)
     rows = (numbers.T.contiguous().split(_latents_at_once(len(z))) for numbers in (z, mu, logvar))
     pairs, marginals = (
         torch.stack(parts).sum(0) for parts in zip(*map(_sums, *rows, repeat(shares)), strict=True)

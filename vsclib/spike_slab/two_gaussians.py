@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from vsclib.errors import ConfigurationError
+from vsclib.spike_slab import ranges
 from vsclib.spike_slab.divergence import HALF_LOG_TWO_PI
-from vsclib.spike_slab.ranges import require_positive, require_probability
 
 
 def mixture_log_prob(
@@ -97,7 +97,7 @@ def mixture_score_posterior(
 
 def mixture_sample(
     shape: tuple[int, ...],
-    alpha: float,
+    alpha: Tensor | float,
     sigma1: float = 1.0,
     sigma2: float = 0.1,
     *,
@@ -136,12 +136,8 @@ def _mixture_log_odds(z: Tensor, alpha: Tensor | float, sigma1: float, sigma2: f
 
 
 def _mixture_weights(z: Tensor, alpha: Tensor | float, sigma1: float, sigma2: float) -> Tensor:
-    alpha = torch.as_tensor(alpha, dtype=z.dtype, device=z.device)
-    require_probability("alpha", alpha)
-    if not torch.compiler.is_compiling() and bool((alpha <= 0).any()):
-        found = f"alpha = {float(alpha.min()):g} leaves no wide component"
-        raise ConfigurationError(f"{found}: choose 0 < alpha <= 1")
-    require_positive("sigma2", sigma2)
+    alpha = ranges.probability("alpha", alpha, z, open_at_zero=True)
+    ranges.require_positive("sigma2", sigma2)
     if not sigma2 <= sigma1:
         found = f"sigma2 = {sigma2:g} exceeds sigma1 = {sigma1:g}"
         raise ConfigurationError(f"{found}: choose 0 < sigma2 <= sigma1")

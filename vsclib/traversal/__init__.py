@@ -10,7 +10,7 @@ import ipywidgets
 import numpy as np
 import torch
 import traitlets
-from torch import Tensor
+from torch import Tensor, nn
 
 from vsclib.errors import ConfigurationError, DataError
 from vsclib.traversal.decoder_export import ExportedDecoder, export_decoder, round_to_half
@@ -93,6 +93,7 @@ class Traversal(anywidget.AnyWidget):
         sliders: int = 8,
         limit: float | None = None,
     ) -> None:
+        _require_model(model)
         shape = tuple(int(size) for size in model.image_shape)
         pixels = _to_pixels(images, shape)
         decoder = export_decoder(model.decoder.layers, model.latents, shape)  # type: ignore[arg-type]
@@ -166,6 +167,21 @@ class Traversal(anywidget.AnyWidget):
                 f"z has shape {z.shape}; give {self.dimensions} finite numbers, one a latent"
             )
         return z.tolist()
+
+
+def _require_model(model: Any) -> None:
+    """Refuse what does not keep the models' contract, or decodes with something of its own."""
+    for name in ("image_shape", "latents", "encode", "decode", "decoder"):
+        if not hasattr(model, name):
+            raise ConfigurationError(
+                f"a {type(model).__name__} has no {name}: give a model of vsclib.models.create or "
+                "vsclib.load"
+            )
+    if not isinstance(getattr(model.decoder, "layers", None), nn.Sequential):
+        raise ConfigurationError(
+            f"the decoder is a {type(model.decoder).__name__} without layers in a row, and the "
+            "browser can compute nothing else: give it `layers`, an nn.Sequential"
+        )
 
 
 def _to_pixels(images: np.ndarray | Tensor, shape: tuple[int, ...]) -> np.ndarray:

@@ -4,6 +4,7 @@ import base64
 import io
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -38,7 +39,7 @@ def still_picture(
     return base64.b64encode(png.getvalue()).decode("ascii")
 
 
-def _image(axis, image: np.ndarray, name: str, frame: str) -> None:
+def _image(axis: Axes, image: np.ndarray, name: str, frame: str) -> None:
     axis.imshow(
         image.transpose(1, 2, 0).squeeze(), cmap="gray", vmin=0, vmax=1, interpolation="nearest"
     )
@@ -48,7 +49,7 @@ def _image(axis, image: np.ndarray, name: str, frame: str) -> None:
         spine.set(color=frame, linewidth=2)
 
 
-def _code(axis, code: np.ndarray, active: np.ndarray | None) -> None:
+def _code(axis: Axes, code: np.ndarray, active: np.ndarray | None) -> None:
     place = np.arange(len(code))
     axis.bar(place, code, color=GREY, width=0.8)
     zeros = place[code == 0]
