@@ -69,6 +69,7 @@ def test_accuracy_of_a_sorted_set_is_that_of_a_shuffled_one(digits):
     assert in_order["accuracy"] == pytest.approx(mixed["accuracy"], abs=NOISE)
 
 
+@pytest.mark.slow
 def test_robustness_of_a_sorted_set_is_that_of_a_shuffled_one(digits):
     model = tiny("ae", latents=30, hidden=60)
     few = {"sigmas": (0.1,), "clipped": (True,), "ssim_images": 100}
@@ -79,6 +80,7 @@ def test_robustness_of_a_sorted_set_is_that_of_a_shuffled_one(digits):
     assert in_order.ssim_noisy == pytest.approx(other.ssim_noisy, abs=0.01)
 
 
+@pytest.mark.slow
 def test_robustness_of_a_few_images_sees_every_class(digits):
     class Nine(metrics.Classifier):
         def predict(self, codes):

@@ -54,6 +54,12 @@ class SparseCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         n_features_in_: number of columns that it was trained on.
     """
 
+    steps: int
+    batch_size: int
+    learning_rate: float | None
+    device: str
+    random_state: Any
+
     @no_type_check  # scikit-learn wants nothing checked before fit
     def __init__(
         self,
@@ -73,7 +79,7 @@ class SparseCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.learning_rate = learning_rate
         self.device = device
         self.random_state = random_state
-        vars(self).update(options)
+        self.__dict__.update(options)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The parameters by name, options of the family among them."""
@@ -81,7 +87,7 @@ class SparseCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters; ``fit`` refuses an option that the family does not have."""
-        vars(self).update(params)
+        self.__dict__.update(params)
         return self
 
     def fit(self, X: Any, y: Any = None) -> Self:

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from vsclib.errors import ConfigurationError, DataError
-from vsclib.metrics.inputs import check_choice, check_counts, check_seed, label_column, matrix
+from vsclib.metrics.inputs import check_counts, check_seed, label_column, matrix
 from vsclib.metrics.sampling import PROBE_CODES, probe_rows, stratified_sample
 
 
@@ -226,7 +226,6 @@ def accuracy_by_labels(
         "linear": lambda *parts, seed: linear_accuracy(*parts),
         "network": network_accuracy,
     }
-    check_choice("classifier", classifier, tuple(kinds))
     check_counts(choices=choices)
     check_seed(seed)
     if len(x) != len(y):
