@@ -10,7 +10,7 @@ from torch import Tensor
 
 from vsclib.arguments import explained
 from vsclib.errors import ConfigurationError, DataError
-from vsclib.metrics.inputs import check_choice, check_counts, check_seed, label_column, matrix
+from vsclib.metrics.inputs import check_counts, check_seed, label_column, matrix
 from vsclib.metrics.sampling import PROBE_CODES, probe_rows, stratified_sample
 
 
@@ -230,7 +230,6 @@ def accuracy_by_labels(
         "linear": lambda *parts, seed: linear_accuracy(*parts),
         "network": network_accuracy,
     }
-    check_choice("classifier", classifier, tuple(kinds))
     check_counts(choices=choices)
     check_seed(seed)
     if len(x) != len(y):
