@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
 from vsclib.errors import DataError
+from vsclib.figures.fitting import floats
 from vsclib.figures.look import DATA, FULL, INK, PRIOR, RECONSTRUCTION, SCORE, SLAB, SPIKE, casing
 from vsclib.figures.picture import Picture, blank, styled
 from vsclib.training import History
@@ -100,7 +101,8 @@ def density(
         DataError: a curve is not shaped like ``z``, there is nothing to draw, or a point mass is no
             probability.
     """
-    z = np.asarray(z, dtype=float)
+    z = floats("z", z)
+    curves = {name: floats(f"curve {name!r}", curve) for name, curve in curves.items()}
     if z.ndim != 1 or not len(z) or not np.isfinite(z).all() or not (curves or spikes):
         found = f"z is shaped {z.shape}, with {len(curves)} curves"
         raise DataError(f"{found}: give finite points (M,) and one curve or point mass at least")
@@ -164,7 +166,7 @@ def compare(
         DataError: there are no rows, or a row has no finite number.
     """
     rows = list(dict.fromkeys([*ours, *printed]))
-    found = {row: np.atleast_1d(np.asarray(ours[row], dtype=float)) for row in ours}
+    found = {row: np.atleast_1d(floats(f"row {row!r}", ours[row])) for row in ours}
     empty = [row for row in rows if not len(found.get(row, ())) and printed.get(row) is None]
     if not rows or empty:
         raise DataError(f"rows {empty} hold no number: give one of ours or a printed one")
