@@ -316,10 +316,10 @@ def test_a_file_whose_options_and_weights_differ_is_refused(tmp_path):
     ("options", "message"),
     [
         ({"chanels": 8}, "a refiner has no option 'chanels': did you mean 'channels'?"),
-        ({"channels": 0}, "channels = 0 is not allowed: choose channels >= 1"),
+        ({"channels": 0}, "channels = 0 is not allowed: choose 1 <= channels <= 1024"),
         ({"levels": 0}, "levels = 0 is not allowed: choose 1 <= levels <= 6"),
         ({"levels": 7}, "levels = 7 is not allowed: choose 1 <= levels <= 6"),
-        ({"layers": 1.5}, "layers = 1.5 is not allowed: choose layers >= 1"),
+        ({"layers": 1.5}, "layers = 1.5 is not allowed: choose 1 <= layers <= 16"),
         ({"timesteps": 49}, "timesteps = 49 is not allowed: choose 50 <= timesteps <= 10000"),
         (
             {"levels": 5},
