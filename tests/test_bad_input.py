@@ -276,6 +276,9 @@ def rewritten(path: Path, **changes: str) -> Path:
             dict(file.metadata()),
             {key: file.get_tensor(key) for key in file.keys()},
         )
+    # A file of the first edition has no checksum and no more texts than these.
+    for newer in ("sha256", "trained"):
+        del metadata[newer]
     save_file(tensors, path, metadata | changes)
     return path
 

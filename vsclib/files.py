@@ -27,7 +27,7 @@ def write_atomically(path: str | Path, write: Callable[[Path], None]) -> None:
         CheckpointError: the path names no file, or the disk does not take it; what was there stays.
     """
     path = file_path(path)
-    with _named(path):
+    with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove_left_over(path)
         part = f".{path.stem}.part.{_owner(os.getpid())}."
@@ -77,7 +77,7 @@ def check_writable(path: Path) -> None:
     """
     path = Path(path).expanduser()
     folder = path if path.is_dir() else path.parent
-    with _named(path):
+    with disk_errors(path):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
@@ -100,7 +100,7 @@ def lock(path: Path) -> Iterator[None]:
         CheckpointError: another process or thread holds it; the line names it.
     """
     file = Path(path).expanduser() / ".lock"
-    with _named(file):
+    with disk_errors(file):
         file.parent.mkdir(parents=True, exist_ok=True)
         descriptor = _take(file)
     try:
@@ -151,7 +151,7 @@ def _hold(descriptor: int) -> None:
 
 
 @contextlib.contextmanager
-def _named(path: Path) -> Iterator[None]:
+def disk_errors(path: Path) -> Iterator[None]:
     """Errors of the disk as one line that names the file."""
     try:
         yield

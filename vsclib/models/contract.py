@@ -67,6 +67,7 @@ class Trainable(nn.Module):
     Attributes:
         learning_rate: step size of Adam that suits the family.
         unit: what the loss is counted in.
+        trained: steps and epochs that ``fit`` has trained it for; schedules go on from there.
         name: what it is called in messages and checkpoints.
         config: its checked options.
         image_shape: channels, height and width of an image.
@@ -74,6 +75,7 @@ class Trainable(nn.Module):
 
     learning_rate: ClassVar[float] = 1e-3
     unit: ClassVar[str] = "nats per image"
+    trained: tuple[int, int] = (0, 0)
     name: str
     config: Any
     image_shape: tuple[int, int, int]

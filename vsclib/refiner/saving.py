@@ -16,6 +16,9 @@ def save(refiner: Refiner, path: str | Path) -> None:
     Args:
         refiner: what to write.
         path: the file, by custom ``*.safetensors``.
+
+    Raises:
+        CheckpointError: a weight is NaN or infinite, or the file cannot be written.
     """
     base = refiner.base
     tensors = {
@@ -28,6 +31,7 @@ def save(refiner: Refiner, path: str | Path) -> None:
         "base_config": json.dumps(dataclasses.asdict(base.config)),
     }
     whole = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    checkpoints.refuse_broken(path, whole)
     checkpoints.write_tensors(path, whole, metadata)
 
 
@@ -42,10 +46,11 @@ def load(path: str | Path) -> Refiner:
 
     Raises:
         CheckpointError: the file is missing or damaged, holds no refiner, or does not fit its own
-            options.
+            options, or holds weights that are no numbers.
         ConfigurationError: ``diffusers`` is not installed.
     """
     tensors, metadata = checkpoints.read_tensors(path)
+    checkpoints.refuse_broken(path, tensors)
     if "refiner" not in metadata:
         raise CheckpointError(
             f"{path} holds no refiner: give the file that vsclib.refiner.save wrote"

@@ -319,10 +319,7 @@ class Experiment:
             "device": _device(self.device),
             "checkpoint": str(self.path / "training.safetensors"),
         }
-        known = {field.name for field in dataclasses.fields(TrainingConfig)}  # type: ignore[arg-type]
-        for name in _PASSED_ON:
-            if name in known or getattr(self, name) not in ("adam", None, {}):
-                given[name] = getattr(self, name)
+        given |= {name: getattr(self, name) for name in _PASSED_ON}
         return configure(TrainingConfig, "training", given)
 
     def save(self, model: Any, path: Path) -> None:
