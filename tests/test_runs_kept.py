@@ -138,7 +138,7 @@ def test_a_folder_that_holds_another_run_is_left_alone(tmp_path):
             runs.run(Experiment.of(**SMALL | changed, folder=str(tmp_path)), progress=False)
     assert before == {name: (tmp_path / name).read_bytes() for name in FILES}
     # What only tells how to run or what to measure, and a default that is written out, is no other.
-    asked = SMALL | {"threads": 1, "beta": 1.0, "checkpoint_every": 7}
+    asked = SMALL | {"threads": 1, "beta": 1.0, "checkpoint_every": 2}
     again = runs.run(Experiment.of(**asked, folder=str(tmp_path)), progress=False)
     assert set(first.record["metrics"]) == set() and again.record["metrics"]["psnr"] > 0
 
@@ -223,7 +223,8 @@ def test_a_run_without_measures_says_so_and_can_be_measured_later(tmp_path):
 
 def test_no_step_at_all_is_a_run(tmp_path):
     asked = SMALL | {"steps": 0, "folder": str(tmp_path), "measures": "none"}
-    record = runs.run(Experiment.of(**asked), progress=False).record
+    with pytest.warns(UserWarning, match="steps = 0 trains nothing"):
+        record = runs.run(Experiment.of(**asked), progress=False).record
     assert record["training"]["steps"] == 0 and record["training"]["loss"] is None
     assert record["training"]["curve"] == {"steps": [], "terms": {}}
 

@@ -8,7 +8,7 @@ import csv
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from vsclib import checkpoints
 from vsclib.errors import ConfigurationError
@@ -47,6 +47,7 @@ class Progress(NamedTuple):
         return values[term]
 
 
+@runtime_checkable
 class Callback(Protocol):
     """Anything with a ``record``; ``fit`` calls it at every record."""
 

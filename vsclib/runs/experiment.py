@@ -14,6 +14,7 @@ from vsclib.errors import CheckpointError, ConfigurationError, DataError, Vsclib
 from vsclib.networks import quartered
 from vsclib.runs.naming import check_name, default_name
 from vsclib.training import TrainingConfig
+from vsclib.training_config import chosen_device
 
 LEFT_OPEN = ("steps", "batch_size", "learning_rate_switch")
 """Parameters that None leaves at their default; a number would overrule every preset."""
@@ -316,7 +317,7 @@ class Experiment:
         given: dict[str, Any] = {
             "steps": self.epochs * (images // self.batch_size) if self.epochs else self.steps,
             "learning_rate": self.rate,
-            "device": _device(self.device),
+            "device": str(chosen_device(self.device)),
             "checkpoint": str(self.path / "training.safetensors"),
         }
         given |= {name: getattr(self, name) for name in _PASSED_ON}
@@ -366,16 +367,3 @@ def register(kind: Kind) -> Kind:
 def kinds() -> dict[str, type[Experiment]]:
     """The kinds of runs by name; a kind is known once its module is imported."""
     return dict(_KINDS)
-
-
-def _device(name: str) -> str:
-    """The device behind a name; ``auto`` takes a GPU when there is one."""
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        # A tensor of the device "meta" holds nothing.
-        torch.empty(1, device=name).item()
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        problem = f"device = {name!r} is not available ({str(error).splitlines()[0]})"
-        raise ConfigurationError(f"{problem}: choose 'auto' or 'cpu'") from None
-    return name
