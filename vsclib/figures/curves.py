@@ -170,8 +170,9 @@ def compare(
     empty = [row for row in rows if not len(found.get(row, ())) and printed.get(row) is None]
     if not rows or empty:
         raise DataError(f"rows {empty} hold no number: give one of ours or a printed one")
-    for row, numbers in [*found.items(), *((row, one or 0.0) for row, one in printed.items())]:
-        if np.ndim(numbers) > 1 or not np.isfinite(numbers).all():
+    papers = {row: np.atleast_1d(one) for row, one in printed.items() if one is not None}
+    for row, numbers in [*found.items(), *papers.items()]:
+        if numbers.ndim > 1 or not np.isfinite(numbers).all():
             raise DataError(f"row {row!r} holds {numbers}: give finite numbers, one per seed")
     texts = "; ".join(_row_in_words(row, found, printed) for row in rows)
     picture = blank(alt or f"{quantity}. {texts}.", FULL[0], 0.28 * len(rows) + 0.95)

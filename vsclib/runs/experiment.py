@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import torch
 from pydantic import Field
@@ -350,20 +350,3 @@ def parameters_of(namespace: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in namespace.items()
         if type(value) in plain and not name.startswith("_") and name not in ("In", "Out")
     }
-
-
-Kind = TypeVar("Kind", bound=type[Experiment])
-
-_KINDS: dict[str, type[Experiment]] = {Experiment.kind: Experiment}
-
-
-def register(kind: Kind) -> Kind:
-    """Make a kind of run known by name, as a decorator of its class."""
-    _KINDS[kind.kind] = kind
-    records.register(kind.kind, kind.definitions)
-    return kind
-
-
-def kinds() -> dict[str, type[Experiment]]:
-    """The kinds of runs by name; a kind is known once its module is imported."""
-    return dict(_KINDS)
