@@ -13,7 +13,7 @@ from vsclib.configuration import configuration, configure
 from vsclib.errors import ConfigurationError
 from vsclib.metrics.codes import batches
 from vsclib.models import Loss, Model, Trainable, TrainingStep
-from vsclib.models.registry import Start
+from vsclib.models.registry import WeightsStart
 
 STEPS = 20
 """Steps of a refinement unless you say otherwise."""
@@ -182,7 +182,7 @@ def create(base: Model, *, seed: int = 0, **options: Any) -> Refiner:
             so often, or ``diffusers`` is not installed.
     """
     config = configure(RefinerConfig, "a refiner", options)
-    start = configure(Start, "a refiner", {"seed": seed})
+    start = configure(WeightsStart, "a refiner", {"seed": seed})
     # The CPU's generator alone is seeded, as for a model.
     with torch.random.fork_rng(devices=[]), torch.device("cpu"):
         torch.default_generator.manual_seed(start.seed)
