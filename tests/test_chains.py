@@ -18,6 +18,7 @@ from vsclib.errors import CheckpointError, ConfigurationError
 from vsclib.models import TrainingStep
 from vsclib.networks import Gaussian
 from vsclib.runs import Experiment, execute
+from vsclib.training_config import stream
 
 NOTEBOOK = Path(__file__).parent.parent / "notebooks" / "experiments" / "train.ipynb"
 NORMAL = Normal(0.0, 1.0)
@@ -205,7 +206,8 @@ def test_each_chain_moves_on_at_every_visit_of_its_image():
     model.objective = count
     trained(model)
     assert visits.sum() == 80 and len(visits.unique()) > 1
-    starts, x = drawn(model, 25, seeded(0)), data.to_tensor(pixels(25))
+    draws = seeded(stream(0, "draws"))
+    starts, x = drawn(model, 25, draws), data.to_tensor(pixels(25))
     for i in range(25):
         close(
             model.chains[i : i + 1],
