@@ -73,8 +73,10 @@ def linear_accuracy(
 def _fitted(classifier: Any, x: np.ndarray, y: np.ndarray) -> Any:
     """The classifier, fitted; one that stops at its last iteration is taken as it is."""
     from sklearn.exceptions import ConvergenceWarning
+    from threadpoolctl import threadpool_limits
 
-    with warnings.catch_warnings():
+    # These matrices are small: threads that wait for each other made this ten times slower.
+    with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore", ConvergenceWarning)
         return classifier.fit(x, y)
 
