@@ -21,16 +21,8 @@ LEFT_OPEN = ("steps", "batch_size", "learning_rate_switch")
 
 Threads = Annotated[int, Field(ge=1, le=1024)]
 _PASSED_ON = (
-    "batch_size",
-    "learning_rate_end",
-    "learning_rate_switch",
-    "seed",
-    "checkpoint_every",
-    "optimizer",
-    "optimizer_options",
-    "scheduler",
-    "scheduler_options",
-    "clip_norm",
+    *("batch_size", "learning_rate_end", "learning_rate_switch", "seed", "checkpoint_every"),
+    *("optimizer", "optimizer_options", "scheduler", "scheduler_options", "clip_norm"),
 )
 """Parameters that the training takes as they are."""
 
