@@ -73,4 +73,4 @@ def test_the_library_is_covered_without_a_warning_and_shows_its_source() -> None
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "beartype" not in run.stderr
     for function in (vsclib.fit, data.load, metrics.psnr, spike_slab.hard_gate):
-        assert inspect.getsource(function).startswith(("def ", "@ranges.together", "@together"))
+        assert inspect.getsource(function).startswith(("def ", "@explained"))
