@@ -53,8 +53,11 @@ class ABP(Generator):
             DataError: the images are no float32 (B, C, H, W) in [0, 1].
         """
         rows, chains = step.rows, len(self.chains)
-        one_each = rows is not None and rows.shape == step.images.shape[:1]
-        if one_each and not bool(((0 <= rows) & (rows < chains)).all()):
+        if (
+            rows is not None
+            and rows.shape == step.images.shape[:1]
+            and bool(((rows < 0) | (rows >= chains)).any())
+        ):
             found = f"rows = {rows.min()}..{rows.max()} of {chains} chains"
             raise ConfigurationError(f"{found}: train with fit first, or leave rows out")
         return super().loss(step)
