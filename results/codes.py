@@ -115,14 +115,20 @@ def robustness(name: str, runs: dict[str, Path], mnist: data.DataSet) -> list[di
     return rows
 
 
+def fair(split: data.Split, count: int) -> np.ndarray:
+    """Places of the images that metrics.robustness takes as well."""
+    return metrics.stratified_sample(split.labels, min(count, len(split.labels)))
+
+
 _NETS: dict[int, metrics.Classifier] = {}
 
 
 def of_images(mnist: data.DataSet, draw: int) -> metrics.Classifier:
     """The net on clean pixels that all runs of a draw face; fitted once."""
     if draw not in _NETS:
+        drawn = fair(mnist.train, metrics.PROBE_CODES)
         _NETS[draw] = metrics.Classifier(
-            flat(mnist.train.images[:5000]), mnist.train.labels[:5000], seed=draw
+            flat(mnist.train.images[drawn]), mnist.train.labels[drawn], seed=draw
         )
     return _NETS[draw]
 
@@ -130,8 +136,8 @@ def of_images(mnist: data.DataSet, draw: int) -> metrics.Classifier:
 def untouched(mnist: data.DataSet, draw: int, classifier: metrics.Classifier) -> list[dict]:
     """The noisy images themselves: what a model has to beat."""
     settings = SETTINGS["robustness"]
-    clean = to_tensor(mnist.test.images[: settings["test_images"]])
-    wanted = mnist.test.labels[: settings["test_images"]]
+    drawn = fair(mnist.test, settings["test_images"])
+    clean, wanted = to_tensor(mnist.test.images[drawn]), mnist.test.labels[drawn]
     rows = []
     for clipped in (True, False):
         for sigma in settings["sigmas"]:

@@ -26,7 +26,7 @@ FLOORS = (
     ("data",),
     ("models",),
     ("checkpoints", "training_config", "training_state", "training", "linear", *TRAINING),
-    ("metrics",),
+    ("metrics", "sklearn"),
     ("checks",),
     ("figures", "traversal"),
     ("records", "runs"),

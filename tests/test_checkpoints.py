@@ -1,14 +1,20 @@
 """Models come back from their files as they were; files are written whole or not at all."""
 
 import os
+import random
 import stat
+import subprocess
+import sys
 
+import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import save_file
 
 import vsclib
-from vsclib import checkpoints, files, models
+from vsclib import checkpoints, data, files, fit, models
+from vsclib.errors import CheckpointError, ConfigurationError
 
 SHAPE = (1, 8, 8)
 VARIANTS = [
@@ -108,6 +114,116 @@ def test_saving_leaves_the_model_as_it_was(tmp_path):
         torch.equal(before[key], value) and value.dtype == torch.float32
         for key, value in model.state_dict().items()
     )
+
+
+# ------------------------------------------------------------------------- the same weights and bits
+
+
+PROGRAM = """
+import sys, vsclib
+from vsclib import models
+model = models.create("vsc", image_shape=(1, 8, 8), latents=6, hidden=10, seed=8)
+vsclib.save(model, sys.argv[1])
+"""
+
+
+@pytest.mark.slow
+def test_the_same_weights_give_the_same_bytes_in_every_process(tmp_path):
+    files = [tmp_path / f"{number}.safetensors" for number in range(3)]
+    subprocess.run([sys.executable, "-c", PROGRAM, str(files[0])], check=True)
+    vsclib.save(models.create("vsc", image_shape=SHAPE, latents=6, hidden=10, seed=8), files[1])
+    vsclib.save(vsclib.load(files[0]), files[2])
+    assert files[0].read_bytes() == files[1].read_bytes() == files[2].read_bytes()
+
+
+def flips(content: bytes, number: int):
+    """The same bytes with one bit turned over, in the header and behind it."""
+    draws, header = random.Random(0), 8 + int.from_bytes(content[:8], "little")
+    places = [draws.randrange(8 * header) for _ in range(number)]
+    places += [draws.randrange(8 * header, 8 * len(content)) for _ in range(number)]
+    for place in [0, 7, 63, *places, 8 * header - 1, 8 * len(content) - 1]:
+        spoilt = bytearray(content)
+        spoilt[place // 8] ^= 1 << (place % 8)
+        yield bytes(spoilt)
+
+
+def test_a_bit_that_flipped_is_found_in_a_model(tmp_path):
+    path = tmp_path / "model.safetensors"
+    vsclib.save(half_trained("vsc", {}), path)
+    for spoilt in flips(path.read_bytes(), 300):
+        path.write_bytes(spoilt)
+        with pytest.raises(CheckpointError, match=r"is damaged .*: delete it|of another program"):
+            vsclib.load(path)
+
+
+@pytest.mark.slow
+def test_a_bit_that_flipped_is_found_in_the_state_of_a_training(tmp_path):
+    path, images = tmp_path / "training.safetensors", data.load("digits").train.images[:60]
+    options = {"steps": 4, "batch_size": 20, "progress": False, "checkpoint": path}
+    make = lambda: models.create("ae", image_shape=SHAPE, latents=2, hidden=4)  # noqa: E731
+    fit(make(), images, **options)
+    for spoilt in flips(path.read_bytes(), 20):
+        path.write_bytes(spoilt)
+        with pytest.raises(CheckpointError, match=r"is damaged .*: delete it|of another program"):
+            fit(make(), images, **options)
+        assert path.read_bytes() == spoilt
+
+
+def without_checksum(path, **changes):
+    """The file as the first edition wrote it."""
+    with safe_open(path, "pt") as file:
+        metadata, tensors = dict(file.metadata()), {k: file.get_tensor(k) for k in file.keys()}
+    del metadata["sha256"], metadata["trained"]
+    save_file(tensors | changes, path, metadata)
+
+
+def test_a_file_without_a_checksum_loads(tmp_path):
+    path, model = tmp_path / "model.safetensors", half_trained("vsc", {})
+    vsclib.save(model, path)
+    without_checksum(path)
+    assert torch.equal(vsclib.load(path).encoder.head.weight, model.encoder.head.weight)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_no_numbers_are_neither_written_nor_read(tmp_path, value):
+    path, model = tmp_path / "model.safetensors", half_trained("vae", {})
+    vsclib.save(model, path)
+    before = path.read_bytes()
+    broken = half_trained("vae", {})
+    with torch.no_grad():
+        broken.encoder.head.bias[1] = value
+    line = r"encoder.head.bias holds NaN or infinity in float32, weights must be finite: train"
+    with pytest.raises(CheckpointError, match=line):
+        vsclib.save(broken, path)
+    assert path.read_bytes() == before
+    without_checksum(path, **{"encoder.head.bias": broken.encoder.head.bias.detach()})
+    with pytest.raises(CheckpointError, match=line):
+        vsclib.load(path)
+
+
+def test_weights_that_a_narrow_type_cannot_hold_are_refused(tmp_path):
+    model = half_trained("vae", {})
+    with torch.no_grad():
+        model.encoder.head.bias[1] = 1e6
+    with pytest.raises(CheckpointError, match=r"infinity in float16.*a wider dtype"):
+        checkpoints.save(model, tmp_path / "model.safetensors", torch.float16)
+
+
+@pytest.mark.parametrize("dtype", [torch.int8, torch.bool, torch.complex64])
+def test_a_type_that_holds_no_weights_is_refused(tmp_path, dtype):
+    with pytest.raises(ConfigurationError, match=rf"^dtype = {dtype} cannot hold.*torch.float16"):
+        checkpoints.save(half_trained("vae", {}), tmp_path / "model.safetensors", dtype)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_keeps_how_long_its_model_was_trained(tmp_path):
+    path, model = tmp_path / "model.safetensors", half_trained("vsc", {})
+    model.trained = (40, 3)
+    vsclib.save(model, path)
+    assert vsclib.load(path).trained == (40, 3)
+    # One that does not say counts as trained to the end: nothing starts again in silence.
+    without_checksum(path)
+    assert min(vsclib.load(path).trained) >= 10**9
 
 
 # ------------------------------------------------------------------------------ whole files or none

@@ -488,6 +488,21 @@ def test_a_record_holds_what_the_single_measures_give(digits):
     )
 
 
+@pytest.mark.parametrize("name", ["ae", "vsc", "vsc_uai"])
+def test_quick_measures_are_the_full_ones_but_for_what_takes_longest(digits, name, monkeypatch):
+    model = tiny(name)
+    full = metrics.evaluate(model, digits, seeded(), test_images=30).numbers
+    # What is left out is not computed in secret either.
+    monkeypatch.setattr("vsclib.metrics.record.linear_accuracy", None)
+    monkeypatch.setattr(type(model), "log_ratio", None)
+    quick = metrics.evaluate(model, digits, seeded(), test_images=30, measures="quick")
+    assert set(quick.not_measured) == set(metrics.NOT_QUICK)
+    assert all("'quick'" in reason for reason in quick.not_measured.values())
+    assert quick.numbers == {
+        key: value for key, value in full.items() if key not in metrics.NOT_QUICK
+    }
+
+
 def test_a_model_keeps_its_own_threshold_in_the_record(digits):
     model, loose = tiny("vsc", threshold=0.9, gamma_bias=0.0), tiny("vsc", gamma_bias=0.0)
     record = metrics.evaluate(model, digits, seeded(), test_images=50).numbers

@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -136,7 +138,7 @@ def test_a_folder_that_holds_another_run_is_left_alone(tmp_path):
             runs.run(Experiment.of(**SMALL | changed, folder=str(tmp_path)), progress=False)
     assert before == {name: (tmp_path / name).read_bytes() for name in FILES}
     # What only tells how to run or what to measure, and a default that is written out, is no other.
-    asked = SMALL | {"threads": 1, "beta": 1.0, "checkpoint_every": 7}
+    asked = SMALL | {"threads": 1, "beta": 1.0, "checkpoint_every": 2}
     again = runs.run(Experiment.of(**asked, folder=str(tmp_path)), progress=False)
     assert set(first.record["metrics"]) == set() and again.record["metrics"]["psnr"] > 0
 
@@ -221,7 +223,8 @@ def test_a_run_without_measures_says_so_and_can_be_measured_later(tmp_path):
 
 def test_no_step_at_all_is_a_run(tmp_path):
     asked = SMALL | {"steps": 0, "folder": str(tmp_path), "measures": "none"}
-    record = runs.run(Experiment.of(**asked), progress=False).record
+    with pytest.warns(UserWarning, match="steps = 0 trains nothing"):
+        record = runs.run(Experiment.of(**asked), progress=False).record
     assert record["training"]["steps"] == 0 and record["training"]["loss"] is None
     assert record["training"]["curve"] == {"steps": [], "terms": {}}
 
@@ -250,3 +253,47 @@ def test_the_records_of_runs_are_read_from_their_folders(tmp_path, monkeypatch):
         data.load("digits").sha256
         == json.loads((tmp_path / "runs" / "mine" / "record.json").read_text())["dataset"]["sha256"]
     )
+
+
+# ------------------------------------------------------------- a model and a data set of one's own
+
+OWN = """
+import numpy as np
+
+from vsclib import data
+from vsclib.configuration import Positive, configuration
+from vsclib.models.vsc import VSC
+
+
+class MyVSC(VSC):
+    @configuration
+    class Config(VSC.Config):
+        strength: Positive = 1.0
+
+
+def load():
+    draws = np.random.default_rng(0)
+    values = draws.normal(size=(300, 6)).astype(np.float32)
+    labels = (values[:, 0] > 0).astype(np.int64)
+    return data.from_values(values, labels, classes=("low", "high"), name="mine")
+"""
+
+
+@pytest.mark.slow
+def test_a_model_and_data_by_import_path_are_run_and_recorded(tmp_path):
+    """From the folder where they lie, as a reader starts it; real values are no pictures."""
+    (tmp_path / "my_package.py").write_text(OWN)
+    asked = SMALL | {"model": "my_package:MyVSC", "dataset": "my_package:load", "strength": 2.0}
+    asked["likelihood"] = "gaussian_real"
+    flags = [flag for name, value in asked.items() for flag in ("-p", name, str(value))]
+    command = [sys.executable, "-m", "vsclib.runs", *flags, "-p", "measures", "quick"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert folder.name.startswith("my_package-MyVSC-my_package-load-hidden6-latents3-steps4")
+    assert names(folder) == FILES | {"run.ipynb"}
+    record = records.load(folder)
+    assert record["experiment"]["model"] == "my_package:MyVSC"
+    assert record["experiment"]["dataset"] == "my_package:load"
+    assert record["experiment"]["options"]["strength"] == 2.0
+    assert record["metrics"]["fvu"] > 0 and "psnr" in record["not_measured"]
+    assert "There are no sliders for this model" in (folder / "run.ipynb").read_text()

@@ -87,7 +87,7 @@ def test_notebooks_are_valid_and_their_widgets_complete() -> None:
 
 
 FORBIDDEN = {
-    "torch" + ".load(": "checkpoints are safetensors, which cannot run code",
+    " torch" + ".load(": "checkpoints are safetensors, which cannot run code",
     "pick" + "le": "reading it runs code that a file brings along",
 }
 

@@ -16,8 +16,8 @@ from beartype.claw import beartype_package
 
 from vsclib.errors import ConfigurationError, VsclibError
 
-P = ParamSpec("P")
-R = TypeVar("R")
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 _LONGEST = 60  # characters of a value that a message shows
 _VIOLATION = re.compile(
@@ -34,7 +34,7 @@ class ArgumentError(ConfigurationError, TypeError):
         super().__init__(_one_line(message))
 
 
-def explained(function: Callable[P, R]) -> Callable[P, R]:
+def explained(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """A function whose arguments are named in one line when PyTorch or NumPy cannot use them.
 
     They are looked at only after a refusal, such as of shapes that do not broadcast: a call that
@@ -42,7 +42,7 @@ def explained(function: Callable[P, R]) -> Callable[P, R]:
     """
 
     @functools.wraps(function)
-    def call(*values: P.args, **named: P.kwargs) -> R:
+    def call(*values: _P.args, **named: _P.kwargs) -> _R:
         try:
             return function(*values, **named)
         except VsclibError:

@@ -10,8 +10,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as unpack
+from safetensors.torch import save as pack
 from torch import Tensor
 
 from vsclib import models
@@ -151,7 +153,7 @@ def write_tensors(path: str | Path, tensors: dict[str, Tensor], metadata: dict[s
 
 def save_file(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
     """Fill a file with named tensors, texts and their checksum; see :func:`write_tensors`."""
-    header, values = _split(safetensors.torch.save(tensors))
+    header, values = _split(pack(tensors))
     checksum = hashlib.sha256(_packed(header, metadata, values)).hexdigest()
     path.write_bytes(_packed(header, metadata | {"sha256": checksum}, values))
 
@@ -168,10 +170,10 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         )
     try:
         content = Path(path).expanduser().read_bytes()
-        tensors = safetensors.torch.load(content)
+        tensors = unpack(content)
         header, values = _split(content)
         metadata = header.pop("__metadata__", None) or {}
-    except (safetensors.SafetensorError, OSError, ValueError, KeyError) as error:
+    except (SafetensorError, OSError, ValueError, KeyError) as error:
         raise CheckpointError(
             f"{path} is damaged or no safetensors file ({error}): delete it and train again"
         ) from None

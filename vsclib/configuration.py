@@ -2,9 +2,7 @@
 
 import functools
 import importlib
-import sys
 import typing
-import warnings
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Annotated, Any, TypeVar
@@ -109,17 +107,6 @@ def import_from(path: str) -> Any:
         raise ConfigurationError(
             f"{path!r} cannot be imported ({reason}): start Python where {module} lies, or mend it"
         ) from error
-
-
-def warn_caller(text: str) -> None:
-    """Warn at the line outside this library that led here."""
-    frame, level = sys._getframe(), 1
-    while frame.f_back and (
-        frame.f_globals.get("__name__", "").partition(".")[0] == "vsclib"
-        or frame.f_code.co_filename.startswith("<@beartype")  # the checks of arguments
-    ):
-        frame, level = frame.f_back, level + 1
-    warnings.warn(text, stacklevel=level)
 
 
 def allowed(cls: Any, name: str) -> str:

@@ -1,6 +1,8 @@
-"""The library's errors: one line each, with the value, the allowed range and the remedy."""
+"""The library's errors and warnings: one line each, with value, allowed range and remedy."""
 
 import difflib
+import sys
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
@@ -52,3 +54,14 @@ def nearest(name: str, choices: Iterable[str]) -> str:
     if close:
         return f"did you mean {close[0]!r}? The choices are {', '.join(choices)}"
     return f"the choices are {', '.join(choices) or '(none)'}"
+
+
+def warn_caller(text: str) -> None:
+    """Warn at the line outside this library that led here."""
+    frame, level = sys._getframe(), 1
+    while frame.f_back and (
+        frame.f_globals.get("__name__", "").partition(".")[0] == "vsclib"
+        or frame.f_code.co_filename.startswith("<@beartype")  # the checks of arguments
+    ):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(text, stacklevel=level)

@@ -6,11 +6,10 @@ import shutil
 import socket
 import sys
 import tempfile
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from vsclib.errors import CheckpointError
+from vsclib.errors import CheckpointError, warn_caller
 
 LEAST_FREE = 50_000_000
 """Bytes that must be free on a disk before work begins whose result goes there."""
@@ -124,9 +123,8 @@ def _take(file: Path) -> int:
                 f"{file.parent} is in use by {holder}: wait until it ends, or choose another folder"
             ) from None
         except OSError as error:
-            warnings.warn(
-                f"{file.parent} cannot be locked ({error.strerror}): start no second run in it",
-                stacklevel=4,
+            warn_caller(
+                f"{file.parent} cannot be locked ({error.strerror}): start no second run in it"
             )
         # The last holder may have removed the file between the two calls.
         if file.exists() and os.path.samestat(os.fstat(descriptor), file.stat()):

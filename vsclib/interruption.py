@@ -2,27 +2,33 @@
 
 import contextlib
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
 
-class TrainingInterrupted(KeyboardInterrupt):
-    """Ctrl-C ended a training after a whole step; ``history`` holds what there was of it."""
+def interruption(number: int, line: str, history: Any) -> BaseException:
+    """What a signal is raised as, after its step was kept.
 
-    def __init__(self, line: str, history: Any) -> None:
-        super().__init__(line)
-        self.history = history
+    Args:
+        number: of the signal.
+        line: how far the training came and where that is kept.
+        history: becomes the exception's ``history``.
 
-
-class TrainingTerminated(SystemExit):
-    """SIGTERM ended a training after a whole step; ``history`` holds what there was of it."""
-
-    def __init__(self, line: str, history: Any) -> None:
-        super().__init__(128 + signal.SIGTERM)
-        self.history = history
-        self.add_note(line)
+    Returns:
+        A KeyboardInterrupt or a SystemExit, of exactly these classes: Python tells by them, in the
+        exit status, what ended the process.
+    """
+    if number == signal.SIGINT:
+        error: BaseException = KeyboardInterrupt(line)
+    else:
+        # Nothing shows the words of an exit with a status.
+        print(line, file=sys.stderr, flush=True)
+        error = SystemExit(128 + number)
+    vars(error)["history"] = history
+    return error
 
 
 @contextlib.contextmanager
@@ -42,11 +48,11 @@ def noted_signals() -> Iterator[list[int]]:
     usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
     if threading.current_thread() is threading.main_thread():
         for number, handler in usual.items():
-            if signal.getsignal(number) is handler or signal.getsignal(number) == handler:
+            if signal.getsignal(number) == handler:
                 kept[number] = handler
                 signal.signal(number, note)
     try:
         yield noted
     finally:
-        for number, handler in kept.items():
-            signal.signal(number, handler)
+        for signal_number, handler in kept.items():
+            signal.signal(signal_number, handler)

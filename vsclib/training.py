@@ -1,7 +1,5 @@
 """One short loop that trains every model: the whole data set on the device, exact resume."""
 
-import signal
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,7 +14,7 @@ from vsclib.data.dataset import DataSet, Split
 from vsclib.errors import ConfigurationError, DataError
 from vsclib.files import check_writable, file_path
 from vsclib.identity import checksum_of
-from vsclib.interruption import TrainingInterrupted, TrainingTerminated, noted_signals
+from vsclib.interruption import interruption, noted_signals
 from vsclib.models import Model, Trainable, TrainingStep
 from vsclib.training_config import TrainingConfig, chosen_device
 from vsclib.training_state import History, TrainingState
@@ -146,10 +144,7 @@ def _raise_interruption(state: TrainingState, number: int) -> None:
     if state.path is not None:
         kept = f"the same call goes on from {state.path}"
     line = f"interrupted after step {state.step} of {state.config.steps}; {kept}"
-    if number == signal.SIGINT:
-        raise TrainingInterrupted(line, state.history())
-    print(line, file=sys.stderr, flush=True)
-    raise TrainingTerminated(line, state.history())
+    raise interruption(number, line, state.history())
 
 
 # --------------------------------------------------------------------------- what is refused first

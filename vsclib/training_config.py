@@ -1,7 +1,6 @@
 """The checked options of a training."""
 
 import dataclasses
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import numpy as np
 import torch
 
 from vsclib.configuration import Count, Positive, Seed, Steps, configuration
-from vsclib.errors import ConfigurationError
+from vsclib.errors import ConfigurationError, warn_caller
 from vsclib.optimization import check_choice
 
 CHECKPOINT_EVERY = 1000
@@ -81,18 +80,18 @@ class TrainingConfig:
     def warn_of_idle(self) -> None:
         """Say in one line each what these options do not do."""
         if not self.steps:
-            _warn("steps = 0 trains nothing: give the number of updates")
+            warn_caller("steps = 0 trains nothing: give the number of updates")
         if self.steps and self.learning_rate_end and self.learning_rate_switch >= self.steps:
-            _warn(
+            warn_caller(
                 f"learning_rate_end = {self.learning_rate_end:g} has no effect: "
                 f"learning_rate_switch = {self.learning_rate_switch} of {self.steps} steps"
             )
         if self.checkpoint_every != CHECKPOINT_EVERY:
             every = f"checkpoint_every = {self.checkpoint_every} has no effect: "
             if self.checkpoint is None:
-                _warn(every + "there is no checkpoint to write")
+                warn_caller(every + "there is no checkpoint to write")
             elif self.steps and self.checkpoint_every > self.steps:
-                _warn(every + f"the last of {self.steps} steps comes before")
+                warn_caller(every + f"the last of {self.steps} steps comes before")
 
 
 def chosen_device(name: str) -> torch.device:
@@ -130,8 +129,3 @@ def stream(seed: int, purpose: str, epoch: int = 0) -> int:
     number = ("draws", "order", "validation").index(purpose) + 1
     words = np.random.SeedSequence((seed, number, epoch)).generate_state(2, np.uint32)
     return int(words[0]) << 31 | int(words[1]) >> 1
-
-
-def _warn(line: str) -> None:
-    # The line that is shown is the one that called fit.
-    warnings.warn(line, stacklevel=4)

@@ -3,7 +3,6 @@
 import json
 import math
 import time
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
@@ -14,7 +13,7 @@ from torch import Tensor
 
 from vsclib import checkpoints
 from vsclib.callbacks import Callback, Progress
-from vsclib.errors import CheckpointError, TrainingError
+from vsclib.errors import CheckpointError, TrainingError, warn_caller
 from vsclib.identity import checksum_of, identity_of, refuse_another, weights_checksum
 from vsclib.models import Loss, Trainable, TrainingStep
 from vsclib.optimization import advance, catch_up, make_optimizer, make_scheduler
@@ -106,10 +105,9 @@ class TrainingState:
         after = self.planned(self.first or self.config.steps)
         for name, schedule in before.items():
             if any(schedule(n) != after[name](n) for n in range(self.extended)):
-                warnings.warn(
+                warn_caller(
                     f"{name} runs over all steps: {self.config.steps} steps that extend "
-                    f"{self.extended} are not those of {self.config.steps} at once",
-                    stacklevel=3,
+                    f"{self.extended} are not those of {self.config.steps} at once"
                 )
         self.count()
 
@@ -296,11 +294,10 @@ class TrainingState:
         checkpoints.refuse_broken(path, _part(tensors, "model."))
         if (metadata.get("start") or self.start) != self.start:
             step = json.loads(metadata["progress"])["step"]
-            warnings.warn(
+            warn_caller(
                 f"{path} replaces the weights given, which are not those that its training began "
                 f"with: it goes on at step {step} of {self.config.steps}; choose another "
-                "checkpoint file to train the model as given",
-                stacklevel=4,
+                "checkpoint file to train the model as given"
             )
         return tensors, metadata
 

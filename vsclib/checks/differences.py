@@ -1,6 +1,5 @@
 """Derivatives against central differences; a kink is refused."""
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -8,7 +7,7 @@ import torch
 from torch import Tensor
 
 from vsclib.checks.numbers import difference, to_float64, worst
-from vsclib.checks.verdict import Verdict, refuse, require_tolerance, settle
+from vsclib.checks.verdict import LARGEST, Verdict, evaluated, refuse, require_tolerance, settle
 
 # Central differences of even order: the weight of f(x + k h) - f(x - k h), over h.
 WEIGHTS = {2: (1 / 2,), 4: (2 / 3, -1 / 12), 6: (3 / 4, -3 / 20, 1 / 60)}
@@ -51,7 +50,8 @@ def finite_differences(
         central differences of order 4, step 0.001, float64
     """
     require_tolerance(name, tolerance)
-    _require_stencil(name, order, step)
+    require_stencil(name, order, step)
+    tolerance = float(tolerance)  # torch takes no whole number of more than 64 bits
     x = to_float64(name, at)
     claimed = to_float64(name, derivative(x.clone()) if callable(derivative) else derivative)
     value = _value(name, function, x)
@@ -70,15 +70,16 @@ def finite_differences(
     return settle(name, how, "difference", error, tolerance)
 
 
-def _require_stencil(name: str, order: int, step: float) -> None:
+def require_stencil(name: str, order: int, step: float) -> None:
+    """Raise CheckRefused for an unknown order, or a step that is no positive number."""
     if order not in WEIGHTS:
         refuse(name, f"order = {order} is unknown: choose one of {', '.join(map(str, WEIGHTS))}")
-    if not 0 < step < math.inf:
+    if not 0 < step < LARGEST:
         refuse(name, f"step = {step:g} is not allowed: choose a step > 0, for example 1e-3")
 
 
 def _value(name: str, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    value = function(x.clone())
+    value = evaluated(name, function, x.clone())
     if not isinstance(value, Tensor) or value.dtype != torch.float64:
         kind = getattr(value, "dtype", type(value).__name__)
         refuse(name, f"f(x) is {kind}: differences need a float64 tensor")

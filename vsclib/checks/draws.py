@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from vsclib.checks.numbers import difference, paired, to_float64, worst
-from vsclib.checks.verdict import Verdict, refuse, settle
+from vsclib.checks.verdict import Verdict, refuse, require_whole, settle
 
 # Fewer draws give no reliable interval.
 FEWEST = 1000
@@ -48,6 +48,8 @@ def monte_carlo(
     if not 0 < standard_errors < math.inf:
         value = f"standard_errors = {standard_errors:g}"
         refuse(name, f"{value} says nothing: choose a finite number > 0")
+    require_whole(name, 1, 10**8, draws=draws, batch=batch)
+    require_whole(name, 0, seed=seed)
     mean, error, draws = _moments(name, sample, draws, seed, batch)
     mean, target = paired(name, mean, expected)
     if mean.shape != error.shape:

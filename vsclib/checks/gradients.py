@@ -7,9 +7,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vsclib.checks.differences import directional
+from vsclib.checks.differences import directional, require_stencil
 from vsclib.checks.numbers import difference, to_float64, worst
-from vsclib.checks.verdict import Verdict, refuse, require_tolerance, settle
+from vsclib.checks.verdict import (
+    Verdict,
+    evaluated,
+    refuse,
+    require_tolerance,
+    require_whole,
+    settle,
+)
 
 DIRECTIONS = 3
 ORDER = 4
@@ -48,6 +55,9 @@ def gradient(
         gradcheck, differences of order 4 along 3 directions
     """
     require_tolerance(name, tolerance)
+    require_stencil(name, ORDER, step)
+    tolerance = float(tolerance)  # torch takes no whole number of more than 64 bits
+    require_whole(name, 0, seed=seed)
     points = [to_float64(name, value) for value in inputs]
     leaves = [point.clone().requires_grad_(True) for point in points]
     value = _differentiable(name, function, leaves)
@@ -72,7 +82,7 @@ def gradient(
 
 
 def _differentiable(name: str, function: Callable[..., Tensor], leaves: list[Tensor]) -> Tensor:
-    value = function(*leaves)
+    value = evaluated(name, function, *leaves)
     if not isinstance(value, Tensor) or value.dtype != torch.float64:
         kind = getattr(value, "dtype", type(value).__name__)
         refuse(name, f"it gives {kind}: compute in the inputs' float64")

@@ -9,9 +9,16 @@ import torch
 from torch import Tensor
 
 from vsclib.checks.expressions import to_expression
-from vsclib.checks.numbers import difference, paired, worst
+from vsclib.checks.numbers import difference, paired, to_float64, worst
 from vsclib.checks.points import DIGITS, random_points, value_at
-from vsclib.checks.verdict import Verdict, refuse, require_tolerance, settle
+from vsclib.checks.verdict import (
+    Verdict,
+    evaluated,
+    refuse,
+    require_tolerance,
+    require_whole,
+    settle,
+)
 
 
 def implements(
@@ -45,6 +52,7 @@ def implements(
         library against 30 digits at 25 random points
     """
     require_tolerance(name, tolerance)
+    require_whole(name, 1, 10_000, points=points)
     expression = to_expression(name, expression)
     given = {argument: to_expression(name, value) for argument, value in arguments.items()}
     symbols = expression.free_symbols.union(*(value.free_symbols for value in given.values()))
@@ -52,7 +60,7 @@ def implements(
     for place in islice(random_points(name, symbols, assumptions, seed), points):
         numbers = {argument: _real(name, value, place) for argument, value in given.items()}
         tensors = {a: torch.tensor(x, dtype=torch.float64) for a, x in numbers.items()}
-        values.append(torch.as_tensor(function(**tensors)).detach())
+        values.append(to_float64(name, evaluated(name, function, **tensors)))
         exact.append(_real(name, expression, place))
     value, target = paired(name, torch.stack(values), exact)
     error = worst(difference(value, target) / target.abs().clamp(min=1.0))

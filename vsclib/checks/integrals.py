@@ -15,9 +15,9 @@ from torch import Tensor
 
 from vsclib.arguments import explained
 from vsclib.checks.expressions import proves_zero, to_expression
-from vsclib.checks.numbers import difference, paired, worst
+from vsclib.checks.numbers import difference, paired, to_float64, worst
 from vsclib.checks.points import DIGITS, some_points, value_at
-from vsclib.checks.verdict import Verdict, refuse, require_tolerance, settle
+from vsclib.checks.verdict import Verdict, evaluated, refuse, require_tolerance, settle
 
 # Quadrature over an infinite range goes very far out, where an exponential of an exponential has
 # more digits than fit into memory. Beyond this exponent it counts as infinite.
@@ -159,8 +159,8 @@ def quadrature(
     require_tolerance(name, tolerance)
 
     def integrand(x: float) -> np.ndarray:
-        value = torch.as_tensor(function(torch.tensor(x, dtype=torch.float64)))
-        return np.asarray(value.detach(), dtype=np.float64)
+        value = evaluated(name, function, torch.tensor(x, dtype=torch.float64))
+        return to_float64(name, value).numpy()
 
     ends = [float(limits[0]), *sorted(map(float, breaks)), float(limits[1])]
     found, uncertainty = 0.0, 0.0

@@ -9,7 +9,7 @@ from typing import Any
 import sympy
 from sympy.core.relational import Relational
 
-from vsclib.checks.verdict import refuse, settle
+from vsclib.checks.verdict import refuse, require_whole, settle
 
 DIGITS = 30
 # Below this size differences are absolute: a small number may be a cancelled one.
@@ -35,6 +35,7 @@ def largest_difference(
         CheckRefused: no point fulfils the assumptions.
     """
     symbols = derived.free_symbols | expected.free_symbols
+    require_whole(name, 1, 10_000, points=points)
     wanted = points if symbols else 1
     largest, compared = 0.0, 0
     places = random_points(name, symbols, assumptions, seed)
@@ -82,6 +83,7 @@ def some_points(
     name: str, symbols: set[Any], assumptions: tuple[Any, ...], points: int, seed: int
 ) -> list[dict[Any, sympy.Rational]]:
     """The first of :func:`random_points`; a single empty one if there are no symbols."""
+    require_whole(name, 1, 10_000, points=points)
     return list(islice(random_points(name, symbols, assumptions, seed), points if symbols else 1))
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from vsclib.checks.points import DIGITS
-from vsclib.checks.verdict import Verdict, refuse, require_tolerance, settle
+from vsclib.checks.verdict import LARGEST, Verdict, refuse, require_tolerance, require_whole, settle
 
 PRECISIONS = (torch.float16, torch.float32, torch.float64)
 
@@ -98,6 +98,9 @@ def overflow(
         CheckRefused: an unknown form, a reference without a value, or a form that changes shape.
     """
     require_tolerance(name, tolerance)
+    require_whole(name, 2, 10**6, points=points)
+    if not 0 < resolution < LARGEST:
+        refuse(name, f"resolution = {resolution!r} is not allowed: choose a number > 0")
     precisions, safe, expected = tuple(precisions), tuple(safe), dict(expected or {})
     swept = sorted({str(precision).removeprefix("torch.") for precision in precisions})
     for form, precision in [*((form, None) for form in safe), *expected]:

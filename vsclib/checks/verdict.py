@@ -1,9 +1,13 @@
 """Verdicts: one line with the formula, the method, the error and the tolerance."""
 
 import math
-from typing import NamedTuple, NoReturn
+from collections.abc import Callable
+from typing import Any, NamedTuple, NoReturn
 
-from vsclib.errors import CheckFailed, CheckRefused
+from vsclib.errors import CheckFailed, CheckRefused, VsclibError
+
+LARGEST = 1e18
+"""Below it lies every step and seed: more fits no number of 64 bits."""
 
 
 class Verdict(NamedTuple):
@@ -68,3 +72,24 @@ def require_tolerance(name: str, tolerance: float) -> None:
     """Raise CheckRefused for a tolerance that is negative, infinite or NaN."""
     if not (0 <= tolerance < math.inf):
         refuse(name, f"tolerance = {tolerance:g} says nothing: choose a finite tolerance >= 0")
+
+
+def require_whole(name: str, low: int, high: float = LARGEST, **numbers: int) -> None:
+    """Raise CheckRefused for a number of points or draws, or a seed, outside low..high."""
+    for what, number in numbers.items():
+        if isinstance(number, bool) or not low <= number <= high:
+            refuse(name, f"{what} = {number!r} is not allowed: choose {low} <= {what} <= {high:g}")
+
+
+def evaluated(name: str, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+    """What a function that is checked gives; CheckRefused when it does not take its arguments."""
+    try:
+        return function(*arguments, **named)
+    except VsclibError:
+        raise
+    except (TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise CheckRefused(
+            f"{name}: cannot be checked: the function raised {type(error).__name__} ({reason}): "
+            "give one of float64 tensors, named as it names them"
+        ) from error

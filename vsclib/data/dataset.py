@@ -2,7 +2,6 @@
 
 import hashlib
 import math
-import warnings
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vsclib.errors import ConfigurationError, DataError, nearest
+from vsclib.errors import ConfigurationError, DataError, nearest, warn_caller
 
 
 class Split(NamedTuple):
@@ -216,7 +215,7 @@ def warn_of_root(name: str, root: str | Path | None) -> None:
     """Say that a folder has no effect on a set that comes without files."""
     if root is not None:
         told = f"root = {str(root)!r} has no effect: {name} comes without files"
-        warnings.warn(f"{told}, leave it out", stacklevel=2)
+        warn_caller(f"{told}, leave it out")
 
 
 def assemble(name: str, train: Split, test: Split, classes: tuple[str, ...]) -> DataSet:
@@ -254,7 +253,7 @@ def to_tensor(images: np.ndarray, device: torch.device | str = "cpu") -> Tensor:
         return moved
     if images.size and images.max() == 1:
         told = "the bytes hold 0 and 1 only, where 255 is white, so all images are black"
-        warnings.warn(f"{told}: multiply them by 255", stacklevel=2)
+        warn_caller(f"{told}: multiply them by 255")
     return moved.float() / 255
 
 

@@ -1,6 +1,5 @@
 """A reader's folder of images as a data set: brought to one shape, split and mixed by a seed."""
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import numpy as np
 from vsclib.data import image_files
 from vsclib.data.arrays import divide, hold_out
 from vsclib.data.dataset import DataSet
-from vsclib.errors import DataError, nearest
+from vsclib.errors import DataError, nearest, warn_caller
 
 # In bytes. Above it a reader has most likely forgotten the size.
 _MEMORY = 8 * 2**30
@@ -122,7 +121,7 @@ def _labels(folder: Path, files: list[Path]) -> list[str] | None:
     } - classes
     if empty:
         told = f"{', '.join(sorted(empty))} in {folder} holds no images"
-        warnings.warn(f"{told}: it is no class, remove it or fill it", stacklevel=2)
+        warn_caller(f"{told}: it is no class, remove it or fill it")
     return [part[0] for part in parts]
 
 

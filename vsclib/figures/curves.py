@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from vsclib.arguments import explained
 from vsclib.errors import DataError
+from vsclib.figures.fitting import floats
 from vsclib.figures.look import DATA, FULL, INK, PRIOR, RECONSTRUCTION, SCORE, SLAB, SPIKE, casing
 from vsclib.figures.picture import Picture, blank, styled
 from vsclib.training import History
@@ -102,7 +103,8 @@ def density(
         DataError: a curve is not shaped like ``z``, there is nothing to draw, or a point mass is no
             probability.
     """
-    z = np.asarray(z, dtype=float)
+    z = floats("z", z)
+    curves = {name: floats(f"curve {name!r}", curve) for name, curve in curves.items()}
     if z.ndim != 1 or not len(z) or not np.isfinite(z).all() or not (curves or spikes):
         found = f"z is shaped {z.shape}, with {len(curves)} curves"
         raise DataError(f"{found}: give finite points (M,) and one curve or point mass at least")
@@ -167,12 +169,13 @@ def compare(
         DataError: there are no rows, or a row has no finite number.
     """
     rows = list(dict.fromkeys([*ours, *printed]))
-    found = {row: np.atleast_1d(np.asarray(ours[row], dtype=float)) for row in ours}
+    found = {row: np.atleast_1d(floats(f"row {row!r}", ours[row])) for row in ours}
     empty = [row for row in rows if not len(found.get(row, ())) and printed.get(row) is None]
     if not rows or empty:
         raise DataError(f"rows {empty} hold no number: give one of ours or a printed one")
-    for row, numbers in [*found.items(), *((row, one or 0.0) for row, one in printed.items())]:
-        if np.ndim(numbers) > 1 or not np.isfinite(numbers).all():
+    papers = {row: np.atleast_1d(one) for row, one in printed.items() if one is not None}
+    for row, numbers in [*found.items(), *papers.items()]:
+        if numbers.ndim > 1 or not np.isfinite(numbers).all():
             raise DataError(f"row {row!r} holds {numbers}: give finite numbers, one per seed")
     texts = "; ".join(_row_in_words(row, found, printed) for row in rows)
     picture = blank(alt or f"{quantity}. {texts}.", FULL[0], 0.28 * len(rows) + 0.95)

@@ -11,9 +11,17 @@ from vsclib.models import Code
 
 def require_count(name: str, value: int, least: int = 1, most: int = 1000) -> None:
     """Refuse a number of things to draw that is out of range: a ConfigurationError."""
-    if not least <= value <= most:
+    if isinstance(value, bool) or not least <= value <= most:
         found = f"{name} = {value!r} is not allowed"
         raise ConfigurationError(f"{found}: choose {least} <= {name} <= {most}")
+
+
+def floats(name: str, values: ArrayLike) -> np.ndarray:
+    """Numbers as float64; a DataError where they are none."""
+    try:
+        return np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        raise DataError(f"{name} holds something else than numbers: give real numbers") from None
 
 
 def require_code(code: Code) -> None:

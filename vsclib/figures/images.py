@@ -12,7 +12,7 @@ from torch import Tensor
 
 from vsclib.data import to_tensor
 from vsclib.errors import ConfigurationError, DataError
-from vsclib.figures.fitting import require_count
+from vsclib.figures.fitting import floats, require_count
 from vsclib.figures.look import DATA, FULL, INK, RECONSTRUCTION
 from vsclib.figures.picture import Picture, blank, styled
 from vsclib.metrics.codes import Images, as_floats, device_of
@@ -49,6 +49,8 @@ def reconstructions(
     if n is not None:
         require_count("n", n)
     named = dict(reconstructed) if isinstance(reconstructed, Mapping) else {"": reconstructed}
+    if not named:
+        raise DataError("there are no reconstructions: give those of one model at least")
     groups = [pixels(images), *(pixels(other) for other in named.values())]
     if len({group.shape for group in groups}) != 1:
         shapes = "images and reconstructions are shaped " + ", ".join(str(g.shape) for g in groups)
@@ -177,7 +179,7 @@ def traversal_strip(
     x = as_floats(image[:1], device)
     code = model.encode(x)
     moved = _largest(code.z[0], code.active[0]) if latents is None else list(latents)
-    steps = np.linspace(-3.0, 3.0, 9) if values is None else np.asarray(values, dtype=float)
+    steps = np.linspace(-3.0, 3.0, 9) if values is None else floats("values", values)
     if not moved or not set(moved) <= set(range(model.latents)):
         found = f"latents = {moved} with {np.size(steps)} values make no strip"
         raise ConfigurationError(f"{found}: choose latents from 0 to {model.latents - 1}")

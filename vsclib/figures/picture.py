@@ -125,9 +125,9 @@ def canvas(
         raise ConfigurationError(f"width = {width!r} is not allowed: choose one of 'full', 'half'")
     if height is not None and not 0.1 <= height <= 100:
         raise ConfigurationError(f"height = {height!r} is not allowed: choose 0.1 to 100 inches")
-    if min(rows, columns) < 1:
-        found = f"rows = {rows!r} and columns = {columns!r}"
-        raise ConfigurationError(f"{found} are not allowed: choose 1 or more of each")
+    for name, count in (("rows", rows), ("columns", columns)):
+        if isinstance(count, bool) or not 1 <= count <= 100:
+            raise ConfigurationError(f"{name} = {count!r} is not allowed: choose 1 to 100")
     with style():
         picture = blank(alt, sizes[width][0], height or sizes[width][1])
         return picture, picture.subplots(rows, columns, **options)

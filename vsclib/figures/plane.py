@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from vsclib.arguments import explained
 from vsclib.errors import DataError
-from vsclib.figures.fitting import checked_labels
+from vsclib.figures.fitting import checked_labels, floats
 from vsclib.figures.look import DATA, FULL, INK, PRIOR, RECONSTRUCTION, SCORE, SLAB, SPIKE
 from vsclib.figures.picture import Picture, blank, styled
 
@@ -45,7 +45,7 @@ def embedding(
         DataError: no panels, positions that are not (N, 2) finite numbers, too many classes for the
             shapes, or labels that do not fit.
     """
-    sets = {name: np.asarray(each, dtype=float) for name, each in positions.items()}
+    sets = {name: floats(f"positions {name!r}", each) for name, each in positions.items()}
     if not sets:
         raise DataError("there are no positions: give those of one panel at least")
     y = checked_labels(labels, classes, np.size(labels))
@@ -94,4 +94,4 @@ def _draw(axis: Axes, points: np.ndarray, k: int, letter: str | None) -> None:
 
 def _shape(k: int) -> dict[str, Any]:
     edge = {"markersize": 4, "markeredgecolor": INK, "markeredgewidth": 0.4}
-    return {"marker": _SHAPES[k], "color": _OF_SHAPES[k % len(_OF_SHAPES)], **edge}
+    return {"marker": _SHAPES[k % len(_SHAPES)], "color": _OF_SHAPES[k % len(_OF_SHAPES)], **edge}

@@ -135,7 +135,8 @@ def read_out(code: Code, threshold: float) -> Code:
         ConfigurationError: the code has no ``gamma``, or t lies outside [0, 1).
         DataError: codes that are no numbers.
     """
-    if sound(code).gamma is None:
+    sound(code)
+    if code.gamma is None:
         raise ConfigurationError(
             "this code has no gamma, so it has no threshold: use code.active as it is"
         )

@@ -237,11 +237,13 @@ def is_real_valued(images: Images) -> bool:
 
 
 def _check_peak(images: Images, x: Tensor) -> None:
+    if is_real_valued(images):
+        raise DataError("real-valued data have no peak, which PSNR and SSIM go by: take FVU")
     low, high = (bound.item() for bound in torch.aminmax(x))
-    if is_real_valued(images) or low < 0.0 or high > 1.0:
+    if low < 0.0 or high > 1.0:
         raise DataError(
-            f"values from {low:.4g} to {high:.4g} have no known peak, PSNR and SSIM take pixels in "
-            "[0, 1]: divide 0..255 images by 255, and take FVU for real-valued data"
+            f"pixels from {low:.4g} to {high:.4g}, but PSNR and SSIM take [0, 1]: divide 0..255 "
+            "images by 255, and take FVU for real-valued data"
         )
 
 

@@ -1,7 +1,5 @@
 """What measures are given, checked before it can become a wrong number."""
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike
 from torch import Tensor
@@ -92,11 +90,3 @@ def check_seed(seed: int) -> None:
     """Refuse what scikit-learn and NumPy do not take as a seed."""
     if not 0 <= seed < 2**32:
         raise ConfigurationError(f"seed = {seed!r} is not allowed: choose 0 <= seed < 2**32")
-
-
-def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
-    """Refuse a word that is none of the choices."""
-    if value not in choices:
-        raise ConfigurationError(
-            f"{name} = {value!r} is not allowed: choose one of {', '.join(map(repr, choices))}"
-        )

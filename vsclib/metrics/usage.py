@@ -37,8 +37,8 @@ def on(code: Code, threshold: float = 0.5) -> Tensor:
         raise ConfigurationError(
             f"threshold = {threshold!r} is not allowed: choose 0 <= threshold < 1"
         )
-    gamma = sound(code).gamma
-    return code.active if gamma is None else gamma > threshold
+    sound(code)
+    return code.active if code.gamma is None else code.gamma > threshold
 
 
 def usage(code: Code, threshold: float = 0.5) -> Usage:
@@ -133,8 +133,8 @@ def moving_latents(code: Code, threshold: float = 0.01) -> int:
         Burda, Grosse & Salakhutdinov (2016), section 5.2.
     """
     check_size(threshold=threshold)
-    mu = sound(code).mu
-    mu = code.z if mu is None else mu
+    sound(code)
+    mu = code.z if code.mu is None else code.mu
     return int((mu.double().var(0, correction=0) > threshold).sum())
 
 
@@ -167,7 +167,8 @@ def pseudo_inputs_used(code: Code) -> int | None:
     Returns:
         A number between 1 and K; None for codes of a fixed prior.
     """
-    if sound(code).weights is None:
+    sound(code)
+    if code.weights is None:
         return None
     first = torch.bincount(code.weights.argmax(1), minlength=code.weights.shape[1]).double()  # (K,)
     return int((first / len(code.weights) > EVER).sum())

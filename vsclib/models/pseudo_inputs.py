@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from vsclib import spike_slab
-from vsclib.configuration import Count, OpenUnit, configuration, warn_caller
+from vsclib.configuration import Count, OpenUnit, configuration
+from vsclib.errors import warn_caller
 from vsclib.models.contract import Code, scaled
 from vsclib.models.vsc import VSC, VSCConfig
 from vsclib.spike_slab import learned_prior

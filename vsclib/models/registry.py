@@ -13,9 +13,8 @@ from vsclib.configuration import (
     configure,
     import_from,
     is_import_path,
-    warn_caller,
 )
-from vsclib.errors import CheckpointError, ConfigurationError, nearest
+from vsclib.errors import CheckpointError, ConfigurationError, nearest, warn_caller
 from vsclib.models.contract import Model, ModelConfig
 from vsclib.models.preset_table import presets
 from vsclib.own_networks import FACTORIES, same_origin
@@ -134,7 +133,7 @@ def create(name: str, *, seed: int | np.integer = 0, **options: Any) -> Model:
         >>> model.encode(torch.rand(2, 1, 8, 8)).z.shape
         torch.Size([2, 16])
     """
-    start = configure(_Start, f"model {name!r}", {"seed": seed})
+    start = configure(WeightsStart, f"model {name!r}", {"seed": seed})
     model = _made(name, start.seed, options)
     for option, reason in model.config.idle().items():
         if option in options:
@@ -170,7 +169,7 @@ def _stranger(kind: str, name: str, by_path: str, by_name: str) -> CheckpointErr
 
 
 @configuration
-class _Start:
+class WeightsStart:
     """Where the initial weights come from."""
 
     seed: Seed = 0

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 from vsclib import spike_slab
-from vsclib.configuration import LogOdds, OpenUnit, Positive, Steps, configuration, warn_caller
-from vsclib.errors import ConfigurationError
+from vsclib.configuration import LogOdds, OpenUnit, Positive, Steps, configuration
+from vsclib.errors import ConfigurationError, warn_caller
 from vsclib.models.contract import Code, TrainingStep
 from vsclib.models.vae import VAE, VAEConfig
 from vsclib.schedules import Linear

@@ -66,7 +66,13 @@ _DEFINITIONS: dict[str, Mapping[str, str]] = {"train": DEFINITIONS}
 
 
 def register(kind: str, definitions: Mapping[str, str]) -> None:
-    """Tell what the numbers of a kind of run mean: a sentence for each name."""
+    """Tell what the numbers of a kind of run mean: a sentence for each name.
+
+    Raises:
+        ConfigurationError: the kind is the library's own, and would mean something else.
+    """
+    if kind == "train" and dict(definitions) != DEFINITIONS:
+        raise ConfigurationError(f"kind = {kind!r} is taken: choose another name")
     _DEFINITIONS[kind] = definitions
 
 
@@ -125,8 +131,16 @@ def require_record(record: Record) -> Record:
 
 
 def store(record: Mapping[str, Any], path: str | Path) -> None:
-    """Write a record atomically, with a checksum that :func:`load` holds it against."""
-    text = json.dumps({**record, "sha256": _checksum(record)}, indent=1, allow_nan=False)
+    """Write a record atomically, with a checksum that :func:`load` holds it against.
+
+    Raises:
+        DataError: a value is none that JSON can hold, such as NaN.
+    """
+    try:
+        text = json.dumps({**record, "sha256": _checksum(record)}, indent=1, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        remedy = "give finite numbers, texts, lists and dictionaries"
+        raise DataError(f"a record holds what JSON cannot ({error}): {remedy}") from None
     # A curve's hundreds of numbers would take as many lines.
     write_text(path, _NUMBERS.sub(lambda found: _in_a_line(found[0]), text) + "\n")
 

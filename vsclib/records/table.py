@@ -95,6 +95,8 @@ def table_of(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str]) -> s
         |---|---|
         | \\|z\\| | 0.1235 |
     """
+    if not columns:
+        raise ConfigurationError("columns = {} is not allowed: choose one column or more")
     lines = [_line(columns.values()), "|" + "---|" * len(columns)]
     for row in rows:
         for key in columns:

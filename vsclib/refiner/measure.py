@@ -49,9 +49,17 @@ REFINEMENT_DEFINITIONS: dict[str, str] = {
 
 
 def edges(images: Images) -> float:
-    """Mean absolute difference of neighbouring pixels, across and down; images (N, C, H, W), pixels
-    from 0 to 1.
+    """Mean absolute difference of neighbouring pixels, across and down.
+
+    Args:
+        images: (N, C, H, W), pixels from 0 to 1.
+
+    Raises:
+        DataError: they are shaped otherwise, or a side is shorter than 2.
     """
+    if images.ndim != 4 or len(images) == 0 or min(images.shape[2:]) < 2:
+        found = f"images are shaped {tuple(images.shape)}"
+        raise DataError(f"{found}: give (N, C, H, W) with sides of 2 or more")
     x = as_floats(images)
     return 0.5 * (x.diff(dim=2).abs().mean() + x.diff(dim=3).abs().mean()).item()
 

@@ -9,10 +9,11 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from vsclib.configuration import Count, configuration, configure
+from vsclib.configuration import configuration, configure
 from vsclib.errors import ConfigurationError
 from vsclib.metrics.codes import batches
 from vsclib.models import Loss, Model, Trainable, TrainingStep
+from vsclib.models.registry import WeightsStart
 
 STEPS = 20
 """Steps of a refinement unless you say otherwise."""
@@ -24,11 +25,11 @@ AT_ONCE = 500
 class RefinerConfig:
     """Options of a refiner."""
 
-    channels: Count = 16
+    channels: Annotated[int, Field(ge=1, le=1024)] = 16
     """Channels of the network at full size; twice as many at every level below."""
     levels: Annotated[int, Field(ge=1, le=6)] = 3
     """Sizes at which the network looks at an image, each half the one before."""
-    layers: Count = 1
+    layers: Annotated[int, Field(ge=1, le=16)] = 1
     """Residual blocks of a level on the way down; one more on the way up."""
     timesteps: Annotated[int, Field(ge=50, le=10_000)] = 1000
     """T, steps from an image to noise."""
@@ -181,8 +182,10 @@ def create(base: Model, *, seed: int = 0, **options: Any) -> Refiner:
             so often, or ``diffusers`` is not installed.
     """
     config = configure(RefinerConfig, "a refiner", options)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    start = configure(WeightsStart, "a refiner", {"seed": seed})
+    # The CPU's generator alone is seeded, as for a model.
+    with torch.random.fork_rng(devices=[]), torch.device("cpu"):
+        torch.default_generator.manual_seed(start.seed)
         return Refiner(base, config).to(next(base.parameters()).device)
 
 

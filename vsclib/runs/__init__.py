@@ -14,7 +14,8 @@ Example:
     (2, 2)
 """
 
-from vsclib.runs.experiment import LEFT_OPEN, Experiment, kinds, parameters_of, register
+from vsclib.runs.experiment import LEFT_OPEN, Experiment, parameters_of
+from vsclib.runs.kinds import kinds, register
 from vsclib.runs.naming import check_name, default_name
 from vsclib.runs.notebook import execute
 from vsclib.runs.parameters import cell, write_cell

@@ -13,8 +13,9 @@ from papermill import PapermillExecutionError
 
 import vsclib.refiner  # noqa: F401  (its kind of run is registered there)
 from vsclib.errors import VsclibError
-from vsclib.runs.experiment import Experiment, kinds
+from vsclib.runs.experiment import Experiment
 from vsclib.runs.kernel import Stopped
+from vsclib.runs.kinds import kinds
 from vsclib.runs.notebook import execute
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks" / "experiments"

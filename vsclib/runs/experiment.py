@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import torch
 from pydantic import Field
@@ -14,22 +14,15 @@ from vsclib.errors import CheckpointError, ConfigurationError, DataError, Vsclib
 from vsclib.networks import quartered
 from vsclib.runs.naming import check_name, default_name
 from vsclib.training import TrainingConfig
+from vsclib.training_config import chosen_device
 
 LEFT_OPEN = ("steps", "batch_size", "learning_rate_switch")
 """Parameters that None leaves at their default; a number would overrule every preset."""
 
 Threads = Annotated[int, Field(ge=1, le=1024)]
 _PASSED_ON = (
-    "batch_size",
-    "learning_rate_end",
-    "learning_rate_switch",
-    "seed",
-    "checkpoint_every",
-    "optimizer",
-    "optimizer_options",
-    "scheduler",
-    "scheduler_options",
-    "clip_norm",
+    *("batch_size", "learning_rate_end", "learning_rate_switch", "seed", "checkpoint_every"),
+    *("optimizer", "optimizer_options", "scheduler", "scheduler_options", "clip_norm"),
 )
 """Parameters that the training takes as they are."""
 
@@ -316,13 +309,10 @@ class Experiment:
         given: dict[str, Any] = {
             "steps": self.epochs * (images // self.batch_size) if self.epochs else self.steps,
             "learning_rate": self.rate,
-            "device": _device(self.device),
+            "device": str(chosen_device(self.device)),
             "checkpoint": str(self.path / "training.safetensors"),
         }
-        known = {field.name for field in dataclasses.fields(TrainingConfig)}  # type: ignore[arg-type]
-        for name in _PASSED_ON:
-            if name in known or getattr(self, name) not in ("adam", None, {}):
-                given[name] = getattr(self, name)
+        given |= {name: getattr(self, name) for name in _PASSED_ON}
         return configure(TrainingConfig, "training", given)
 
     def save(self, model: Any, path: Path) -> None:
@@ -352,33 +342,3 @@ def parameters_of(namespace: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in namespace.items()
         if type(value) in plain and not name.startswith("_") and name not in ("In", "Out")
     }
-
-
-Kind = TypeVar("Kind", bound=type[Experiment])
-
-_KINDS: dict[str, type[Experiment]] = {Experiment.kind: Experiment}
-
-
-def register(kind: Kind) -> Kind:
-    """Make a kind of run known by name, as a decorator of its class."""
-    _KINDS[kind.kind] = kind
-    records.register(kind.kind, kind.definitions)
-    return kind
-
-
-def kinds() -> dict[str, type[Experiment]]:
-    """The kinds of runs by name; a kind is known once its module is imported."""
-    return dict(_KINDS)
-
-
-def _device(name: str) -> str:
-    """The device behind a name; ``auto`` takes a GPU when there is one."""
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        # A tensor of the device "meta" holds nothing.
-        torch.empty(1, device=name).item()
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        problem = f"device = {name!r} is not available ({str(error).splitlines()[0]})"
-        raise ConfigurationError(f"{problem}: choose 'auto' or 'cpu'") from None
-    return name

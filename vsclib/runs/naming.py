@@ -8,7 +8,7 @@ from typing import Any
 
 from vsclib.errors import ConfigurationError
 
-LONGEST = 100
+LONGEST_NAME = 100
 """Characters of a default name; what is longer ends in a fingerprint of the whole."""
 _NAME = re.compile(r"\w([\w.+=,-]{0,118}\w)?")
 
@@ -48,9 +48,9 @@ def default_name(stem: str, changed: Mapping[str, Any], seed: int) -> str:
     """
     parts = [stem, *(_part(name, value) for name, value in sorted(changed.items()))]
     name, end = "-".join(map(_safe, parts)), f"-seed{seed}"
-    if len(name) + len(end) > LONGEST:
+    if len(name) + len(end) > LONGEST_NAME:
         # Cut at a hyphen: half a number would be another number.
-        kept = name[: LONGEST - len(end) - 9].rpartition("-")[0]
+        kept = name[: LONGEST_NAME - len(end) - 9].rpartition("-")[0]
         name = f"{kept}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
     return name + end
 

@@ -87,8 +87,9 @@ def _execute(
 
 def _code_of(error: BaseException) -> int | None:
     """The exit code that a stop of the kernel alone stands for; None for another error."""
-    codes = {"KeyboardInterrupt": 130, "SystemExit": 143}
-    return codes.get(getattr(error, "ename", type(error).__name__))
+    name = getattr(error, "ename", type(error).__name__)
+    codes = {"KeyboardInterrupt": 130, "TrainingInterrupted": 130, "TrainingTerminated": 143}
+    return codes.get(name)
 
 
 def _where_to_go_on(experiment: Experiment) -> str:

@@ -24,10 +24,14 @@ def write_cell(kind: type[Experiment], notebook: str | Path) -> None:
     """Write the parameter cell into a notebook, in the place of the one that it has.
 
     Raises:
-        ConfigurationError: no cell of the notebook has the tag ``parameters``.
+        ConfigurationError: there is no such notebook, or no cell of it has the tag ``parameters``.
     """
-    content = json.loads(Path(notebook).read_text(encoding="utf-8"))
-    for one in content["cells"]:
+    try:
+        content = json.loads(Path(notebook).read_text(encoding="utf-8"))
+        cells = content["cells"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise ConfigurationError(f"{notebook} is no notebook: give the path of an .ipynb") from None
+    for one in cells:
         if "parameters" in one["metadata"].get("tags", []):
             one["source"] = cell(kind).splitlines(keepends=True)
             write_text(notebook, json.dumps(content, indent=1, ensure_ascii=False) + "\n")

@@ -9,10 +9,15 @@ from typing import Any
 import torch
 
 from vsclib import __version__
+from vsclib.errors import ConfigurationError
 
 
 def provenance(device: str) -> dict[str, Any]:
     """Where a result of a device comes from. Take it at a run's start: the code may change."""
+    try:
+        torch.device(device)
+    except RuntimeError:
+        raise ConfigurationError(f"there is no device {device!r}: choose 'cpu' or 'cuda'") from None
     gpu = torch.cuda.get_device_name(device) if device.startswith("cuda") else None
     return {
         "commit": _commit(),

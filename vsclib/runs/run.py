@@ -131,9 +131,7 @@ def _training(training: TrainingConfig, history: History, images: int) -> dict[s
 def _curve(history: History) -> dict[str, Any]:
     """The history as a record holds it: six digits of each value, None where it is no number."""
     curve: dict[str, Any] = {"steps": history.steps, "terms": history.terms}
-    if validation := getattr(history, "validation", None):
-        curve["validation"] = validation
-    return _rounded(curve)
+    return _rounded(curve | ({"validation": history.validation} if history.validation else {}))
 
 
 def _rounded(value: Any) -> Any:
