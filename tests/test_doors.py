@@ -69,6 +69,15 @@ def test_one_image_has_no_aggregate_posterior():
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_rows_beyond_a_training_set_are_named(name):
+    model, step = tiny(name), TrainingStep(images(), seeded(), 0, torch.arange(6))
+    if name == "abp":
+        refused(lambda: model.loss(step), "rows = 0..5 of 0 chains", "train with fit first")
+    else:
+        model.loss(step)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_model_called_as_a_function_gives_the_loss(name):
     model, x = tiny(name), images()
     one, two = model(TrainingStep(x, seeded(), 2)), model.loss(TrainingStep(x, seeded(), 2))

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 
 from vsclib.configuration import Steps, configuration
-from vsclib.models.contract import TrainingStep
+from vsclib.errors import ConfigurationError
+from vsclib.models.contract import Loss, TrainingStep
 from vsclib.models.generator import Generator, GeneratorConfig, Prior
 
 
@@ -43,6 +44,23 @@ class ABP(Generator):
     def memory(self) -> dict[str, Tensor]:
         """The chains."""
         return {"chains": self.chains}
+
+    def loss(self, step: TrainingStep) -> Loss:
+        """What training minimises at a step; ``rows`` are those of images that have a chain.
+
+        Raises:
+            ConfigurationError: no chain was started for a row, or the step is no step.
+            DataError: the images are no float32 (B, C, H, W) in [0, 1].
+        """
+        rows, chains = step.rows, len(self.chains)
+        if (
+            rows is not None
+            and rows.shape == step.images.shape[:1]
+            and bool(((rows < 0) | (rows >= chains)).any())
+        ):
+            found = f"rows = {rows.min()}..{rows.max()} of {chains} chains"
+            raise ConfigurationError(f"{found}: train with fit first, or leave rows out")
+        return super().loss(step)
 
     def infer(
         self, x: Tensor, generator: torch.Generator | None = None, prior: Prior | None = None
