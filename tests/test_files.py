@@ -36,6 +36,7 @@ with files.lock(sys.argv[1]):
 """
 
 
+@pytest.mark.slow
 @unix
 def test_a_folder_that_another_process_holds_is_refused_until_it_dies(tmp_path):
     command = [sys.executable, "-c", HOLDER, str(tmp_path)]
@@ -147,6 +148,7 @@ files.write_atomically(sys.argv[1], lambda temporary: os.kill(os.getpid(), signa
 """
 
 
+@pytest.mark.slow
 @unix
 def test_what_a_killed_writer_left_goes_with_the_next_write(tmp_path):
     path, mine = tmp_path / "c.safetensors", f".c.part.{files._owner(os.getpid())}.abc.safetensors"

@@ -74,6 +74,7 @@ def test_a_signal_ends_the_step_keeps_it_and_says_where(tmp_path, capfd, number,
     assert same(whole, resumed) and (rest.steps, rest.terms) == (history.steps, history.terms)
 
 
+@pytest.mark.slow
 def test_between_two_points_nothing_of_the_history_is_lost(tmp_path):
     """450 steps have a point at every third; the signal comes after step 200."""
     options = {"steps": 450, "checkpoint": tmp_path / "c.safetensors"}

@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from vsclib import checkpoints, data, fit, load, models, save
 from vsclib.errors import CheckpointError, ConfigurationError, DataError, TrainingError
@@ -196,6 +197,22 @@ def test_a_checkpoint_that_knows_fewer_options_had_their_defaults(tmp_path):
     checkpoints.write_tensors(path, tensors, known)
     with pytest.raises(CheckpointError, match=r"kl_warm_up = 0, wanted 3"):
         train(tiny(kl_warm_up=3), checkpoint=path)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("identity", "{"), ("identity", "3"), ("progress", "{"), ("progress", "{}")]
+)
+def test_a_damaged_checkpoint_without_a_checksum_is_one_line(tmp_path, text, value):
+    path = tmp_path / "c.safetensors"
+    train(tiny(), checkpoint=path)
+    tensors, metadata = checkpoints.read_tensors(path)
+    known = {name: metadata[name] for name in ("format", "identity", "progress")}
+    save_file(tensors, path, known | {text: value})
+    with pytest.raises(
+        CheckpointError, match=r"is damaged .*: delete it and train again"
+    ) as caught:
+        train(tiny(), checkpoint=path)
+    assert "\n" not in str(caught.value)
 
 
 # ------------------------------------------------------------------------------------ random streams

@@ -61,13 +61,13 @@ def identity_of(
 
 
 def refuse_another(
-    path: Any, found: dict[str, Any], wanted: dict[str, Any], model: Trainable, extend: bool
+    path: Any, written: str, wanted: dict[str, Any], model: Trainable, extend: bool
 ) -> None:
     """Refuse the checkpoint of another training.
 
     Args:
         path: the checkpoint, for the message.
-        found: the identity that it holds; an option that is newer than it had its default.
+        written: the identity that it holds; an option that is newer than it had its default.
         wanted: the identity of this training.
         model: what is trained.
         extend: whether fewer steps will do.
@@ -75,6 +75,12 @@ def refuse_another(
     Raises:
         CheckpointError: naming the first difference.
     """
+    try:
+        found = dict(json.loads(written))
+    except (TypeError, ValueError):
+        raise CheckpointError(
+            f"{path} is damaged (it names no training): delete it and train again"
+        ) from None
     defaults = _defaults(TrainingConfig()) | _defaults(model.config)
     for name in {**wanted, **found}:
         there, here = (side.get(name, defaults.get(name)) for side in (found, wanted))

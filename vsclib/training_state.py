@@ -246,7 +246,7 @@ class TrainingState:
         self.refuse_broken_weights()
         if not self.step:
             raise error
-        reason = str(error).splitlines()[0]
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise TrainingError(f"{reason} at step {self.step}: {self.remedy()}") from error
 
     # -------------------------------------------------------------------------------------- on disk
@@ -289,7 +289,7 @@ class TrainingState:
     def read(self, path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         """What a checkpoint of this training holds; another training's is refused."""
         tensors, metadata = checkpoints.read_tensors(path)
-        found = json.loads(metadata.get("identity", "{}"))
+        found = metadata.get("identity", "{}")
         refuse_another(path, found, self.identity, self.model, self.config.extend)
         checkpoints.refuse_broken(path, _part(tensors, "model."))
         if (metadata.get("start") or self.start) != self.start:
