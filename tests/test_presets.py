@@ -288,7 +288,7 @@ def test_a_notebook_of_defaults_leaves_the_preset_alone_and_any_number_overrides
 def test_the_record_names_the_preset(tmp_path):
     asked = Experiment.of(model="li_han_mnist", dataset="mnist", steps=2, folder=str(tmp_path))
     record = json.loads(write_record(asked, Evaluation({}, {})).read_text(encoding="utf-8"))
-    assert record["name"] == "li_han_mnist-mnist-seed0"
+    assert record["name"] == "li_han_mnist-mnist-steps2-seed0"
     assert (record["experiment"]["model"], record["experiment"]["preset"]) == (
         "sparse_generator",
         "li_han_mnist",
