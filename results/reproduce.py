@@ -19,7 +19,7 @@ from papermill import PapermillExecutionError
 from vsclib.errors import ConfigurationError, VsclibError, nearest
 from vsclib.files import write_text
 from vsclib.refiner import Refinement
-from vsclib.runs import Experiment, execute, kinds
+from vsclib.runs import Experiment, Stopped, execute, kinds
 
 HERE = Path(__file__).parent
 NOTEBOOKS = HERE.parent / "notebooks" / "experiments"
@@ -81,6 +81,9 @@ def main() -> int:
             seeds = runs[name]["seeds"] if arguments.seed is None else [arguments.seed]
             for seed in seeds:
                 reproduce(name, runs[name], seed, arguments.threads)
+    except Stopped as stopped:
+        print(f"reproduce.py: {stopped}", file=sys.stderr)
+        return stopped.code
     except (VsclibError, PapermillExecutionError) as error:
         print(f"reproduce.py: {error}", file=sys.stderr)
         return 1

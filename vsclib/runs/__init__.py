@@ -15,6 +15,7 @@ Example:
 """
 
 from vsclib.runs.experiment import LEFT_OPEN, Experiment, parameters_of
+from vsclib.runs.kernel import Stopped
 from vsclib.runs.kinds import kinds, register
 from vsclib.runs.naming import check_name, default_name
 from vsclib.runs.notebook import execute
@@ -26,6 +27,7 @@ __all__ = [
     "LEFT_OPEN",
     "Experiment",
     "Run",
+    "Stopped",
     "cell",
     "check_name",
     "default_name",

@@ -218,16 +218,15 @@ class Experiment:
         """Refuse what could only fail later, after work is done."""
         about, configured = data.about(self.dataset), self.configured()
         shape, owner = tuple(configured.image_shape), f"model {self.model!r} on {self.dataset!r}"
+        try:
+            if configured.network != "mlp":
+                quartered(shape, configured.network)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{owner}: {error}") from None
         if shape != tuple(about.image_shape):
             remedy = f"leave it out, the data set says {tuple(about.image_shape)}"
             raise ConfigurationError(f"{owner}: image_shape = {shape} is not allowed: {remedy}")
         self.check_batch(about.train)
-        if configured.network == "mlp":
-            return
-        try:
-            quartered(shape, configured.network)
-        except ConfigurationError as error:
-            raise ConfigurationError(f"{owner}: {error}") from None
 
     def check_batch(self, images: int) -> None:
         """Refuse a batch that is larger than so many training images."""
