@@ -65,7 +65,7 @@ def file_path(path: str | Path) -> Path:
     return found
 
 
-def check_writable(path: Path) -> None:
+def check_writable(path: str | Path) -> None:
     """Make the folder of a file to come, and find out whether it takes one.
 
     Args:
@@ -89,7 +89,7 @@ def check_writable(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def lock(path: Path) -> Iterator[None]:
+def lock(path: str | Path) -> Iterator[None]:
     """Hold a folder; whoever asks for it meanwhile is refused. A killed holder holds nothing.
 
     Args:
