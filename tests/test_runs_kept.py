@@ -289,7 +289,7 @@ def test_a_model_and_data_by_import_path_are_run_and_recorded(tmp_path):
     command = [sys.executable, "-m", "vsclib.runs", *flags, "-p", "measures", "quick"]
     subprocess.run(command, cwd=tmp_path, check=True)
     (folder,) = (tmp_path / "runs").iterdir()
-    assert folder.name.startswith("my_package-MyVSC-my_package-load-hidden6-latents3-steps4")
+    assert folder.name.startswith("my_package-MyVSC-my_package-load-hidden6-latents3-likelihood")
     assert names(folder) == FILES | {"run.ipynb"}
     record = records.load(folder)
     assert record["experiment"]["model"] == "my_package:MyVSC"
