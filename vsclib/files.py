@@ -117,8 +117,11 @@ def _take(file: Path) -> int:
         try:
             _hold(descriptor)
         except (BlockingIOError, PermissionError):
-            holder = file.read_text(encoding="utf-8", errors="replace") or "another process"
             os.close(descriptor)
+            try:
+                holder = file.read_text(encoding="utf-8", errors="replace") or "another process"
+            except FileNotFoundError:
+                continue  # the holder has just left
             raise CheckpointError(
                 f"{file.parent} is in use by {holder}: wait until it ends, or choose another folder"
             ) from None
@@ -127,11 +130,18 @@ def _take(file: Path) -> int:
                 f"{file.parent} cannot be locked ({error.strerror}): start no second run in it"
             )
         # The last holder may have removed the file between the two calls.
-        if file.exists() and os.path.samestat(os.fstat(descriptor), file.stat()):
+        if _stands(file, descriptor):
             os.truncate(descriptor, 0)
             os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode())
             return descriptor
         os.close(descriptor)
+
+
+def _stands(file: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), file.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _hold(descriptor: int) -> None:

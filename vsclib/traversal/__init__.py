@@ -96,6 +96,11 @@ class Traversal(anywidget.AnyWidget):
         _require_model(model)
         shape = tuple(int(size) for size in model.image_shape)
         pixels = _to_pixels(images, shape)
+        if getattr(model, "real_valued", False):
+            raise ConfigurationError(
+                "likelihood = 'gaussian_real' has no picture: the widget draws pixels in [0, 1]; "
+                "choose another likelihood, or look at the codes with vsclib.figures"
+            )
         decoder = export_decoder(model.decoder.layers, model.latents, shape)  # type: ignore[arg-type]
         start = _encode(model, pixels)
         limit = _limit(limit, start.z)
