@@ -14,7 +14,7 @@ DATASET ?= smiley
 STEPS ?=
 SEED ?= 0
 PARAMETERS ?=
-NAME ?= $(MODEL)-$(DATASET)-seed$(SEED)
+NAME ?=
 # A teacher's: make grade SUBMISSIONS=folder GRADES=grades.csv
 SUBMISSIONS ?=
 GRADES ?= grades.csv
@@ -69,8 +69,8 @@ endif
 	$(BIN)/python -m pre_commit install
 
 train: $(INSTALLED) ## train a model of your choice: MODEL=vae DATASET=digits STEPS=2000 SEED=1
-	$(call run_experiment,book/runs/local/$(NAME).ipynb,-p model $(MODEL) -p dataset $(DATASET) -p seed $(SEED) \
-	    -p name $(NAME) $(if $(STEPS),-p steps $(STEPS)) $(PARAMETERS))
+	$(call run_experiment,book/runs/local,-p model $(MODEL) -p dataset $(DATASET) -p seed $(SEED) \
+	    $(if $(NAME),-p name $(NAME)) $(if $(STEPS),-p steps $(STEPS)) $(PARAMETERS))
 	@echo "Now 'make pages' adds it to the book."
 
 chapters: $(INSTALLED) ## execute chapters again and store their outputs: all, or ONLY="02-vae 03-vsc"

@@ -11,7 +11,8 @@ import re
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-from beartype import BeartypeConf
+import numpy as np
+from beartype import BeartypeConf, BeartypeHintOverrides
 from beartype.claw import beartype_package
 
 from vsclib.errors import ConfigurationError, VsclibError
@@ -94,8 +95,12 @@ def _plain(hint: str) -> str:
 
 beartype_package(
     "vsclib",
-    # Whole numbers pass for real ones, as everywhere in Python; variables are mypy's affair.
+    # Whole numbers pass for real ones, and NumPy's for Python's; variables are mypy's affair.
     conf=BeartypeConf(
-        violation_param_type=ArgumentError, is_pep484_tower=True, claw_is_pep526=False
+        violation_param_type=ArgumentError,
+        hint_overrides=BeartypeHintOverrides(
+            {int: int | np.integer, float: float | int | np.integer | np.floating}
+        ),
+        claw_is_pep526=False,
     ),
 )

@@ -16,9 +16,10 @@ from vsclib.files import check_writable, file_path
 from vsclib.identity import checksum_of
 from vsclib.interruption import interruption, noted_signals
 from vsclib.models import Model, Trainable, TrainingStep
+from vsclib.models.contract import scaled
 from vsclib.training_config import TrainingConfig, chosen_device
 from vsclib.training_state import History, TrainingState
-from vsclib.validation import Validation, as_batch
+from vsclib.validation import Validation
 
 __all__ = ["History", "TrainingConfig", "fit"]
 
@@ -76,7 +77,7 @@ def fit(
     """
     config = _configured(config, options)
     config.warn_of_idle()
-    _check(model, callbacks)
+    _check(model)
     pixels = _pixels(model, data.train if isinstance(data, DataSet) else data)
     if len(pixels) < config.batch_size:
         raise DataError(
@@ -113,7 +114,7 @@ def _train(state: TrainingState, images: Tensor, callbacks: Sequence[Callback]) 
     with noted_signals() as noted, tqdm(total=config.steps, mininterval=1.0, **shown) as bar:
         while state.step < config.steps and not ended and not noted:
             rows = state.order()  # (B,)
-            batch = as_batch(images[rows])  # (B, C, H, W)
+            batch = scaled(images[rows])  # (B, C, H, W)
             step = TrainingStep(batch, state.generator, state.number, rows)
             loss = state.loss(step)
             state.update(loss)
@@ -161,7 +162,7 @@ def _configured(config: TrainingConfig | None, options: Mapping[str, Any]) -> Tr
     return config or configure(TrainingConfig, "fit", options)
 
 
-def _check(model: Trainable, callbacks: Sequence[Callback]) -> None:
+def _check(model: Trainable) -> None:
     for name, weight in model.named_parameters():
         if weight.dtype != torch.float32:
             kind = str(weight.dtype).removeprefix("torch.")
@@ -173,21 +174,11 @@ def _check(model: Trainable, callbacks: Sequence[Callback]) -> None:
             f"model {model.name!r} has no weight that learns, at least one must: "
             "call model.requires_grad_(True), then freeze only a part"
         )
-    for callback in callbacks:
-        if not callable(getattr(callback, "record", None)):
-            raise ConfigurationError(
-                f"{type(callback).__name__} is no callback: give it a method record(progress)"
-            )
 
 
 def _pixels(model: Trainable, data: Split | np.ndarray) -> np.ndarray:
     """The images, checked against what the model takes."""
     images = data.images if isinstance(data, Split) else data
-    if not isinstance(images, np.ndarray):
-        raise DataError(
-            f"fit got a {type(data).__name__}, but it takes a data set, a part of one or a uint8 "
-            "array (N, C, H, W): load one with vsclib.data.load(name)"
-        )
     real = images.dtype == np.float32 and images.shape[1:] == model.image_shape
     if real and not getattr(model, "real_valued", False):
         raise DataError(

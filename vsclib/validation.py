@@ -4,12 +4,8 @@ import torch
 from torch import Tensor
 
 from vsclib.models import Trainable, TrainingStep
+from vsclib.models.contract import scaled
 from vsclib.training_config import stream
-
-
-def as_batch(images: Tensor) -> Tensor:
-    """Bytes over 255 as float32, real-valued data as they are."""
-    return images.float() / 255.0 if images.dtype == torch.uint8 else images
 
 
 class Validation:
@@ -41,7 +37,7 @@ class Validation:
         model.eval()
         try:
             for part in self.parts:
-                loss = model.objective(TrainingStep(as_batch(part), generator, number))
+                loss = model.objective(TrainingStep(scaled(part), generator, number))
                 for name, value in (loss.terms | {"total": loss.total}).items():
                     sums[name] = sums.get(name, torch.zeros(())) + len(part) * value.cpu()
         finally:

@@ -58,7 +58,7 @@ def _refuse(name: str, value: Tensor, outside: Tensor, remedy: str) -> Tensor:
     return value
 
 
-def require_positive(name: str, value: float) -> None:
+def require_positive(name: str, value: Tensor | float) -> None:
     """Raise ConfigurationError unless the value is positive."""
     if not value > 0:
         raise ConfigurationError(f"{name} = {value:g} is not allowed: choose {name} > 0")

@@ -13,7 +13,7 @@ from vsclib.spike_slab.divergence import HALF_LOG_TWO_PI
 
 @explained
 def mixture_log_prob(
-    z: Tensor, alpha: Tensor | float, sigma1: float = 1.0, sigma2: float = 0.1
+    z: Tensor, alpha: Tensor | float, sigma1: Tensor | float = 1.0, sigma2: Tensor | float = 0.1
 ) -> Tensor:
     r"""Log-density of the two-Gaussian mixture in nats, for each latent.
 
@@ -41,7 +41,7 @@ def mixture_log_prob(
 
 @explained
 def mixture_score(
-    z: Tensor, alpha: Tensor | float, sigma1: float = 1.0, sigma2: float = 0.1
+    z: Tensor, alpha: Tensor | float, sigma1: Tensor | float = 1.0, sigma2: Tensor | float = 0.1
 ) -> Tensor:
     r"""Score of the two-Gaussian mixture in the papers' closed form.
 
@@ -66,7 +66,7 @@ def mixture_score(
 
 @explained
 def mixture_responsibility(
-    z: Tensor, alpha: Tensor | float, sigma1: float = 1.0, sigma2: float = 0.1
+    z: Tensor, alpha: Tensor | float, sigma1: Tensor | float = 1.0, sigma2: Tensor | float = 0.1
 ) -> Tensor:
     r"""Posterior probability that a code came from the wide component.
 
@@ -83,7 +83,7 @@ def mixture_responsibility(
 
 @explained
 def mixture_score_posterior(
-    z: Tensor, alpha: Tensor | float, sigma1: float = 1.0, sigma2: float = 0.1
+    z: Tensor, alpha: Tensor | float, sigma1: Tensor | float = 1.0, sigma2: Tensor | float = 0.1
 ) -> Tensor:
     r"""Score of the two-Gaussian mixture as two pulls, weighted by the component posterior.
 
@@ -104,8 +104,8 @@ def mixture_score_posterior(
 def mixture_sample(
     shape: tuple[int, ...],
     alpha: Tensor | float,
-    sigma1: float = 1.0,
-    sigma2: float = 0.1,
+    sigma1: Tensor | float = 1.0,
+    sigma2: Tensor | float = 0.1,
     *,
     generator: torch.Generator,
 ) -> Tensor:
@@ -131,17 +131,21 @@ def mixture_sample(
     return values * torch.where(wide, sigma1, sigma2)
 
 
-def _gaussian_log_prob(z: Tensor, sigma: float) -> Tensor:
+def _gaussian_log_prob(z: Tensor, sigma: Tensor | float) -> Tensor:
     return -0.5 * (z / sigma) ** 2 - math.log(sigma) - HALF_LOG_TWO_PI
 
 
-def _mixture_log_odds(z: Tensor, alpha: Tensor | float, sigma1: float, sigma2: float) -> Tensor:
+def _mixture_log_odds(
+    z: Tensor, alpha: Tensor | float, sigma1: Tensor | float, sigma2: Tensor | float
+) -> Tensor:
     alpha = _mixture_weights(z, alpha, sigma1, sigma2)
     prior = torch.logit(alpha) + math.log(sigma2 / sigma1)
     return prior + 0.5 * (1.0 / sigma2**2 - 1.0 / sigma1**2) * z**2
 
 
-def _mixture_weights(z: Tensor, alpha: Tensor | float, sigma1: float, sigma2: float) -> Tensor:
+def _mixture_weights(
+    z: Tensor, alpha: Tensor | float, sigma1: Tensor | float, sigma2: Tensor | float
+) -> Tensor:
     alpha = ranges.checked_probability("alpha", alpha, z, open_at_zero=True)
     ranges.require_positive("sigma2", sigma2)
     if not sigma2 <= sigma1:
