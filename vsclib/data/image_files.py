@@ -67,13 +67,15 @@ def read_middle(path: Traversable, side: int, size: int) -> np.ndarray:
 
 def _open(path: Traversable) -> Any:
     """The picture, upright, in mode L or RGB."""
-    from PIL import Image, ImageOps
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
         with path.open("rb") as stream, Image.open(stream) as file:
             return _in_grey_or_colour(ImageOps.exif_transpose(file))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        if isinstance(error, UnidentifiedImageError):
+            reason = "its content is of no known format"
         remedy = "repair it, or take it out of the folder"
         raise DataError(f"{path} cannot be read as an image ({reason}): {remedy}") from None
 
