@@ -16,8 +16,6 @@ import pytest
 REPOSITORY = Path(__file__).parent.parent
 LIBRARY = REPOSITORY / "vsclib"
 
-# What training is made of, beside its options, its state and its loop.
-TRAINING = ("callbacks", "identity", "interruption", "optimization", "validation")
 # The rooms, ground floor first. A room imports from its floor and from those above it in this list.
 FLOORS = (
     ("errors", "arguments", "files", "configuration"),
@@ -25,7 +23,7 @@ FLOORS = (
     ("schedules", "own_networks", "networks", "inference"),
     ("data",),
     ("models",),
-    ("checkpoints", "training_config", "training_state", "training", "linear", *TRAINING),
+    ("checkpoints", "training", "linear"),
     ("metrics", "sklearn"),
     ("checks",),
     ("figures", "traversal"),

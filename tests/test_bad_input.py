@@ -173,7 +173,7 @@ def test_images_that_a_model_cannot_take(name, x, parts):
         (PIXELS.astype(np.float32) / 255, ("float32", "uint8", "0 to 255")),
         (PIXELS.astype(np.int64), ("int64", "uint8")),
         (PIXELS[:19], ("batch_size = 20", "19 images", "1 <= batch_size <= 19")),
-        (torch.from_numpy(PIXELS), ("tensor", "DataSet", "vsclib.training.fit")),
+        (torch.from_numpy(PIXELS), ("tensor", "DataSet", "vsclib.training.loop.fit")),
         ([[0, 1]], ("[[0, 1]]", "DataSet", "ndarray")),
         (None, ("data = None", "DataSet")),
     ],

@@ -18,7 +18,7 @@ from vsclib.errors import CheckpointError, ConfigurationError
 from vsclib.models import TrainingStep
 from vsclib.networks import Gaussian
 from vsclib.runs import Experiment, execute
-from vsclib.training_config import stream
+from vsclib.training.config import stream
 
 NOTEBOOK = Path(__file__).parent.parent / "notebooks" / "experiments" / "train.ipynb"
 NORMAL = Normal(0.0, 1.0)

@@ -18,7 +18,7 @@ import pytest
 import torch
 
 import vsclib
-from vsclib import data, models, training_state
+from vsclib import data, models
 
 FOLDER = Path(__file__).parent / "first_edition"
 CODES = json.loads((FOLDER / "codes.json").read_text(encoding="utf-8"))
@@ -29,7 +29,7 @@ TRAINING = {"steps": 40, "seed": 5, "progress": False}
 
 @pytest.fixture(autouse=True)
 def streams_of_the_first_edition(monkeypatch):
-    monkeypatch.setattr(training_state, "STREAMS", 1)
+    monkeypatch.setattr("vsclib.training.state.STREAMS", 1)
 
 
 def machine() -> str:

@@ -17,7 +17,7 @@ from full_disk import largest_file
 
 from vsclib import checkpoints, data, fit, models
 from vsclib.errors import CheckpointError
-from vsclib.interruption import noted_signals
+from vsclib.training.interruption import noted_signals
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="needs the signals of Unix")
 

@@ -13,8 +13,8 @@ from safetensors.torch import save_file
 from vsclib import checkpoints, data, fit, load, models, save
 from vsclib.errors import CheckpointError, ConfigurationError, DataError, TrainingError
 from vsclib.models import Loss
-from vsclib.training_config import stream
-from vsclib.training_state import History
+from vsclib.training.config import stream
+from vsclib.training.state import History
 
 SHAPE = (1, 8, 8)
 IMAGES = data.load("digits").train.images[:130]

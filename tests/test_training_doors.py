@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from vsclib import callbacks, data, fit, load, models
+from vsclib import data, fit, load, models
 from vsclib.errors import CheckpointError, ConfigurationError, TrainingError
 from vsclib.models import TrainingStep
-from vsclib.optimization import OPTIMIZERS, SCHEDULERS
-from vsclib.training_config import stream
+from vsclib.training import callbacks
+from vsclib.training.config import stream
+from vsclib.training.optimization import OPTIMIZERS, SCHEDULERS
 
 SHAPE = (1, 8, 8)
 DIGITS = data.load("digits")

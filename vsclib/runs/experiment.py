@@ -14,7 +14,7 @@ from vsclib.errors import CheckpointError, ConfigurationError, DataError, Vsclib
 from vsclib.networks import quartered
 from vsclib.runs.naming import check_name, default_name
 from vsclib.training import TrainingConfig
-from vsclib.training_config import chosen_device
+from vsclib.training.config import chosen_device
 
 LEFT_OPEN = ("steps", "batch_size", "learning_rate_switch")
 """Parameters that None leaves at their default; a number would overrule every preset."""

@@ -12,14 +12,14 @@ import torch
 from torch import Tensor
 
 from vsclib import checkpoints
-from vsclib.callbacks import Callback, Progress
 from vsclib.errors import CheckpointError, TrainingError, warn_caller
-from vsclib.identity import checksum_of, identity_of, refuse_another, weights_checksum
 from vsclib.models import Loss, Trainable, TrainingStep
-from vsclib.optimization import advance, catch_up, make_optimizer, make_scheduler
 from vsclib.schedules import Linear, Staircase
-from vsclib.training_config import TrainingConfig, stream
-from vsclib.validation import Validation
+from vsclib.training.callbacks import Callback, Progress
+from vsclib.training.config import TrainingConfig, stream
+from vsclib.training.identity import checksum_of, identity_of, refuse_another, weights_checksum
+from vsclib.training.optimization import advance, catch_up, make_optimizer, make_scheduler
+from vsclib.training.validation import Validation
 
 RECORDS = 200
 """How many points a history has at most."""

@@ -8,20 +8,18 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from vsclib.callbacks import Callback
 from vsclib.configuration import configure
 from vsclib.data.dataset import DataSet, Split
 from vsclib.errors import ConfigurationError, DataError
 from vsclib.files import check_writable, file_path
-from vsclib.identity import checksum_of
-from vsclib.interruption import interruption, noted_signals
 from vsclib.models import Model, Trainable, TrainingStep
 from vsclib.models.contract import scaled
-from vsclib.training_config import TrainingConfig, chosen_device
-from vsclib.training_state import History, TrainingState
-from vsclib.validation import Validation
-
-__all__ = ["History", "TrainingConfig", "fit"]
+from vsclib.training.callbacks import Callback
+from vsclib.training.config import TrainingConfig, chosen_device
+from vsclib.training.identity import checksum_of
+from vsclib.training.interruption import interruption, noted_signals
+from vsclib.training.state import History, TrainingState
+from vsclib.training.validation import Validation
 
 LINES = 10
 """How many lines of progress a training prints."""
@@ -54,8 +52,8 @@ def fit(
         config: how to train; or give its fields as keywords.
         validation: held-out images; their loss, in eval mode and with the same draws each time, is
             taken at each point of the history.
-        callbacks: see :mod:`vsclib.callbacks`; each is told every point of the history, and one
-            that returns True ends the training.
+        callbacks: see :mod:`vsclib.training.callbacks`; each is told every point of the history,
+            and one that returns True ends the training.
 
     Returns:
         The history.

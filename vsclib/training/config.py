@@ -9,7 +9,7 @@ import torch
 
 from vsclib.configuration import Count, Positive, Seed, Steps, configuration
 from vsclib.errors import ConfigurationError, warn_caller
-from vsclib.optimization import check_choice
+from vsclib.training.optimization import check_choice
 
 CHECKPOINT_EVERY = 1000
 

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from vsclib.models import Trainable, TrainingStep
 from vsclib.models.contract import scaled
-from vsclib.training_config import stream
+from vsclib.training.config import stream
 
 
 class Validation:

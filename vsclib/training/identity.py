@@ -9,7 +9,7 @@ import numpy as np
 
 from vsclib.errors import CheckpointError
 from vsclib.models import Trainable
-from vsclib.training_config import TrainingConfig
+from vsclib.training.config import TrainingConfig
 
 DECISIVE = (
     "steps",
