@@ -12,6 +12,7 @@ import vsclib
 from vsclib import checkpoints, data, metrics, models, spike_slab
 from vsclib.arguments import ArgumentError
 from vsclib.errors import ConfigurationError
+from vsclib.figures import fitting
 
 
 @pytest.mark.parametrize(
@@ -57,8 +58,12 @@ def test_it_can_be_caught_as_what_python_raises() -> None:
     assert issubclass(ArgumentError, ConfigurationError) and issubclass(ArgumentError, TypeError)
 
 
-def test_whole_numbers_pass_for_real_ones() -> None:
+def test_whole_numbers_pass_for_real_ones_and_numpys_for_pythons() -> None:
     assert spike_slab.bernoulli_kl(torch.tensor([0.3]), 1).isinf().all()
+    half = torch.tensor([0.5])
+    assert spike_slab.relaxed_gate(half, half, np.float32(50)) == 0.5
+    assert spike_slab.log_shares(np.int64(2), 4, "weighted").shape == (2, 2)
+    assert fitting.floats("one", 3.0) == 3 and (fitting.floats("two", (1, 2.0)) == [1, 2]).all()
 
 
 def test_a_sentence_of_another_form_becomes_one_line() -> None:

@@ -8,17 +8,21 @@ as they load.
 import functools
 import inspect
 import re
-from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
-from beartype import BeartypeConf, BeartypeHintOverrides
+import numpy.typing
+from beartype import BeartypeConf, FrozenDict
 from beartype.claw import beartype_package
 
 from vsclib.errors import ConfigurationError, VsclibError
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
+
+ArrayLike = numpy.typing.ArrayLike | Sequence[Any]
+"""What NumPy makes an array of; its own hint leaves tuples out when it is asked at a call."""
 
 _LONGEST = 60  # characters of a value that a message shows
 _VIOLATION = re.compile(
@@ -98,8 +102,12 @@ beartype_package(
     # Whole numbers pass for real ones, and NumPy's for Python's; variables are mypy's affair.
     conf=BeartypeConf(
         violation_param_type=ArgumentError,
-        hint_overrides=BeartypeHintOverrides(
-            {int: int | np.integer, float: float | int | np.integer | np.floating}
+        hint_overrides=FrozenDict(
+            {
+                int: int | np.integer,
+                float: float | int | np.integer | np.floating,
+                complex: complex | float | int | np.number,
+            }
         ),
         claw_is_pep526=False,
     ),

@@ -9,8 +9,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, PathPatch
 from matplotlib.path import Path
 from matplotlib.ticker import MaxNLocator
-from numpy.typing import ArrayLike
 
+from vsclib.arguments import ArrayLike
 from vsclib.errors import DataError
 from vsclib.figures.fitting import checked_labels, require_code, require_count
 from vsclib.figures.images import pixels, show_image

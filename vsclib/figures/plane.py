@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from numpy.typing import ArrayLike
 
-from vsclib.arguments import explained
+from vsclib.arguments import ArrayLike, explained
 from vsclib.errors import DataError
 from vsclib.figures.fitting import checked_labels, floats
 from vsclib.figures.look import DATA, FULL, INK, PRIOR, RECONSTRUCTION, SCORE, SLAB, SPIKE

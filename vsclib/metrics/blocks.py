@@ -3,9 +3,9 @@
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
 from torch import Tensor
 
+from vsclib.arguments import ArrayLike
 from vsclib.errors import DataError
 from vsclib.metrics.inputs import matrix
 

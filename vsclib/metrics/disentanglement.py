@@ -3,9 +3,9 @@
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
 from torch import Tensor
 
+from vsclib.arguments import ArrayLike
 from vsclib.errors import ConfigurationError, DataError
 from vsclib.metrics.inputs import check_counts, check_seed, matrix
 from vsclib.metrics.sampling import stratified_sample

@@ -2,10 +2,9 @@
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
 from torch import Tensor
 
-from vsclib.arguments import explained
+from vsclib.arguments import ArrayLike, explained
 from vsclib.errors import ConfigurationError, DataError
 from vsclib.metrics.codes import Images, as_floats, batches, codes, reconstruct
 from vsclib.metrics.inputs import check_size, matrix

@@ -1,9 +1,9 @@
 """What measures are given, checked before it can become a wrong number."""
 
 import numpy as np
-from numpy.typing import ArrayLike
 from torch import Tensor
 
+from vsclib.arguments import ArrayLike
 from vsclib.errors import ConfigurationError, DataError
 from vsclib.models import Code, Model
 

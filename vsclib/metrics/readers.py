@@ -5,10 +5,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
 from torch import Tensor
 
-from vsclib.arguments import explained
+from vsclib.arguments import ArrayLike, explained
 from vsclib.errors import ConfigurationError, DataError
 from vsclib.metrics.inputs import check_counts, check_seed, label_column, matrix
 from vsclib.metrics.sampling import PROBE_CODES, probe_rows, stratified_sample

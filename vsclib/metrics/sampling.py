@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
 
+from vsclib.arguments import ArrayLike
 from vsclib.errors import ConfigurationError
 from vsclib.metrics.inputs import label_column
 
