@@ -7,6 +7,7 @@ import pytest
 import torch
 from scipy.linalg import solve_discrete_lyapunov
 
+from vsclib.errors import ConfigurationError
 from vsclib.inference import follow_gradient
 
 NOISE = 0.4
@@ -122,3 +123,11 @@ def test_codes_come_detached_and_leave_everything_else_alone(linear):
         )
     assert not found.requires_grad and found.abs().min() > 0
     assert begin.grad is None and w.grad is None and begin.abs().max() == 0
+
+
+@pytest.mark.parametrize(
+    "options", [{"steps": -1}, {"step_size": float("nan")}, {"step_size": -0.1}]
+)
+def test_steps_that_are_none_are_refused(options):
+    with pytest.raises(ConfigurationError, match="choose steps >= 0 and step_size >= 0"):
+        follow_gradient(lambda z: -z.square().sum(1), lambda z: -z, torch.zeros(1, 2), **options)

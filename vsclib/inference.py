@@ -1,11 +1,13 @@
 """Codes without an encoder, found by following a decoder's gradient."""
 
+import math
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from vsclib.arguments import explained
+from vsclib.errors import ConfigurationError
 
 
 @explained
@@ -40,6 +42,9 @@ def follow_gradient(
     Returns:
         Codes (B, J), detached.
 
+    Raises:
+        ConfigurationError: ``steps`` is negative or ``step_size`` no number >= 0.
+
     Source:
         Li & Han (2022), Eq. 6 and Algorithm 1.
 
@@ -50,6 +55,9 @@ def follow_gradient(
         >>> follow_gradient(likelihood, lambda z: -z, torch.zeros(1, 1), 500, 0.3)
         tensor([[1.0000]])
     """
+    if steps < 0 or not 0 <= step_size < math.inf:
+        found = f"steps = {steps} with step_size = {step_size:g}"
+        raise ConfigurationError(f"{found} is not allowed: choose steps >= 0 and step_size >= 0")
     z = z.detach()
     for _ in range(steps):
         with torch.enable_grad():
