@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from small_models import images, seeded, tiny
 from torch import distributed, multiprocessing, nn
 
@@ -69,7 +70,7 @@ def work(rank: int, port: int, folder: str) -> None:
         model = tiny(name)
         with SharedDraws(rank):
             train(nn.parallel.DistributedDataParallel(model), model.parameters(), rank)
-        torch.save(model.state_dict(), Path(folder) / f"{name}.{rank}.pt")
+        save_file(model.state_dict(), Path(folder) / f"{name}.{rank}.safetensors")
     distributed.destroy_process_group()
 
 
@@ -92,7 +93,7 @@ def folder(tmp_path_factory) -> Path:
 def test_two_processes_end_with_the_weights_of_one(folder, name):
     alone = tiny(name)
     train(alone, alone.parameters(), None)
-    halves = [torch.load(folder / f"{name}.{rank}.pt") for rank in range(PROCESSES)]
+    halves = [load_file(folder / f"{name}.{rank}.safetensors") for rank in range(PROCESSES)]
     start, moved = tiny(name).state_dict(), 0.0
     for key, weight in alone.named_parameters():
         assert torch.equal(halves[0][key], halves[1][key])

@@ -1,7 +1,7 @@
 """Networks of one's own: a registered name or an import path, so that a model's file can say it."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -45,10 +45,7 @@ def register(name: str, make: Factory) -> Factory:
         >>> from vsclib import models
         >>> model = models.create("vsc", image_shape=(1, 8, 8), encoder="wide")
     """
-    if not name.isidentifier():
-        raise ConfigurationError(f"name = {name!r} is not allowed: choose letters, digits and _")
-    if not same_origin(make, FACTORIES.get(name, make)):
-        raise ConfigurationError(f"network {name!r} exists already: choose another name")
+    require_new("network", name, make, FACTORIES)
     FACTORIES[name] = _checked(make)
     return make
 
@@ -76,6 +73,14 @@ def _checked(made: Any) -> Factory:
         kind = type(made).__name__
         raise ConfigurationError(f"factory = a {kind}: give a function that makes the network")
     return made
+
+
+def require_new(kind: str, name: str, made: Any, known: Mapping[str, Any]) -> None:
+    """Raise ConfigurationError for a name that is none, or that another definition has."""
+    if not name.isidentifier():
+        raise ConfigurationError(f"name = {name!r} is not allowed: choose letters, digits and _")
+    if not same_origin(made, known.get(name, made)):
+        raise ConfigurationError(f"{kind} {name!r} exists already: choose another name")
 
 
 def same_origin(one: Any, other: Any) -> bool:

@@ -17,7 +17,7 @@ from vsclib.configuration import (
 from vsclib.errors import CheckpointError, ConfigurationError, nearest, warn_caller
 from vsclib.models.contract import Model, ModelConfig
 from vsclib.models.preset_table import presets
-from vsclib.own_networks import FACTORIES, same_origin
+from vsclib.own_networks import FACTORIES, require_new
 
 FAMILIES: dict[str, str | type[Model]] = {
     "abp": "abp:ABP",
@@ -85,10 +85,7 @@ def register(name: str, cls: type[Model]) -> type[Model]:
     Raises:
         ConfigurationError: the name is taken, or the class does not keep the contract.
     """
-    if not name.isidentifier():
-        raise ConfigurationError(f"name = {name!r} is not allowed: choose letters, digits and _")
-    if not same_origin(cls, FAMILIES.get(name, cls)):
-        raise ConfigurationError(f"model {name!r} exists already: choose another name")
+    require_new("model", name, cls, FAMILIES)
     FAMILIES[name] = _checked(cls)
     return cls
 
