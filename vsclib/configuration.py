@@ -17,7 +17,6 @@ OpenUnit = Annotated[float, Field(gt=0, lt=1)]
 """A probability that is neither 0 nor 1."""
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
 LogOdds = Annotated[float, Field(ge=-20, le=20)]
 """Where a sigmoid starts; beyond 20 it is 0 or 1 in float32."""
 Count = Annotated[int, Field(ge=1)]
