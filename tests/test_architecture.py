@@ -18,7 +18,7 @@ LIBRARY = REPOSITORY / "vsclib"
 
 # The rooms, ground floor first. A room imports from its floor and from those above it in this list.
 FLOORS = (
-    ("errors", "arguments", "files", "configuration"),
+    ("errors", "arguments", "files", "configuration", "randomness"),
     ("spike_slab",),
     ("schedules", "own_networks", "networks", "inference"),
     ("data",),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from vsclib import randomness
 from vsclib.arguments import explained
 from vsclib.errors import ConfigurationError
 
@@ -66,5 +67,5 @@ def follow_gradient(
         z = z.detach()
         z = z + 0.5 * step_size**2 * (gradient + prior_score(z))
         if noise is not None:
-            z = z + step_size * torch.randn(z.shape, generator=noise, device=z.device)
+            z = z + step_size * randomness.normal(z.shape, noise, z.device)
     return z

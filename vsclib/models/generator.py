@@ -6,7 +6,7 @@ from typing import ClassVar, Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from vsclib import inference, spike_slab
+from vsclib import inference, randomness, spike_slab
 from vsclib.configuration import Positive, Steps, configuration
 from vsclib.models.contract import Code, Loss, Model, ModelConfig, TrainingStep
 from vsclib.networks import LikelihoodName
@@ -45,7 +45,7 @@ class StandardNormal(NamedTuple):
 
     def sample(self, shape: tuple[int, int], generator: torch.Generator) -> Tensor:
         """Codes of a shape."""
-        return torch.randn(shape, generator=generator, device=generator.device)
+        return randomness.normal(shape, generator, generator.device)
 
 
 class TwoGaussians(NamedTuple):

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from vsclib import spike_slab
+from vsclib import randomness, spike_slab
 from vsclib.configuration import NonNegative, Steps, configuration
 from vsclib.models.contract import Code, Loss, Model, ModelConfig, TrainingStep
 from vsclib.schedules import Linear
@@ -88,7 +88,7 @@ class VAE(Model):
     def draw_slab(self, code: Code, generator: torch.Generator) -> Tensor:
         """A draw (B, J) from N(mu, sigma^2)."""
         mu, logvar = code.slab
-        noise = torch.randn(mu.shape, generator=generator, device=mu.device)
+        noise = randomness.normal(mu.shape, generator, mu.device)
         return mu + (0.5 * logvar).exp() * noise  # (B, J)
 
     def kl(self, code: Code) -> Tensor:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from vsclib import spike_slab
+from vsclib import randomness, spike_slab
 from vsclib.configuration import LogOdds, OpenUnit, Positive, Steps, configuration
 from vsclib.errors import ConfigurationError, warn_caller
 from vsclib.models.contract import Code, TrainingStep
@@ -135,7 +135,7 @@ class VSC(VAE):
 
     def draw_noise(self, code: Code, generator: torch.Generator) -> Tensor:
         """Uniform noise (B, J) in [0, 1) for the gates."""
-        return torch.rand(code.spike.shape, generator=generator, device=code.spike.device)
+        return randomness.uniform(code.spike.shape, generator, code.spike.device)
 
     def divergences(self, code: Code) -> dict[str, Tensor]:
         """What the value costs when a latent is on, and what being on costs; (B, J) in nats."""

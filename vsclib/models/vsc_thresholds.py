@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from vsclib import spike_slab
+from vsclib import randomness, spike_slab
 from vsclib.configuration import LogOdds, OpenUnit, configuration
 from vsclib.models.contract import Code, TrainingStep
 from vsclib.models.vae import VAE, VAEConfig
@@ -104,7 +104,7 @@ class VSCThresholds(VAE):
 
     def draw_noise(self, code: Code, generator: torch.Generator) -> Tensor:
         """Uniform noise (B, J) in [0, 1)."""
-        return torch.rand(code.z.shape, generator=generator, device=code.z.device)
+        return randomness.uniform(code.z.shape, generator, code.z.device)
 
     def divergences(self, code: Code) -> dict[str, Tensor]:
         """What the value costs when a latent is on, and what being on costs; (B, J) in nats."""

@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor
 
+from vsclib import randomness
 from vsclib.arguments import explained
 from vsclib.errors import ConfigurationError
 from vsclib.spike_slab import ranges
@@ -125,9 +126,9 @@ def mixture_sample(
     Source:
         Li & Han (2022), Eq. 1.
     """
-    values = torch.randn(shape, generator=generator, device=generator.device)
+    values = randomness.normal(shape, generator, generator.device)
     _mixture_weights(values, alpha, sigma1, sigma2)
-    wide = torch.rand(shape, generator=generator, device=generator.device) < alpha
+    wide = randomness.uniform(shape, generator, generator.device) < alpha
     return values * torch.where(wide, sigma1, sigma2)
 
 
