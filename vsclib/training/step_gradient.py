@@ -121,10 +121,21 @@ def with_gradient(model: Trainable, step: TrainingStep, precision: Precision = "
 
 
 def draws_of(model: Trainable, step: TrainingStep) -> list[Asked]:
-    """Which random numbers a step asks for, in their order."""
+    """Which random numbers a step asks for, in their order.
+
+    Raises:
+        ConfigurationError: the model draws in another way than through :mod:`vsclib.randomness`.
+    """
     source: Any = Given(None, step.images.device)
-    with torch.no_grad(), unlooked():
-        model.objective(step._replace(generator=source))
+    try:
+        with torch.no_grad(), unlooked():
+            model.objective(step._replace(generator=source))
+    except TypeError as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigurationError(
+            f"the step of model {model.name!r} cannot be made a function of its draws ({reason}): "
+            "let it draw with vsclib.randomness.normal and uniform"
+        ) from None
     return source.asked
 
 
