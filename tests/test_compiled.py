@@ -80,8 +80,10 @@ def test_a_compiled_training_resumes_to_the_same_bits_and_says_what_it_costs(tmp
         train(part, callbacks=[Killing()], **options)
     resumed = models.create("vsc", **SMALL)
     # It began compiled, and goes on so wherever ``auto`` would not compile by itself.
-    train(resumed, **options)
+    train(resumed, **options | {"compile": "auto"})
     assert same(whole, resumed)
+    with pytest.warns(UserWarning, match="compile = 'off' has no effect: this training began with"):
+        train(models.create("vsc", **SMALL), **options | {"compile": "off"})
 
 
 def test_short_trainings_are_not_compiled_by_themselves(monkeypatch):

@@ -23,6 +23,7 @@ Threads = Annotated[int, Field(ge=1, le=1024)]
 _PASSED_ON = (
     *("batch_size", "learning_rate_end", "learning_rate_switch", "seed", "checkpoint_every"),
     *("optimizer", "optimizer_options", "scheduler", "scheduler_options", "clip_norm"),
+    *("compile", "precision"),
 )
 """Parameters that the training takes as they are."""
 
@@ -46,7 +47,7 @@ class Experiment:
     open_note: ClassVar[str] = "Steps and batch size of None are the preset's, or 200 and 100."
     """What the parameter cell says of them."""
     beside: ClassVar[tuple[str, ...]] = (
-        *("name", "preset", "device", "threads", "data_root", "folder"),
+        *("name", "preset", "device", "threads", "data_root", "folder", "compile"),
         *("checkpoint_every", "measures", "options"),
     )
     """Parameters that do not decide the weights, and the options, which stand for themselves."""
@@ -100,6 +101,10 @@ class Experiment:
     """What it takes."""
     clip_norm: Positive | None = None
     """Largest norm of the gradient; a longer one is shortened to it."""
+    compile: Literal["auto", "on", "off"] = "auto"
+    """Compile the step: ``auto`` does so for long trainings."""
+    precision: Literal["float32", "tf32", "bfloat16"] = "float32"
+    """Of the training's matrix products."""
     seed: Seed = 0
     """Of the weights, the order of the images and every draw."""
     device: str = "auto"

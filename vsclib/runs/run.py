@@ -123,6 +123,8 @@ def _training(training: TrainingConfig, history: History, images: int) -> dict[s
         "batch_size": training.batch_size,
         "seconds": round(history.seconds, 1),
         "cpu_seconds_per_epoch": round(per_epoch, 2),
+        "precision": training.precision,
+        "compiled": history.compiled,
         "loss": history.terms["total"][-1] if history.steps else None,
         "curve": _curve(history),
     }

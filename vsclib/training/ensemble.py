@@ -61,7 +61,6 @@ class EnsembleState:
         self.step, self.size = 0, len(states)
         self.diverged: dict[int, str] = {}
         self.pending: list[Tensors] = []
-        self.compiled = False
         self.stacked: Any = None
 
     # --------------------------------------------------------------------------------- the step
@@ -110,12 +109,16 @@ class EnsembleState:
         """Trace the step, which may be compiled, with its draws as they are."""
         model = self.states[0].model
         steps = self.config.steps * self.size
-        self.compiled = wanted(model, self.config, self.images.device, steps)
+        compiled = self.states[0].compiled
+        if not self.step:
+            compiled = wanted(model, self.config, self.images.device, steps)
+        for state in self.states:
+            state.compiled = compiled
         step = function(model, self.config.precision, members=True)
         rows = torch.stack([torch.arange(self.config.batch_size)] * self.size)
         inputs = self.inputs(rows.to(self.images.device))
         try:
-            self.call = traced(step, inputs, self.compiled)
+            self.call = traced(step, inputs, compiled)
         except ConfigurationError as error:
             names = ", ".join(self.values) or "nothing"
             raise ConfigurationError(
@@ -226,7 +229,6 @@ class EnsembleState:
         texts = []
         for index, state in enumerate(self.states):
             state.pending = [{n: v[index] for n, v in terms.items()} for terms in self.pending]
-            state.compiled = self.compiled
             own, metadata = resumption.contents(state, state.history())
             tensors |= {f"{index}.{name}": value for name, value in own.items()}
             texts.append(metadata)

@@ -10,7 +10,7 @@ from tqdm.auto import tqdm
 
 from vsclib.configuration import configure
 from vsclib.data.dataset import DataSet, Split
-from vsclib.errors import ConfigurationError
+from vsclib.errors import ConfigurationError, warn_caller
 from vsclib.files import check_writable, file_path
 from vsclib.models import Model, Trainable, TrainingStep
 from vsclib.models.contract import scaled
@@ -124,11 +124,18 @@ def _train(state: TrainingState, images: Tensor, callbacks: Sequence[Callback]) 
 
 def _compile(state: TrainingState, images: Tensor, say: Callable[[str], None]) -> None:
     """Let the step be a compiled one, if that is asked for or worth it."""
-    config, begun = state.config, state.step > 0
-    # A training goes on as it began: another order of rounding gives other weights.
+    config = state.config
     asked = wanted(state.model, config, images.device, config.steps)
-    if not asked or (begun and not state.compiled):
-        state.compiled = False
+    if state.step:
+        # A training goes on as it began: another order of rounding gives other weights.
+        if config.compile != "auto" and asked != state.compiled:
+            began = "with" if state.compiled else "without"
+            warn_caller(
+                f"compile = {config.compile!r} has no effect: this training began {began} a "
+                "compiled step, and goes on so"
+            )
+        asked = state.compiled
+    if not asked:
         return
     rows = torch.arange(config.batch_size, device=images.device)
     example = TrainingStep(scaled(images[rows]), state.generator, state.number, rows)

@@ -34,7 +34,6 @@ def contents(state: Any, history: Any) -> tuple[dict[str, Tensor], dict[str, str
     tensors["generator"] = state.generator.get_state()
     points, *rest = history
     progress = {"step": state.step, "points": points, "begun": state.begun, "plain": plain}
-    progress |= {"compiled": state.compiled}
     progress |= dict(zip(history._fields[1:], rest, strict=True))
     metadata = {
         "format": checkpoints.FORMAT,

@@ -38,6 +38,7 @@ class History(NamedTuple):
         seconds: how long it took, resumed parts included.
         cpu_seconds: processor time of all threads in that time.
         validation: the terms of the validation loss at each point; empty without validation.
+        compiled: whether the step was a compiled one.
     """
 
     steps: list[int]
@@ -45,6 +46,7 @@ class History(NamedTuple):
     seconds: float
     cpu_seconds: float = math.nan
     validation: dict[str, list[float]] = {}
+    compiled: bool = False
 
 
 class TrainingState:
@@ -219,7 +221,8 @@ class TrainingState:
         """What the training looked like so far."""
         seconds = self.seconds + time.perf_counter() - self.since
         cpu_seconds = self.cpu_seconds + time.process_time() - self.cpu_since
-        return History(self.points, self.terms, seconds, cpu_seconds, self.held_out)
+        curves = self.points, self.terms
+        return History(*curves, seconds, cpu_seconds, self.held_out, self.compiled)
 
     # ------------------------------------------------------------------------ what must be finite
 
