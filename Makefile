@@ -7,6 +7,8 @@ PORT ?= 8000
 WORKERS ?= 2
 # Threads that spin while they wait make a shared machine many times slower; sleeping costs a quiet one nothing to speak of.
 export OMP_WAIT_POLICY ?= PASSIVE
+# The chapters and many tests start Python anew: without kept bytecode each start compiles SymPy and its like again.
+unexport PYTHONDONTWRITEBYTECODE
 
 # A run of your own: make train MODEL=vsc DATASET=mnist STEPS=3000 SEED=1 PARAMETERS="-p alpha 0.05"
 MODEL ?= vsc

@@ -18,7 +18,14 @@ from safetensors.torch import save_file
 import vsclib
 from vsclib import data, fit, models
 from vsclib.arguments import ArgumentError
-from vsclib.errors import CheckpointError, ConfigurationError, DataError, VsclibError
+from vsclib.errors import (
+    CheckpointError,
+    ConfigurationError,
+    DataError,
+    TrainingError,
+    VsclibError,
+    fits_memory,
+)
 
 REPOSITORY = Path(__file__).parent.parent
 NOTEBOOK = REPOSITORY / "notebooks" / "experiments" / "train.ipynb"
@@ -382,3 +389,40 @@ def test_every_error_is_a_value_error_of_the_library():
         assert issubclass(kind, VsclibError) and issubclass(kind, ValueError)
     with pytest.raises(ValueError, match="unknown data set"):
         data.load("cifar")
+
+
+# ------------------------------------------------------------------------------------------- memory
+
+# PyTorch's words on a GPU, which has its class of error on any machine.
+ON_CUDA = torch.OutOfMemoryError(
+    "CUDA out of memory. Tried to allocate 2.50 GiB. GPU 0 has a total capacity of 7.79 GiB of "
+    "which 1.12 GiB is free. Process 42 has 6.6 GiB memory in use."
+)
+
+
+def out_of_memory_on_cuda() -> None:
+    raise ON_CUDA
+
+
+@pytest.mark.parametrize(
+    ("call", "sizes"),
+    [
+        (lambda: torch.empty(2**50), "(4503599627370496 bytes asked)"),
+        (lambda: np.empty(2**50), "(8.00 PiB asked)"),
+        (lambda: bytearray(2**60), ""),
+        (out_of_memory_on_cuda, "(2.50 GiB asked, 1.12 GiB free)"),
+    ],
+)
+def test_memory_that_runs_out_is_one_line_with_what_to_change(call, sizes):
+    def step() -> None:
+        with fits_memory("batch_size = 500", "choose batch_size = 250 or fewer"):
+            call()
+
+    told = refused(TrainingError, step, "batch_size = 500 does not fit", "250 or fewer")
+    assert sizes in told
+
+
+def test_another_error_of_the_device_goes_through():
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        with fits_memory("batch_size = 500", "choose batch_size = 250 or fewer"):
+            torch.zeros(2, 3) @ torch.zeros(2, 3)

@@ -116,8 +116,10 @@ def test_importing_the_room_does_not_import_torchvision_or_scikit_learn():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@pytest.mark.parametrize("module", data._MODULES)
-def test_a_module_refuses_the_name_of_another_set(module):
+@pytest.mark.parametrize("name", data._MODULES)
+def test_a_module_has_the_sets_of_its_entry_and_refuses_another(name):
+    module = getattr(data, name)
+    assert sorted(module.INFORMATION) == sorted(data._MODULES[name])
     with pytest.raises(DataError) as error:
         module.load("nothing")
     one_line(error, "'nothing'", *module.INFORMATION)

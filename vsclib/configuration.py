@@ -46,7 +46,7 @@ def configuration(cls: type[T]) -> type[T]:
     Unknown names are refused and no type is converted silently. A mistake raises
     ConfigurationError in one line, where pydantic alone would take four.
     """
-    checks = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
+    checks = ConfigDict(extra="forbid", strict=True)
     made: Any = dataclass(config=checks)(cls)
     check = made.__init__
 

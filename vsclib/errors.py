@@ -1,9 +1,11 @@
 """The library's errors and warnings: one line each, with value, allowed range and remedy."""
 
+import contextlib
 import difflib
+import re
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 
@@ -24,7 +26,7 @@ class CheckpointError(VsclibError):
 
 
 class TrainingError(VsclibError):
-    """Training cannot go on: a loss is not finite."""
+    """Training cannot go on: a loss is not finite, or the memory is used up."""
 
 
 class CheckRefused(VsclibError):
@@ -54,6 +56,34 @@ def nearest(name: str, choices: Iterable[str]) -> str:
     if close:
         return f"did you mean {close[0]!r}? The choices are {', '.join(choices)}"
     return f"the choices are {', '.join(choices) or '(none)'}"
+
+
+@contextlib.contextmanager
+def fits_memory(what: str, remedy: str) -> Iterator[None]:
+    """Turn the error of an allocator, NumPy's or PyTorch's on any device, into one line.
+
+    Args:
+        what: does not fit, with its value: ``batch_size = 500 on cuda``.
+        remedy: what is smaller: ``choose batch_size = 250 or fewer``.
+
+    Raises:
+        TrainingError: memory ran out inside. Any other error goes through as it is.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        # NumPy's is a MemoryError; PyTorch's are RuntimeErrors, of a class of their own on CUDA.
+        text = " ".join(str(error).split())
+        found = re.search(r"out of memory|allocate memory|Unable to allocate", text, re.I)
+        if not found and not isinstance(error, MemoryError):
+            raise
+        amount = r"\d[\d.,]* (?:[KMGTPE]i?B|bytes)"
+        asked = re.search(rf"allocate:? ({amount})", text)
+        free = re.search(rf"({amount}) is free", text)
+        sizes = [f"{asked[1]} asked"] if asked else []
+        sizes += [f"{free[1]} free"] if free else []
+        told = f" ({', '.join(sizes)})" if sizes else ""
+        raise TrainingError(f"{what} does not fit into the memory{told}: {remedy}") from error
 
 
 def warn_caller(text: str) -> None:

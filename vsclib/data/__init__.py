@@ -11,10 +11,10 @@ has ``INFORMATION``, which says of each of its sets what ``about`` gives, and ``
 the page on data is made from the former, and the latter is held to it.
 """
 
+import importlib
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from vsclib.data import celeba, digits, mnist, smiley, svhn, uci_har
 from vsclib.data.arrays import from_array
 from vsclib.data.dataset import (
     DataSet,
@@ -30,6 +30,9 @@ from vsclib.data.image_folder import from_folder
 from vsclib.data.own_sets import Loader, OwnSet, imported, is_path, own_name
 from vsclib.data.values import from_values
 from vsclib.errors import DataError, nearest
+
+if TYPE_CHECKING:
+    from vsclib.data import smiley
 
 __all__ = [
     "DataSet",
@@ -50,19 +53,17 @@ __all__ = [
 ]
 
 
-class _Module(Protocol):
-    """What the module of a data set offers."""
+_MODULES = {
+    "celeba": ("celeba", "celeba_32"),
+    "digits": ("digits",),
+    "mnist": ("fashion_mnist", "mnist"),
+    "smiley": ("smiley",),
+    "svhn": ("svhn",),
+    "uci_har": ("uci_har", "uci_har_real", "uci_har_signals"),
+}
+"""The sets of each module, which is imported when one of them is asked for."""
 
-    @property
-    def INFORMATION(self) -> dict[str, Information]:
-        """What is promised of each of its sets."""
-
-    def load(self, name: str, root: str | Path | None = None) -> DataSet:
-        """The set of that name, read from ``root`` if it comes as files."""
-
-
-_MODULES: tuple[_Module, ...] = (celeba, digits, mnist, smiley, svhn, uci_har)
-_SETS: dict[str, _Module] = {name: module for module in _MODULES for name in module.INFORMATION}
+_SETS: dict[str, str | OwnSet] = {name: module for module in _MODULES for name in _MODULES[module]}
 
 
 def names() -> tuple[str, ...]:
@@ -92,7 +93,7 @@ def register(name: str, load: Loader, information: Information | None = None) ->
         >>> data.load("corners").name, data.about("corners").image_shape
         ('corners', (1, 1, 4))
     """
-    if name in _SETS and not isinstance(_SETS[name], OwnSet):
+    if isinstance(_SETS.get(name), str):
         raise DataError(f"name = {name!r} is one of the library's sets: choose another")
     _SETS[own_name(name)] = OwnSet(name, load, information)
 
@@ -145,4 +146,14 @@ def _named(name: str) -> Any:
         return imported(name)
     if name not in _SETS:
         raise DataError(f"unknown data set {name!r}: {nearest(name, names())}")
-    return _SETS[name]
+    found = _SETS[name]
+    return importlib.import_module(f"{__name__}.{found}") if isinstance(found, str) else found
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        """The module of a set, imported when it is first asked for (PEP 562)."""
+        if name in _MODULES:
+            return importlib.import_module(f"{__name__}.{name}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

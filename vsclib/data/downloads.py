@@ -1,28 +1,35 @@
 """Published files: a reader's own folder or the user's cache, and the downloads into it."""
 
 import gzip
+import hashlib
 import io
 import os
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
-
-import pooch
 
 from vsclib.data.dataset import Information
 from vsclib.errors import DataError
 
 VARIABLE = "VSCLIB_DATA"
 _LARGEST_UNPACKED = 2**26
-# The progress bar is enough; the notice before it would put this machine's paths on a run's page.
-pooch.get_logger().setLevel("WARNING")
 
 
 def cache_folder() -> Path:
     """Folder of the downloads: ``vsclib`` in XDG_CACHE_HOME, else in the platform's own cache."""
     base = os.environ.get("XDG_CACHE_HOME")
-    return Path(base, "vsclib") if base else Path(pooch.os_cache("vsclib"))
+    return Path(base, "vsclib") if base else Path(_pooch().os_cache("vsclib"))
+
+
+def _pooch() -> ModuleType:
+    """It is imported when files are downloaded, not by everyone who loads a set."""
+    import pooch
+
+    # The progress bar is enough; the notice before it would put this machine's paths on a page.
+    pooch.get_logger().setLevel("WARNING")
+    return pooch
 
 
 def own_folder(folder: str, root: str | Path | None) -> Path | None:
@@ -77,7 +84,7 @@ def obtain(
     try:
         options: Any = {"downloader": downloader, "progressbar": True}
         for file in files:
-            pooch.retrieve(file.url, file.digest, file.name, folder, **options)
+            _pooch().retrieve(file.url, file.digest, file.name, folder, **options)
     except (OSError, ValueError, EOFError, zlib.error, ImportError) as error:
         raise DataError(
             f"no copy of {name} under {VARIABLE} or in {cache_folder()}, and no download "
@@ -90,7 +97,7 @@ def obtain(
 def unpacked(url: str, output: str, _: Any) -> None:
     """Download a gzip file and write what is in it: a downloader for pooch."""
     packed = io.BytesIO()
-    pooch.HTTPDownloader(progressbar=True)(url, packed, None)
+    _pooch().HTTPDownloader(progressbar=True)(url, packed, None)
     packed.seek(0)
     # Limited, so that a wrong file cannot fill the memory; its checksum then refuses it.
     Path(output).write_bytes(gzip.GzipFile(fileobj=packed).read(_LARGEST_UNPACKED))
@@ -103,7 +110,8 @@ def _check(path: Path, digest: str) -> None:
         raise DataError(f"{path} is missing: {f'unpack {packed}' if packed.is_file() else remedy}")
     algorithm, _, expected = digest.partition(":")
     try:
-        found = pooch.file_hash(str(path), algorithm)
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, algorithm).hexdigest()
     except OSError as error:
         reason = f"{path} cannot be read ({error.strerror})"
         raise DataError(f"{reason}: make it readable, or {remedy}") from None
