@@ -78,7 +78,8 @@ def read(path: Path, size: str) -> Sweep:
             asked = tomllib.loads(path.read_text(encoding="utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigurationError(f"this is no TOML ({error}): mend that line") from None
-        return _read(path.stem, size, asked)
+        # A slip in the size that is not asked for now is found now, too.
+        return {one: _read(path.stem, one, asked) for one in (*SIZES, size)}[size]
     except VsclibError as error:
         raise ConfigurationError(f"{path.name}: {error}") from None
 

@@ -1,7 +1,7 @@
-"""What a sweep will cost: seconds a step of every distinct model, times steps, and the rest of a run.
+"""What a sweep will cost: seconds a step of every distinct model, times steps, and a run's rest.
 
-A step's time is the benchmark's where it was taken on this machine (``results/benchmark.json``), and
-otherwise timed here, a few steps for each shape of model; timings are kept for the next call.
+A step's time is the benchmark's (``results/benchmark.json``) where that was run on this machine,
+and otherwise timed here, a few steps for each shape of model; timings are kept for the next call.
 """
 
 import dataclasses
@@ -161,12 +161,10 @@ def table(sweep: Sweep, costs: Costs, left: dict[str, bool], cores: int) -> str:
     sources = ", ".join(f"{count} shapes {name}" for name, count in costs.sources.items() if count)
     total = sum(seconds.values()) * threads / 3600
     wall = todo * threads / cores / 60
-    return "\n".join(
-        [
-            f"{sweep.title}: {sweep.name}, {sweep.size}",
-            *lines,
-            f"  in all {total:.2f} core-hours ({sources}); {sum(left.values())} of {len(left)} runs "
-            f"to go: {todo * threads / 3600:.2f} core-hours, {wall:.0f} minutes on {cores} "
-            f"core{'s' if cores > 1 else ''} if nothing else is at work there",
-        ]
+    lines.append(f"  in all {total:.2f} core-hours ({sources})")
+    here = f"{wall:.0f} minutes on {cores} core{'s' if cores > 1 else ''} that do nothing else"
+    hours = todo * threads / 3600
+    lines.append(
+        f"  to go: {sum(left.values())} of {len(left)} runs, {hours:.2f} core-hours, {here}"
     )
+    return "\n".join([f"{sweep.title}: {sweep.name}, {sweep.size}", *lines])

@@ -40,6 +40,8 @@ def work(job: dict[str, Any], locks: Path) -> None:
             # Whoever held the folder may have done the work.
             if is_finished(one):
                 continue
+            if Path(one["folder"], "training.safetensors").is_file():
+                print(f"{one['name']} goes on from its checkpoint", flush=True)
             asked = {"folder": one["folder"], "threads": job["threads"]}
             experiment = Experiment.of(**one["parameters"], **asked)
             if one["page"]:
