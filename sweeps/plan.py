@@ -10,12 +10,14 @@ from typing import Any
 import finished
 import torch
 from cells import HERE, Cell, Sweep, file_of, read
-from cost import Costs, table
+from cost import Costs, shape_of, table
 
-from vsclib import data
+from vsclib import data, models
 from vsclib.errors import ConfigurationError
 from vsclib.files import check_writable, write_text
+from vsclib.runs import Experiment
 from vsclib.training.config import chosen_device
+from vsclib.training.many import MAY_DIFFER
 
 ROOT = HERE.parent
 RUNS = Path("runs") / "sweeps"
@@ -101,8 +103,23 @@ def gpus() -> list[str]:
 
 
 def grouped(sweep: Sweep) -> list[list[Cell]]:
-    """The runs of each job: one, or those that train together as their shapes agree."""
-    return [[cell] for cell in sweep.cells]
+    """The runs of each job: one, or those that train together as their shapes agree.
+
+    A run that becomes a page is made alone, by its notebook.
+    """
+    groups: dict[str, list[Cell]] = {}
+    for cell in sweep.cells:
+        name, family = cell.experiment.title, models.family(cell.experiment.model)
+        apart = not sweep.together or cell.page is not None or family.alone
+        groups.setdefault(name if apart else stack_of(cell.experiment), []).append(cell)
+    return list(groups.values())
+
+
+def stack_of(experiment: Experiment) -> str:
+    """What runs that train together have in common, as one text: shapes, and how they train."""
+    training = vars(experiment.training(data.about(experiment.dataset).train))
+    shared = {name: v for name, v in training.items() if name not in (*MAY_DIFFER, "checkpoint")}
+    return f"{shape_of(experiment)} {experiment.measures} {sorted(shared.items())}"
 
 
 def _job(

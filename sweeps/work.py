@@ -27,31 +27,35 @@ def work(job: dict[str, Any], locks: Path) -> None:
         job: of the plan.
         locks: folder of the locks of this machine's GPUs.
     """
-    todo = [run for run in job["runs"] if not is_finished(run)]
-    if not todo:
+    if all(map(is_finished, job["runs"])):
         print(f"{job['name']} is finished", flush=True)
         return
-    from vsclib.errors import ConfigurationError
-    from vsclib.runs import Experiment, run
-
     with _gpu(job["gpu"], locks):
-        for one in todo:
+        for one in job["runs"]:
             _wait(Path(one["folder"]))
-            # Whoever held the folder may have done the work.
-            if is_finished(one):
-                continue
-            if Path(one["folder"], "training.safetensors").is_file():
-                print(f"{one['name']} goes on from its checkpoint", flush=True)
-            asked = {"folder": one["folder"], "threads": job["threads"]}
-            experiment = Experiment.of(**one["parameters"], **asked)
-            if one["page"]:
-                _page(experiment, Path(one["page"]), one["page_title"])
-            else:
-                run(experiment, progress=False)
-            if not is_finished(one):
-                raise ConfigurationError(
-                    f"{one['folder']} holds another run than was planned: delete it"
-                )
+        # Whoever held the folders may have done the work.
+        if not all(map(is_finished, job["runs"])):
+            _run(job)
+
+
+def _run(job: dict[str, Any]) -> None:
+    """Make the run of a job, or its runs as one ensemble."""
+    from vsclib.runs import Experiment, run, run_many
+
+    first = job["runs"][0]
+    kept = Path(first["folder"]).glob("t*.safetensors")  # training, or together
+    if any(kept):
+        print(f"{job['name']} goes on from its checkpoint", flush=True)
+    asked = [
+        Experiment.of(**one["parameters"], folder=one["folder"], threads=job["threads"])
+        for one in job["runs"]
+    ]
+    if len(asked) > 1:
+        run_many(asked, progress=False)
+    elif first["page"]:
+        _page(asked[0], Path(first["page"]), first["page_title"])
+    else:
+        run(asked[0], progress=False)
 
 
 def _page(experiment: Any, page: Path, title: str) -> None:
