@@ -87,10 +87,12 @@ def timed(experiment: Experiment) -> float:
     steps, seconds, before = 2, 0.0, 0
     while before < 10 or (seconds < SECONDS and steps <= 5_000):
         short = dataclasses.replace(
-            training, steps=steps, checkpoint=None, progress=False, checkpoint_every=1_000
+            training,
+            # At a rate at which nothing diverges: that is for the runs to find out.
+            **{"steps": steps, "learning_rate": 1e-6, "learning_rate_end": None},
+            **{"learning_rate_switch": 0, "scheduler": None, "scheduler_options": {}},
+            **{"checkpoint": None, "checkpoint_every": 1_000, "progress": False},
         )
-        if short.learning_rate_switch >= steps:
-            short = dataclasses.replace(short, learning_rate_switch=0, learning_rate_end=None)
         seconds, before = fit(experiment.make_model(), images, short).seconds, steps
         steps *= 4
     return seconds / before

@@ -308,6 +308,42 @@ def test_a_chosen_run_becomes_a_page(scripts, planned, tmp_path, monkeypatch):
     assert records.load(job["runs"][0]["folder"])["training"]["steps"] == 20
 
 
+# ---------------------------------------------------------------------------------------- together
+
+
+def test_runs_whose_shapes_agree_are_one_job(scripts, planned):
+    """Seeds and numbers may differ, shapes and pages not; and only where the file says so."""
+    text = TINY.replace("[base]", "together = true\n[base]")
+    text += '[[cases]]\nmodel = "vsc"\nalpha = 0.3\n[[cases]]\nmodel = "vsc"\ngate = "relaxed"\n'
+    text += '[[cases]]\nmodel = "abp"\n'
+    text += '[[pages]]\ntitle = "A"\nmodel = "vsc"\nalpha = 0.1\nlatents = 4\nseed = 0\n'
+    plan, _ = planned(text, "full")
+    jobs = [sorted(run["name"] for run in job["runs"]) for job in plan["jobs"]]
+    sizes = sorted(map(len, jobs))
+    # 2 latent sizes and seeds of 5 cases; the family abp trains alone, and one VSC has a page.
+    assert sum(sizes) == 20 and sizes == [1, 1, 1, 1, 1, 2, 2, 2, 2, 3, 4]
+    (largest,) = [job for job in plan["jobs"] if len(job["runs"]) == 4]
+    asked = [run["parameters"] for run in largest["runs"]]
+    assert {(one["latents"], one["model"]) for one in asked} == {(6, "vsc")}
+    assert {one["alpha"] for one in asked} == {0.1, 0.3}
+    assert largest["name"].endswith("-and-3")
+    assert largest["seconds"] == pytest.approx(2 * plan["jobs"][0]["seconds"], abs=0.2)
+    plan, _ = planned(text.replace("together = true", "together = false"), "full")
+    assert len(plan["jobs"]) == 20
+
+
+@pytest.mark.slow
+def test_a_job_of_several_runs_is_one_training(scripts, planned, monkeypatch, capsys):
+    plan, _ = planned(TINY.replace("[base]", "together = true\n[base]"), "full")
+    (job, *_) = plan["jobs"]
+    assert len(job["runs"]) == 2 and do(scripts, monkeypatch, plan, job["name"]) == 0
+    for one in job["runs"]:
+        assert records.load(one["folder"])["training"]["together"] == 2
+    assert scripts("finished").mark(plan) == 1
+    assert do(scripts, monkeypatch, plan, job["name"]) == 0
+    assert f"{job['name']} is finished" in capsys.readouterr().out
+
+
 # -------------------------------------------------------------------------------------- gathering
 
 

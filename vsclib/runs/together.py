@@ -79,7 +79,7 @@ def _run_many(experiments: Sequence[Experiment], progress: bool) -> list[Run | N
         if done[place] or place in found.diverged:
             runs.append(None)
             continue
-        more = {"together": sizes[place], "parts": len(found.parts)}
+        more: dict[str, Any] = {"together": sizes[place], "parts": len(found.parts)}
         given = (images, trainings[place], found.histories[place], origin)
         runs.append(conclude(experiment, members[place], *given, **more))
         if progress:
