@@ -17,6 +17,13 @@ STEPS ?=
 SEED ?= 0
 PARAMETERS ?=
 NAME ?=
+# Many runs: make sweep SWEEP=accuracy-latents SIZE=laptop; DRY=yes says the cost and trains nothing.
+SWEEP ?= accuracy-latents
+SIZE ?= laptop
+DRY ?=
+PROFILE ?= local
+PAGES ?=
+SWEEP_VENV ?= .sweep-venv
 # A teacher's: make grade SUBMISSIONS=folder GRADES=grades.csv
 SUBMISSIONS ?=
 GRADES ?= grades.csv
@@ -26,12 +33,14 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 # The same, and what a course needs.
 COURSE := $(VENV)/.course
+# What runs a sweep, apart from what its runs need.
+SWEEPER := $(SWEEP_VENV)/.installed
 FIRST_RUN := book/runs/local/vsc-smiley.ipynb
 LIBRARY := $(shell find vsclib -name '*.py' 2>/dev/null)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help book pages serve lint quick test hooks train chapters checks assignments grade lock clean distclean
+.PHONY: help book pages serve lint quick test hooks train sweep chapters checks assignments grade lock clean distclean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -59,7 +68,7 @@ quick: $(COURSE) ## run the tests that train nothing for long and need no browse
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not book" --durations 5 \
 	    --numprocesses $(WORKERS) --dist loadfile
 
-test: $(COURSE) ## install and run every test, the chapters among them
+test: $(COURSE) $(SWEEPER) ## install and run every test, the chapters among them
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --nbval --numprocesses $(WORKERS) --dist loadfile
 
 hooks: $(INSTALLED) ## look at every commit as it is made, with pre-commit
@@ -74,6 +83,11 @@ train: $(INSTALLED) ## train a model of your choice: MODEL=vae DATASET=digits ST
 	$(call run_experiment,book/runs/local,-p model $(MODEL) -p dataset $(DATASET) -p seed $(SEED) \
 	    $(if $(NAME),-p name $(NAME)) $(if $(STEPS),-p steps $(STEPS)) $(PARAMETERS))
 	@echo "Now 'make pages' adds it to the book."
+
+sweep: $(INSTALLED) $(SWEEPER) ## make the runs of a file in sweeps/: SWEEP=accuracy-latents SIZE=laptop; the cost first: DRY=yes
+	$(BIN)/python sweeps/sweep.py $(SWEEP) $(SIZE) --profile $(PROFILE) $(if $(DRY),--dry-run) \
+	    $(if $(PAGES),--pages $(PAGES)) --snakemake $(SWEEP_VENV)/bin/snakemake
+	@$(if $(DRY),true,$(BIN)/python sweeps/gather.py $(SWEEP) $(SIZE))
 
 chapters: $(INSTALLED) ## execute chapters again and store their outputs: all, or ONLY="02-vae 03-vsc"
 	$(BIN)/python notebooks/execute.py $(ONLY)
@@ -93,12 +107,15 @@ lock: ## resolve the newest allowed versions into requirements.lock (needs uv)
 	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --upgrade \
 	    requirements.txt pyproject.toml --extra course --extra develop | grep -v '^-e' > requirements.lock.new
 	mv requirements.lock.new requirements.lock
+	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --upgrade \
+	    sweeps/requirements.txt > sweeps/requirements.lock.new
+	mv sweeps/requirements.lock.new sweeps/requirements.lock
 
 clean: ## delete the built book and caches; your runs and the installation stay
 	rm -rf book/_build build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 distclean: clean ## delete the installation too
-	rm -rf $(VENV) *.egg-info
+	rm -rf $(VENV) $(SWEEP_VENV) *.egg-info
 
 # How a run is made; the page gets its name only when the run has succeeded. Arguments: page, parameters.
 define run_experiment
@@ -129,5 +146,16 @@ ifeq ($(UV),uv)
 	uv pip install --python $(BIN)/python -e '.[course]' -c requirements.lock
 else
 	$(BIN)/python -m pip install --progress-bar off -e '.[course]' -c requirements.lock
+endif
+	@touch $@
+
+$(SWEEPER): sweeps/requirements.txt sweeps/requirements.lock
+ifeq ($(UV),uv)
+	test -x $(SWEEP_VENV)/bin/python || \
+	    uv venv --quiet --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(SWEEP_VENV)
+	uv pip install --quiet --python $(SWEEP_VENV)/bin/python -r sweeps/requirements.txt -c sweeps/requirements.lock
+else
+	test -x $(SWEEP_VENV)/bin/python || $(PYTHON) -m venv $(SWEEP_VENV)
+	$(SWEEP_VENV)/bin/python -m pip install --quiet -r sweeps/requirements.txt -c sweeps/requirements.lock
 endif
 	@touch $@

@@ -22,6 +22,7 @@ from vsclib.runs.notebook import execute
 from vsclib.runs.parameters import cell, write_cell
 from vsclib.runs.provenance import provenance
 from vsclib.runs.run import Run, run, write_record
+from vsclib.runs.together import run_many
 
 __all__ = [
     "LEFT_OPEN",
@@ -37,6 +38,7 @@ __all__ = [
     "provenance",
     "register",
     "run",
+    "run_many",
     "write_cell",
     "write_record",
 ]

@@ -47,12 +47,7 @@ def run(experiment: Experiment, *, progress: bool = True) -> Run:
 
 
 def _run(experiment: Experiment, progress: bool) -> Run:
-    folder = experiment.path
-    done, path = folder / "done.json", folder / "record.json"
-    experiment.require_same(path)
-    done.unlink(missing_ok=True)
-    if experiment.threads:
-        torch.set_num_threads(experiment.threads)
+    begin(experiment)
     images = data.load(experiment.dataset, experiment.data_root)
     training = experiment.training(len(images.train.images))
     training.progress = progress
@@ -61,12 +56,49 @@ def _run(experiment: Experiment, progress: bool) -> Run:
     if progress:
         _announce(experiment, model, images, training)
     history = fit(model, images, training)
-    experiment.save(model, folder / "model.safetensors")
     if progress:
         print(f"{training.steps:,} steps in {history.seconds:.0f} s; now the measures")
+    return conclude(experiment, model, images, training, history, origin)
+
+
+def begin(experiment: Experiment) -> None:
+    """Make a folder, which this process holds, ready for a run: it says no longer that it is done.
+
+    Raises:
+        CheckpointError: the folder holds another run.
+    """
+    experiment.require_same(experiment.path / "record.json")
+    (experiment.path / "done.json").unlink(missing_ok=True)
+    if experiment.threads:
+        torch.set_num_threads(experiment.threads)
+
+
+def conclude(
+    experiment: Experiment,
+    model: Any,
+    images: data.DataSet,
+    training: TrainingConfig,
+    history: History,
+    origin: dict[str, Any],
+    **more: Any,
+) -> Run:
+    """Save a trained model, measure it, write its record, and the done file last.
+
+    Args:
+        experiment: what was run.
+        model: as the training left it.
+        images: the data set.
+        training: how it was trained.
+        history: what the training looked like.
+        origin: where the run comes from, of its start.
+        **more: what else the record says of the training.
+    """
+    folder = experiment.path
+    done, path = folder / "done.json", folder / "record.json"
+    experiment.save(model, folder / "model.safetensors")
     evaluation, sections = experiment.measure(model, images)
     sections |= {
-        "training": _training(training, history, len(images.train.images)),
+        "training": _training(training, history, len(images.train.images)) | more,
         "dataset": {"name": images.name, "sha256": images.sha256},
         "provenance": origin,
     }
@@ -84,15 +116,12 @@ def write_record(experiment: Experiment, evaluation: Evaluation, **sections: Any
         evaluation: its numbers, and why some are not there.
         **sections: further parts, such as ``training`` and ``provenance``.
     """
-    asked, digest = experiment.as_dict(), records.digest
-    # Folders are this machine's own business.
-    for name in ("folder", "data_root"):
-        asked.pop(name)
+    digest = records.digest
     record = {
         "schema": records.SCHEMA,
         "name": experiment.title,
         "kind": experiment.kind,
-        "experiment": asked,
+        "experiment": recorded(experiment),
         "metrics": evaluation.numbers,
         "not_measured": evaluation.not_measured,
         "definitions": {name: digest(experiment.definitions[name]) for name in evaluation.numbers},
@@ -102,6 +131,12 @@ def write_record(experiment: Experiment, evaluation: Evaluation, **sections: Any
     path = experiment.path / "record.json"
     records.store(record, path)
     return path
+
+
+def recorded(experiment: Experiment) -> dict[str, Any]:
+    """What a record says of an experiment: folders are this machine's own business."""
+    beside = ("folder", "data_root")
+    return {name: v for name, v in experiment.as_dict().items() if name not in beside}
 
 
 def _announce(
