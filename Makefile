@@ -15,6 +15,9 @@ STEPS ?=
 SEED ?= 0
 PARAMETERS ?=
 NAME ?=
+# Parts of the benchmark, and how often each contestant takes its turn.
+PART ?=
+ROUNDS ?=
 # A teacher's: make grade SUBMISSIONS=folder GRADES=grades.csv
 SUBMISSIONS ?=
 GRADES ?= grades.csv
@@ -29,7 +32,7 @@ LIBRARY := $(shell find vsclib -name '*.py' 2>/dev/null)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help book pages serve lint quick test hooks train chapters checks assignments grade lock clean distclean
+.PHONY: help book pages serve lint quick test hooks train chapters checks bench assignments grade lock clean distclean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -78,6 +81,9 @@ chapters: $(INSTALLED) ## execute chapters again and store their outputs: all, o
 
 checks: $(INSTALLED) ## run every check of the ledger and store what it finds for the book's pages
 	$(BIN)/python -m ledger
+
+bench: $(INSTALLED) ## measure what things cost on this machine: all parts, or PART="comparison ladder"; ROUNDS=9
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks $(PART) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 assignments: $(COURSE) ## write the assignments as students get them, without solutions, to assignments/release
 	$(BIN)/python assignments/release.py
