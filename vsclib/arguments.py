@@ -13,10 +13,12 @@ from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 import numpy.typing
+import torch
 from beartype import BeartypeConf, FrozenDict
 from beartype.claw import beartype_package
 
 from vsclib.errors import ConfigurationError, VsclibError
+from vsclib.randomness import Given
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -99,7 +101,8 @@ def _plain(hint: str) -> str:
 
 beartype_package(
     "vsclib",
-    # Whole numbers pass for real ones, and NumPy's for Python's; variables are mypy's affair.
+    # Whole numbers pass for real ones, NumPy's for Python's, draws made before for their source.
+    # Variables are mypy's affair.
     conf=BeartypeConf(
         violation_param_type=ArgumentError,
         hint_overrides=FrozenDict(
@@ -107,6 +110,7 @@ beartype_package(
                 int: int | np.integer,
                 float: float | int | np.integer | np.floating,
                 complex: complex | float | int | np.number,
+                torch.Generator: torch.Generator | Given,
             }
         ),
         claw_is_pep526=False,

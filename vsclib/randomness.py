@@ -1,7 +1,7 @@
 """Random numbers of a model: drawn from a generator, or made beforehand and handed out in order.
 
-A step of training makes its draws here alone. What computes many steps or members at once can so
-make them before, from each member's own generator, and hand them in.
+A step of training makes its draws here alone. What computes many members at once can so make them
+before, from each member's own generator, and hand them in.
 """
 
 from collections.abc import Sequence
@@ -27,22 +27,27 @@ def uniform(shape: Sequence[int], generator: torch.Generator, device: torch.devi
     return torch.rand(tuple(shape), generator=generator, device=device)
 
 
-class Given(torch.Generator):
-    """A source that hands out draws made before, in their order; or notes what is asked for.
+class Given:
+    """A source that hands out draws made before, in their order, or notes what is asked for.
+
+    It stands where a generator does.
 
     Args:
         values: the draws; None hands out zeros.
+        device: where they are.
 
     Attributes:
         asked: every draw so far.
     """
 
-    def __init__(self, values: Sequence[Tensor] | None = None) -> None:
-        self.values = values
+    def __init__(self, values: Sequence[Tensor] | None, device: torch.device) -> None:
+        self.values, self.device = values, device
         self.asked: list[Asked] = []
 
     def take(self, kind: str, shape: Sequence[int]) -> Tensor:
         """The next draw, which must have this shape."""
-        index = len(self.asked)
-        self.asked.append((kind, tuple(shape)))
-        return torch.zeros(tuple(shape)) if self.values is None else self.values[index]
+        index, wanted = len(self.asked), tuple(shape)
+        self.asked.append((kind, wanted))
+        if self.values is None:
+            return torch.zeros(wanted, device=self.device)
+        return self.values[index]

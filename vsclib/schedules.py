@@ -5,6 +5,8 @@ A schedule starts exactly at ``start``, ends exactly at ``end`` and stays betwee
 
 from dataclasses import dataclass
 
+from torch import Tensor
+
 from vsclib.errors import ConfigurationError
 
 
@@ -105,6 +107,21 @@ class Staircase:
         if stair and stair >= (self.start - self.end) / self.drop - 1e-9:
             return self.end
         return max(self.start - self.drop * stair, self.end)
+
+
+@dataclass(frozen=True)
+class Held:
+    """A value that was taken from a schedule beforehand, whatever the step.
+
+    Attributes:
+        value: (), what the schedule had.
+    """
+
+    value: Tensor
+
+    def __call__(self, step: int) -> Tensor:
+        """The value."""
+        return self.value
 
 
 Schedule = Linear | Staircase

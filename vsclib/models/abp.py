@@ -31,6 +31,7 @@ class ABP(Generator):
     """
 
     Config = ABPConfig
+    alone = "it keeps a chain for every image"
     chains: Tensor
 
     def __init__(self, config: ABPConfig, name: str) -> None:

@@ -14,6 +14,10 @@ class AutoEncoder(Model):
         (z,) = self.encoder(x)
         return Code(z, self.all_active(z))
 
+    def resting(self) -> tuple[float, ...] | None:
+        """A value of zero."""
+        return (0.0,)
+
     def objective(self, step: TrainingStep) -> Loss:
         """Minus the log-likelihood of the image under its own reconstruction."""
         code = self.recognise(step.images)

@@ -41,6 +41,10 @@ class BetaTCVAE(VAE):
         """Count the images that the aggregate posterior averages over; untold, those of a batch."""
         self.images = len(images)
 
+    def resting(self) -> None:
+        """None: the total correlation is of all latents."""
+        return None
+
     def plan(self, steps: int, steps_per_epoch: int) -> None:
         """The weight of the whole KL rises to 1 over ``kl_warm_up`` steps."""
         self.kl_weight = Linear(0.0, 1.0, until=self.config.kl_warm_up)

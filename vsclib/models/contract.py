@@ -68,6 +68,8 @@ class Trainable(nn.Module):
     Attributes:
         learning_rate: step size of Adam that suits the family.
         unit: what the loss is counted in.
+        alone: why its step is no function of tensors alone, which compiling and ensembles take;
+            empty where it is one.
         trained: steps and epochs that ``fit`` has trained it for; schedules go on from there.
         name: what it is called in messages and checkpoints.
         config: its checked options.
@@ -76,6 +78,7 @@ class Trainable(nn.Module):
 
     learning_rate: ClassVar[float] = 1e-3
     unit: ClassVar[str] = "nats per image"
+    alone: ClassVar[str] = ""
     trained: tuple[int, int] = (0, 0)
     name: str
     config: Any
@@ -209,6 +212,13 @@ class Model(Trainable):
         hard. A family defines it.
         """
         raise TypeError(f"{type(self).__name__} defines no recognise")
+
+    def resting(self) -> tuple[float, ...] | None:
+        """Outputs of the encoder's heads at which a latent costs nothing and gives nothing.
+
+        An ensemble fills up smaller codes with such latents. None where there are none.
+        """
+        return None
 
     @property
     def threshold(self) -> float | None:

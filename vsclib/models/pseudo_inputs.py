@@ -56,6 +56,10 @@ class PseudoInputs(VSC):
         self.pseudo_inputs.copy_(scaled(images[order[count % len(order)]]))
         self.prepared.fill_(1.0)
 
+    def resting(self) -> None:
+        """None: the sparsity of the prior is counted over all latents."""
+        return None
+
     def prior(self, number: int | None = None) -> Code:
         """The codes of the pseudo-inputs, (K, J), at a training step or as training left them."""
         return super().posterior(self.pseudo_inputs, number)

@@ -95,6 +95,10 @@ class SparseAutoEncoder(AutoEncoder):
         """The gated code of images (B, C, H, W); nothing is drawn."""
         return self.gate(super().recognise(x).z)
 
+    def resting(self) -> None:
+        """None: the columns of a dictionary have length one."""
+        return None
+
     def sample_prior(self, n: int, generator: torch.Generator) -> Tensor:
         """Codes (n, J) of noise, as sparse as the gate makes them."""
         return self.gate(super().sample_prior(n, generator)).z

@@ -7,6 +7,7 @@ from vsclib.configuration import Count, NonNegative, configuration
 from vsclib.errors import ConfigurationError
 from vsclib.models.contract import Code, Loss, TrainingStep
 from vsclib.models.sparse_autoencoder import SparseAutoEncoder, SparseAutoEncoderConfig
+from vsclib.spike_slab import ranges
 
 
 @configuration
@@ -42,6 +43,7 @@ class TopK(SparseAutoEncoder):
     """
 
     Config = TopKConfig
+    alone = "a step of it looks at which latents are dead"
     idle: Tensor
 
     def __init__(self, config: TopKConfig, name: str) -> None:
@@ -61,12 +63,15 @@ class TopK(SparseAutoEncoder):
         code = self.gate(values)
         idle = torch.where(code.active.any(0), 0.0, self.idle + 1.0)
         reconstruction = -self.decoder(code.z).log_prob(x).mean()
-        revival = self.revive(x, values, code.z.detach(), idle > self.config.dead_after)
+        # A training looks at no value as long as no latent can be dead.
+        young = not ranges.looking() and step.number < self.config.dead_after
+        dead = None if young else idle > self.config.dead_after
+        revival = self.revive(x, values, code.z.detach(), dead)
         return Loss.of({"idle": idle}, reconstruction=reconstruction, revival=revival)
 
-    def revive(self, x: Tensor, values: Tensor, fixed: Tensor, dead: Tensor) -> Tensor:
+    def revive(self, x: Tensor, values: Tensor, fixed: Tensor, dead: Tensor | None) -> Tensor:
         """Minus the weighted log-likelihood of images when dead latents add to fixed codes; ()."""
-        if not self.config.revival or (x.device.type == "cpu" and not dead.any()):
+        if dead is None or not self.config.revival or (x.device.type == "cpu" and not dead.any()):
             return torch.zeros((), device=x.device)
         # An accelerator is not asked whether any is dead, which would wait: it adds zeros then.
         count = min(x[0].numel() // 2, self.latents)

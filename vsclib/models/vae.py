@@ -78,6 +78,10 @@ class VAE(Model):
         """Values of schedules at a training step that evaluation needs, by their buffers' names."""
         return {}
 
+    def resting(self) -> tuple[float, ...] | None:
+        """The slab of the prior."""
+        return 0.0, 0.0
+
     # ---------------------------------------------------- shared by all variational families
 
     def recognise(self, x: Tensor, generator: torch.Generator | None = None) -> Code:

@@ -1,5 +1,7 @@
 """Variational Sparse Coding: a VAE whose code is a spike-and-slab, with a fixed prior."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -9,7 +11,7 @@ from vsclib.errors import ConfigurationError, warn_caller
 from vsclib.models.contract import Code, TrainingStep
 from vsclib.models.vae import VAE, VAEConfig
 from vsclib.schedules import Linear
-from vsclib.spike_slab import gates
+from vsclib.spike_slab import gates, ranges
 
 
 @configuration
@@ -98,6 +100,11 @@ class VSC(VAE):
             last = f"the slab stays noise with a share of {1.0 - self.warm_up(steps - 1):.2g}"
             warn_caller(f"{found}: {last}; choose lam_until <= {steps}")
 
+    def resting(self) -> tuple[float, ...] | None:
+        """The slab and the gate of the prior."""
+        alpha, relu = self.config.alpha, self.config.gamma_form == "relu"
+        return 0.0, 0.0, math.log(alpha) if relu else math.log(alpha / (1.0 - alpha))
+
     @property
     def threshold(self) -> float:
         """What gamma must exceed for a latent to be on."""
@@ -110,7 +117,7 @@ class VSC(VAE):
 
     def present(self, number: int) -> dict[str, Tensor]:
         """Lambda at a training step; evaluation takes the last one."""
-        return {"lam": torch.full_like(self.lam, self.warm_up(number))}
+        return {"lam": ranges.like(self.warm_up(number), self.lam)}
 
     def posterior(self, x: Tensor, number: int | None = None) -> Code:
         """Parameters of q(z|x), and mu where gamma exceeds the threshold as the code."""

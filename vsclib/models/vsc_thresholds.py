@@ -1,6 +1,5 @@
 """Variational Sparse Coding by learned thresholds: noise that stays small switches a latent off."""
 
-import math
 from typing import Literal
 
 import torch
@@ -10,7 +9,7 @@ from vsclib import randomness, spike_slab
 from vsclib.configuration import LogOdds, OpenUnit, configuration
 from vsclib.models.contract import Code, TrainingStep
 from vsclib.models.vae import VAE, VAEConfig
-from vsclib.spike_slab import gates
+from vsclib.spike_slab import gates, ranges
 
 SLOPE = 10.0
 """Slope c of the sigmoid whose gradient stands in for the gate's step."""
@@ -60,6 +59,10 @@ class VSCThresholds(VAE):
         super().__init__(config, name)
         with torch.no_grad():
             self.encoder.head.bias[2 * self.latents :] = config.gamma_bias
+
+    def resting(self) -> None:
+        """None: a threshold costs, wherever it lies."""
+        return None
 
     @property
     def threshold(self) -> float:
@@ -119,7 +122,7 @@ class VSCThresholds(VAE):
             return super().charges(code)
         gamma, mu, logvar = code.spike_and_slab
         thresholds = spike_slab.gamma_threshold(gamma, logvar)
-        prior = -math.log(self.config.alpha) / spike_slab.ROOT_TWO
+        prior = -ranges.like(self.config.alpha, gamma).log() / spike_slab.ROOT_TWO  # ()
         price = spike_slab.threshold_price(thresholds, prior).sum(1)
         return {"kl_base": spike_slab.laplace_kl(mu, logvar).sum(1), "thresholds": price}
 

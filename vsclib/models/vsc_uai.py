@@ -52,7 +52,7 @@ class VSCUAI(PseudoInputs):
     def prior(self, number: int | None = None) -> Code:
         """The codes of the pseudo-inputs, (K, J), their gamma sharpened if asked for."""
         code = super().prior(number)
-        if not self.config.sharpness:
+        if self.config.sharpness is None:
             return code
         return code._replace(gamma=torch.sigmoid(self.config.sharpness * (code.spike - 0.5)))
 

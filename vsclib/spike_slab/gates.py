@@ -35,7 +35,7 @@ def hard_gate(noise: Tensor, gamma: Tensor) -> Tensor:
 
 
 @explained
-def relaxed_gate(noise: Tensor, gamma: Tensor, slope: float) -> Tensor:
+def relaxed_gate(noise: Tensor, gamma: Tensor, slope: Tensor | float) -> Tensor:
     r"""The spike with a sigmoid of slope c in place of the step, so that ``gamma`` has a gradient.
 
     .. math:: w = S\bigl(c\,(\eta - 1 + \gamma)\bigr)
@@ -58,7 +58,7 @@ def relaxed_gate(noise: Tensor, gamma: Tensor, slope: float) -> Tensor:
 
 
 @explained
-def straight_through_gate(noise: Tensor, gamma: Tensor, slope: float) -> Tensor:
+def straight_through_gate(noise: Tensor, gamma: Tensor, slope: Tensor | float) -> Tensor:
     """The hard gate forward, exactly 0 or 1, and the relaxed gate's gradient backward.
 
     Arguments, shape and errors are those of :func:`relaxed_gate`.
@@ -72,7 +72,7 @@ def straight_through_gate(noise: Tensor, gamma: Tensor, slope: float) -> Tensor:
 
 
 @explained
-def concrete_gate(noise: Tensor, logit: Tensor, temperature: float) -> Tensor:
+def concrete_gate(noise: Tensor, logit: Tensor, temperature: Tensor | float) -> Tensor:
     r"""A binary concrete (relaxed Bernoulli) gate, (B, J) inside (0, 1).
 
     .. math:: w = S\Bigl(\frac{\log\eta - \log(1-\eta) + \ell}{T}\Bigr), \qquad
@@ -116,7 +116,11 @@ def slopes(gate: GateName, start: float | None, end: float | None) -> tuple[floa
 
 
 def training_gate(
-    gate: GateName, noise: Tensor, gamma: Tensor, slope: float, temperature: float
+    gate: GateName,
+    noise: Tensor,
+    gamma: Tensor,
+    slope: Tensor | float,
+    temperature: Tensor | float,
 ) -> Tensor:
     """The gate (B, J) of a training, with a gradient in gamma; noise is uniform in [0, 1)."""
     if gate == "concrete":

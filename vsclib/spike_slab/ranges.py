@@ -1,13 +1,35 @@
 """Checks of arguments: probabilities, thresholds and positive numbers.
 
 NaN in a tensor passes, so that a training that diverges ends with a loss that is NaN. A look at
-values waits for an accelerator: there a value out of range becomes NaN, and the loss says so.
+values waits for an accelerator: there a value out of range becomes NaN, and the loss says so. A
+training looks at none, on any device: its own loss is looked at.
 """
+
+import contextlib
+from collections.abc import Iterator
+from contextvars import ContextVar
 
 import torch
 from torch import Tensor
 
 from vsclib.errors import ConfigurationError
+
+_LOOKING = ContextVar("looking", default=True)
+
+
+def looking() -> bool:
+    """Whether values may be looked at here; see :func:`unlooked`."""
+    return _LOOKING.get()
+
+
+@contextlib.contextmanager
+def unlooked() -> Iterator[None]:
+    """Values pass unseen: what computes them keeps to their ranges, and looks at the outcome."""
+    token = _LOOKING.set(False)
+    try:
+        yield
+    finally:
+        _LOOKING.reset(token)
 
 
 def like(value: Tensor | float, other: Tensor) -> Tensor:
@@ -48,7 +70,7 @@ def checked_threshold(value: Tensor) -> Tensor:
 
 
 def _refuse(name: str, value: Tensor, outside: Tensor, remedy: str) -> Tensor:
-    if torch.compiler.is_compiling():
+    if not looking() or torch.compiler.is_compiling():
         return value
     if value.device.type != "cpu":
         return torch.where(outside, torch.nan, value)
@@ -60,5 +82,6 @@ def _refuse(name: str, value: Tensor, outside: Tensor, remedy: str) -> Tensor:
 
 def require_positive(name: str, value: Tensor | float) -> None:
     """Raise ConfigurationError unless the value is positive."""
-    if not value > 0:
+    elsewhere = isinstance(value, Tensor) and value.device.type != "cpu"
+    if looking() and not elsewhere and not value > 0:
         raise ConfigurationError(f"{name} = {value:g} is not allowed: choose {name} > 0")

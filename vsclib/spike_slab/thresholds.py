@@ -128,7 +128,7 @@ def shifted_soft_threshold(deviation: Tensor, mu: Tensor, threshold: Tensor) -> 
 
 
 @explained
-def threshold_price(threshold: Tensor, scale: float) -> Tensor:
+def threshold_price(threshold: Tensor, scale: Tensor | float) -> Tensor:
     r"""Cost of a threshold under a Gamma prior of shape 2, above that of the likeliest one.
 
     .. math:: -\log\frac{p(\tau)}{\max p} = \frac{2\tau}{s} - 1 - \log\frac{2\tau}{s}, \qquad

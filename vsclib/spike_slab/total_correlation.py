@@ -114,7 +114,8 @@ def _latents_at_once(batch: int) -> int:
 
 def _sums(z: Tensor, mu: Tensor, logvar: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
     """Sums over some latents of log q(z_i|x_m), (B, B), and of log q(z_ij), (B,)."""
-    return _Sums.apply(z, mu, logvar, shares)
+    pairs, marginals, _ = _Sums.apply(z, mu, logvar, shares)
+    return pairs, marginals
 
 
 class _Sums(torch.autograd.Function):
@@ -130,21 +131,29 @@ class _Sums(torch.autograd.Function):
     here, so that sums run along the memory.
     """
 
+    generate_vmap_rule = True
+
     @staticmethod
     def forward(
-        ctx: Any, z: Tensor, mu: Tensor, logvar: Tensor, shares: Tensor
-    ) -> tuple[Tensor, Tensor]:
+        z: Tensor, mu: Tensor, logvar: Tensor, shares: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
         each = gaussian_log_prob(z.unsqueeze(2), mu.unsqueeze(1), logvar.unsqueeze(1))  # (J, B, B)
         pairs = each.sum(0)  # (B, B)
         each += shares
         responsibilities = each.softmax(2)  # (J, B, B)
-        ctx.save_for_backward(z, mu, logvar, responsibilities)
         # A sum is its largest term over that term's responsibility, which is at least 1/B.
-        return pairs, (each.amax(2) - responsibilities.amax(2).log()).sum(0)
+        marginals = (each.amax(2) - responsibilities.amax(2).log()).sum(0)  # (B,)
+        return pairs, marginals, responsibilities
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> None:
+        z, mu, logvar, _ = inputs
+        ctx.mark_non_differentiable(output[2])
+        ctx.save_for_backward(z, mu, logvar, output[2])
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
-        to_pairs, to_marginals = gradients  # (B, B), (B,)
+        to_pairs, to_marginals, _ = gradients  # (B, B), (B,)
         z, mu, logvar, responsibilities = ctx.saved_tensors
         precision = (-0.5 * logvar).exp().unsqueeze(1)  # (J, 1, B), 1 / sigma
         distance = (z.unsqueeze(2) - mu.unsqueeze(1)) * precision  # (J, B, B)

@@ -15,6 +15,7 @@ from vsclib.training.callbacks import (
 )
 from vsclib.training.config import TrainingConfig
 from vsclib.training.loop import fit
+from vsclib.training.many import Ensemble, fit_many
 from vsclib.training.state import History
 
 __all__ = [
@@ -22,9 +23,11 @@ __all__ = [
     "CSVLog",
     "Callback",
     "EarlyStopping",
+    "Ensemble",
     "History",
     "Progress",
     "TensorBoard",
     "TrainingConfig",
     "fit",
+    "fit_many",
 ]

@@ -23,6 +23,7 @@ DECISIVE = (
     "scheduler",
     "scheduler_options",
     "clip_norm",
+    "precision",
 )
 """The options of a training that its weights depend on."""
 

@@ -1,6 +1,6 @@
 """One short loop that trains every model: the whole data set on the device, exact resume."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,14 +10,16 @@ from tqdm.auto import tqdm
 
 from vsclib.configuration import configure
 from vsclib.data.dataset import DataSet, Split
-from vsclib.errors import ConfigurationError, DataError
+from vsclib.errors import ConfigurationError
 from vsclib.files import check_writable, file_path
 from vsclib.models import Model, Trainable, TrainingStep
 from vsclib.models.contract import scaled
 from vsclib.training.callbacks import Callback
+from vsclib.training.compilation import compiled_step, wanted
 from vsclib.training.config import TrainingConfig, chosen_device
 from vsclib.training.identity import checksum_of
 from vsclib.training.interruption import interruption, noted_signals
+from vsclib.training.pixels import on_device, pixels_for
 from vsclib.training.state import History, TrainingState
 from vsclib.training.validation import Validation
 
@@ -76,20 +78,15 @@ def fit(
     config = _configured(config, options)
     config.warn_of_idle()
     _check(model)
-    pixels = _pixels(model, data.train if isinstance(data, DataSet) else data)
-    if len(pixels) < config.batch_size:
-        raise DataError(
-            f"batch_size = {config.batch_size} exceeds the {len(pixels)} images: "
-            f"choose 1 <= batch_size <= {len(pixels)}"
-        )
-    held_out = None if validation is None else _pixels(model, validation)
+    pixels = pixels_for(model, data, config.batch_size)
+    held_out = None if validation is None else pixels_for(model, validation)
     device = chosen_device(config.device)
     if config.checkpoint is not None:
         check_writable(file_path(config.checkpoint))
     model.to(device)
-    images, measured = _on_device(pixels, device), None
+    images, measured = on_device(pixels, device), None
     if held_out is not None:
-        others, seen = _on_device(held_out, device), checksum_of(held_out)
+        others, seen = on_device(held_out, device), checksum_of(held_out)
         measured = Validation(others, seen, config.batch_size, config.seed)
     if isinstance(model, Model):
         model.check_networks()
@@ -110,11 +107,9 @@ def _train(state: TrainingState, images: Tensor, callbacks: Sequence[Callback]) 
     ended = state.tell_again(callbacks)
     shown = {"initial": state.step, "disable": not config.progress, "unit": "step"}
     with noted_signals() as noted, tqdm(total=config.steps, mininterval=1.0, **shown) as bar:
+        _compile(state, images, bar.write if config.progress else lambda line: None)
         while state.step < config.steps and not ended and not noted:
-            rows = state.order()  # (B,)
-            batch = scaled(images[rows])  # (B, C, H, W)
-            step = TrainingStep(batch, state.generator, state.number, rows)
-            loss = state.loss(step)
+            step, loss = state.gradient(images)
             state.update(loss)
             model.remember(step, loss.state)
             bar.update()
@@ -125,6 +120,21 @@ def _train(state: TrainingState, images: Tensor, callbacks: Sequence[Callback]) 
         state.save()
     if noted:
         _raise_interruption(state, noted[0])
+
+
+def _compile(state: TrainingState, images: Tensor, say: Callable[[str], None]) -> None:
+    """Let the step be a compiled one, if that is asked for or worth it."""
+    config, begun = state.config, state.step > 0
+    # A training goes on as it began: another order of rounding gives other weights.
+    asked = wanted(state.model, config, images.device, config.steps)
+    if not asked or (begun and not state.compiled):
+        state.compiled = False
+        return
+    rows = torch.arange(config.batch_size, device=images.device)
+    example = TrainingStep(scaled(images[rows]), state.generator, state.number, rows)
+    step = compiled_step(state.model, config, example, say)
+    state.compiled = step is not None
+    state.compute = step or state.eager
 
 
 def _report(bar: tqdm, state: TrainingState) -> None:
@@ -172,35 +182,3 @@ def _check(model: Trainable) -> None:
             f"model {model.name!r} has no weight that learns, at least one must: "
             "call model.requires_grad_(True), then freeze only a part"
         )
-
-
-def _pixels(model: Trainable, data: Split | np.ndarray) -> np.ndarray:
-    """The images, checked against what the model takes."""
-    images = data.images if isinstance(data, Split) else data
-    real = images.dtype == np.float32 and images.shape[1:] == model.image_shape
-    if real and not getattr(model, "real_valued", False):
-        raise DataError(
-            f"these are real-valued float32 images, but model {model.name!r} takes uint8 from 0 to "
-            '255: create it with likelihood = "gaussian_real", or give grey levels'
-        )
-    if not real and (images.dtype != np.uint8 or images.shape[1:] != model.image_shape):
-        raise DataError(
-            f"the model takes uint8 images shaped {model.image_shape}, these are {images.dtype} "
-            f"{images.shape[1:]}: create the model with image_shape={tuple(images.shape[1:])} "
-            "and give grey levels from 0 to 255"
-        )
-    if not len(images):
-        raise DataError("there are no images, at least one is wanted: look at what was loaded")
-    if real and not np.isfinite(images).all():
-        raise DataError("images hold NaN or infinity, all must be finite: clean them first")
-    if not real and images.max() == 1:
-        raise DataError(
-            "no grey level exceeds 1 of 255, and so the images are black: multiply images of 0 and "
-            "1 by 255"
-        )
-    return images
-
-
-def _on_device(images: np.ndarray, device: torch.device) -> Tensor:
-    # PyTorch warns of arrays that it could not write to.
-    return torch.from_numpy(np.require(images, requirements=["C", "W"])).to(device)

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 import torch
-from torch.nn import Parameter
 from torch.optim import Optimizer, lr_scheduler
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -65,9 +64,9 @@ def check_choice(kind: str, name: str, options: Mapping[str, Any]) -> None:
 
 
 def make_optimizer(
-    parameters: Iterable[Parameter], name: str, options: Mapping[str, Any], rate: float
+    parameters: Iterable[Any], name: str, options: Mapping[str, Any], rate: float
 ) -> Optimizer:
-    """The optimiser of that name.
+    """The optimiser of that name, of parameters or of groups of them as PyTorch takes them.
 
     Raises:
         ConfigurationError: an option has no value that it takes.
@@ -75,7 +74,8 @@ def make_optimizer(
     weights = list(parameters)
     if name.lower() == "adam":
         # The fused form is another order of rounding: the weights of a seed depend on it.
-        options = {"fused": weights[0].device.type != "mps"} | dict(options)
+        first = weights[0]["params"][0] if isinstance(weights[0], dict) else weights[0]
+        options = {"fused": first.device.type != "mps"} | dict(options)
     return _made("optimizer", name, OPTIMIZERS[name.lower()], weights, lr=rate, **options)
 
 

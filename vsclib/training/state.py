@@ -1,9 +1,8 @@
 """What a training looks like so far, and its state in memory and on disk."""
 
-import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -12,13 +11,16 @@ import torch
 from torch import Tensor
 
 from vsclib import checkpoints
-from vsclib.errors import CheckpointError, TrainingError, warn_caller
+from vsclib.errors import TrainingError, warn_caller
 from vsclib.models import Loss, Trainable, TrainingStep
+from vsclib.models.contract import scaled
 from vsclib.schedules import Linear, Staircase
+from vsclib.training import resumption
 from vsclib.training.callbacks import Callback, Progress
 from vsclib.training.config import TrainingConfig, stream
-from vsclib.training.identity import checksum_of, identity_of, refuse_another, weights_checksum
-from vsclib.training.optimization import advance, catch_up, make_optimizer, make_scheduler
+from vsclib.training.identity import checksum_of, identity_of, weights_checksum
+from vsclib.training.optimization import advance, make_optimizer, make_scheduler
+from vsclib.training.step_gradient import schedules, with_gradient
 from vsclib.training.validation import Validation
 
 RECORDS = 200
@@ -87,13 +89,21 @@ class TrainingState:
         self.since, self.cpu_since = time.perf_counter(), time.process_time()
         self.epoch = -1
         self.begun: tuple[int, ...] = model.trained
+        self.compiled, self.extended = False, 0
+        self.compute: Callable[[TrainingStep], Loss] = self.eager
         self.start = weights_checksum(model)
         held_out = None if validation is None else validation.checksum
         self.identity = identity_of(model, config, device.type, checksum_of(pixels), held_out)
         # A checkpoint of another training is refused before anything about the model changes.
         path = Path(config.checkpoint or "").expanduser()
         self.path = path if config.checkpoint else None
-        self.saved = self.read(path) if self.path and path.exists() else None
+        self.saved = checkpoints.read_tensors(path) if self.path and path.exists() else None
+        if self.saved is not None:
+            resumption.check(self, path, *self.saved)
+
+    def eager(self, step: TrainingStep) -> Loss:
+        """The loss of a step, and its gradient, as PyTorch finds it operation by operation."""
+        return with_gradient(self.model, step, self.config.precision)
 
     def plan(self, steps_per_epoch: int) -> None:
         """Lay out the schedules; those of a model that is trained already are at their ends."""
@@ -111,11 +121,10 @@ class TrainingState:
                 )
         self.count()
 
-    def planned(self, steps: int) -> dict[str, Any]:
+    def planned(self, steps: int) -> dict[str, Linear | Staircase]:
         """The model's schedules over so many steps, by name."""
         self.model.plan(steps, self.steps_per_epoch)
-        kinds = (Linear, Staircase)
-        return {name: value for name, value in vars(self.model).items() if isinstance(value, kinds)}
+        return schedules(self.model)
 
     def count(self) -> None:
         """Tell the model for how many steps and epochs it has been trained."""
@@ -138,24 +147,22 @@ class TrainingState:
             self.permutation, self.epoch = order.to(self.generator.device), epoch
         return self.permutation[position * size : (position + 1) * size]
 
-    def loss(self, step: TrainingStep) -> Loss:
-        """The model's objective; what fails for broken weights is a TrainingError."""
+    def gradient(self, images: Tensor) -> tuple[TrainingStep, Loss]:
+        """A step on the next of all images, and its loss, whose gradient is with the weights."""
+        rows = self.order()  # (B,)
         # Bytes over 255 lie in [0, 1]: they need no check at every step.
+        batch = scaled(images[rows])  # (B, C, H, W)
+        step = TrainingStep(batch, self.generator, self.number, rows)
         try:
-            return self.model.objective(step)
+            return step, self.compute(step)
         except (ValueError, ArithmeticError) as error:
             self.blame_weights(error)
 
     def update(self, loss: Loss) -> None:
-        """One step of the optimiser, refused when the loss is no number."""
-        # On an accelerator the check waits for the device: there it is made at each record.
-        if self.generator.device.type == "cpu" and not math.isfinite(loss.total.item()):
-            self.refuse(loss.terms)
+        """One step of the optimiser."""
         if self.scheduler is None:
             for group in self.optimizer.param_groups:
                 group["lr"] = self.config.rate(self.step)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.total.backward()
         if self.config.clip_norm is not None:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
         self.optimizer.step()
@@ -175,12 +182,11 @@ class TrainingState:
 
     def take_point(self) -> None:
         """Means since the last point, and the validation loss."""
+        # The one look at the device since the last point.
+        self.look()
         columns = {name: [terms[name] for terms in self.pending] for name in self.pending[0]}
-        means = {name: torch.stack(values).mean() for name, values in columns.items()}
-        if not all(torch.isfinite(value) for value in means.values()):
-            self.refuse(means)
-        for name, value in means.items():
-            self.terms.setdefault(name, []).append(value.item())
+        for name, values in columns.items():
+            self.terms.setdefault(name, []).append(torch.stack(values).mean().item())
         self.points.append(self.step)
         self.pending = []
         if self.validation is not None:
@@ -223,16 +229,31 @@ class TrainingState:
         inner = "" if size is None else f", step_size (now {size:g})"
         return f"lower learning_rate (now {self.config.learning_rate:g}){inner} or check the images"
 
-    def refuse(self, terms: dict[str, Tensor]) -> NoReturn:
-        """Raise TrainingError for the first term that is no finite number."""
+    def refuse(self, terms: dict[str, Tensor], step: int) -> NoReturn:
+        """Raise TrainingError for the first term of a step that is no finite number."""
         worst = next((name for name, value in terms.items() if not torch.isfinite(value)), "total")
         value = terms[worst].item() if worst in terms else math.nan
         raise TrainingError(
-            f"{worst} = {value:g} at step {self.step}: a loss must be finite; {self.remedy()}"
+            f"{worst} = {value:g} at step {step}: a loss must be finite; {self.remedy()}"
         )
 
-    def refuse_broken_weights(self) -> None:
+    def refuse_broken(self) -> None:
         """Raise TrainingError before broken weights replace a good checkpoint."""
+        self.look()
+        self.refuse_broken_weights()
+
+    def look(self) -> None:
+        """Raise TrainingError for the first step since the last point whose loss is no number."""
+        if not self.pending:
+            return
+        totals = torch.stack([terms["total"] for terms in self.pending])  # (T,)
+        sound = torch.isfinite(totals)
+        if not bool(sound.all()):
+            first = int(sound.logical_not().int().argmax())
+            self.refuse(self.pending[first], self.step - len(self.pending) + first)
+
+    def refuse_broken_weights(self) -> None:
+        """Raise TrainingError for the first weight that is no finite number."""
         # A finite loss may have had a gradient that is NaN.
         for name, weight in self.model.named_parameters():
             if not torch.isfinite(weight).all():
@@ -253,94 +274,13 @@ class TrainingState:
 
     def save(self) -> None:
         """Write the state to the checkpoint, if one is asked for."""
-        self.refuse_broken_weights()
-        if self.path is None:
-            return
-        tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
-        plain: dict[str, dict[str, Any]] = {}
-        for index, state in self.optimizer.state_dict()["state"].items():
-            for name, value in state.items():
-                if isinstance(value, Tensor):
-                    tensors[f"adam.{index}.{name}"] = value
-                else:
-                    plain.setdefault(str(index), {})[name] = value
-        tensors |= {f"memory.{name}": value for name, value in self.model.memory().items()}
-        for name in self.pending[0] if self.pending else ():
-            tensors[f"pending.{name}"] = torch.stack([terms[name] for terms in self.pending])
-        tensors["generator"] = self.generator.get_state()
-        points, *rest = self.history()
-        progress = {"step": self.step, "points": points, "begun": self.begun, "plain": plain}
-        progress |= dict(zip(History._fields[1:], rest, strict=True))
-        metadata = {
-            "format": checkpoints.FORMAT,
-            "identity": json.dumps(self.identity),
-            "progress": json.dumps(progress),
-            "streams": str(self.streams),
-            "start": self.start,
-        }
-        cpu = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-        try:
-            checkpoints.write_tensors(self.path, cpu, metadata)
-        except CheckpointError as error:
-            raise CheckpointError(
-                f"step {self.step} of {self.config.steps}: {error}; an earlier state there is whole"
-            ) from error
-
-    def read(self, path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-        """What a checkpoint of this training holds; another training's is refused."""
-        tensors, metadata = checkpoints.read_tensors(path)
-        found = metadata.get("identity", "{}")
-        refuse_another(path, found, self.identity, self.model, self.config.extend)
-        checkpoints.refuse_broken(path, _part(tensors, "model."))
-        if (metadata.get("start") or self.start) != self.start:
-            step = json.loads(metadata["progress"])["step"]
-            warn_caller(
-                f"{path} replaces the weights given, which are not those that its training began "
-                f"with: it goes on at step {step} of {self.config.steps}; choose another "
-                "checkpoint file to train the model as given"
-            )
-        return tensors, metadata
+        self.refuse_broken()
+        if self.path is not None:
+            where = f"step {self.step} of {self.config.steps}"
+            resumption.write(self.path, *resumption.contents(self, self.history()), where)
 
     def resume(self) -> None:
         """Go on from the checkpoint, if there is one."""
-        self.extended = 0
-        if self.saved is None:
-            return
-        try:
-            self.take_over(*self.saved)
-        except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
-            raise CheckpointError(
-                f"{self.path} is damaged ({str(error).splitlines()[0]}): delete it and train again"
-            ) from None
-        self.saved = None
-
-    def take_over(self, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-        """Put what a checkpoint holds in its places."""
-        progress = json.loads(metadata["progress"])
-        self.model.load_state_dict(_part(tensors, "model."))
-        memory = self.model.memory()
-        for name, value in _part(tensors, "memory.").items():
-            memory[name].copy_(value)
-        state = {int(index): values for index, values in progress.get("plain", {}).items()}
-        for name, value in _part(tensors, "adam.").items():
-            index, field = name.split(".")
-            state.setdefault(int(index), {})[field] = value
-        self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": state})
-        self.generator.set_state(tensors["generator"])
-        pending = _part(tensors, "pending.")
-        rows = zip(*(values.to(self.generator.device) for values in pending.values()), strict=True)
-        self.pending = [dict(zip(pending, row, strict=True)) for row in rows]
-        self.step, self.points, self.terms = progress["step"], progress["points"], progress["terms"]
-        self.seconds, self.cpu_seconds = progress["seconds"], progress.get("cpu_seconds", math.nan)
-        self.held_out = progress.get("validation", {})
-        self.begun = tuple(progress.get("begun", (0, 0)))
-        self.streams, self.start = int(metadata.get("streams", 1)), metadata.get("start", "")
-        found = json.loads(metadata["identity"])["steps"]
-        self.extended = found if found < self.config.steps else 0
-        if self.scheduler is not None:
-            catch_up(self.scheduler, self.step)
-
-
-def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    own = [name for name in tensors if name.startswith(prefix)]
-    return {name.removeprefix(prefix): tensors[name] for name in own}
+        if self.path is not None and self.saved is not None:
+            resumption.take_over(self, self.path, *self.saved)
+            self.saved = None
