@@ -1,6 +1,7 @@
 """The library's trainings as contestants, alone and as an ensemble."""
 
-import inspect
+import threading
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -36,12 +37,40 @@ def compiles() -> str | None:
 
 def has_ensembles() -> str | None:
     """Why there is no ensemble in this version, or None."""
-    found = getattr(training, "fit_many", None)
-    if found is None:
-        return "vsclib.training has no fit_many in this version"
-    if "callbacks" not in inspect.signature(found).parameters:
-        return "fit_many takes no callbacks in this version"
-    return None
+    found = hasattr(training, "fit_many")
+    return None if found else "vsclib.training has no fit_many in this version"
+
+
+class Ended(Exception):
+    """The last round is over."""
+
+
+_here = threading.local()
+"""Of the thread that trains: whose ensemble it is."""
+
+
+def _stop_at_points() -> None:
+    """Let an ensemble of this process stop at each point of its history, as ``fit`` does.
+
+    ``fit_many`` takes no callbacks; its state takes the points.
+    """
+    from vsclib.training import many
+
+    if many.EnsembleState.__name__ == "Stopping":
+        return
+
+    class Stopping(many.EnsembleState):
+        def record(self) -> None:
+            before = len(self.states[0].points)
+            super().record()
+            paused = getattr(_here, "paused", None)
+            if paused is None or len(self.states[0].points) == before:
+                return
+            total = sum(state.terms["total"][-1] for state in self.states) / self.size
+            if paused.record(SimpleNamespace(terms={"total": total})):
+                raise Ended
+
+    many.EnsembleState = Stopping
 
 
 def together(
@@ -56,7 +85,10 @@ def together(
     """One call of ``fit_many``; its steps are those of all members."""
     trained = [made(name, network, seed) for seed in range(members)]
     configs = [configured(turn_steps, batch_size, seed=seed, **changes) for seed in range(members)]
-    fit_many: Any = training.fit_many
-    return Paused(
-        lambda paused: fit_many(trained, images, configs, callbacks=[paused]), members * turn_steps
-    )
+    _stop_at_points()
+
+    def train(paused: Paused) -> None:
+        _here.paused = paused
+        training.fit_many(trained, images, configs)
+
+    return Paused(train, members * turn_steps)
