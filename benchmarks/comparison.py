@@ -76,10 +76,12 @@ def pythae(asked: dict[str, Any]) -> Elsewhere:
         Unavailable: there is none.
     """
     python = python_with_pythae()
+    trainer = Elsewhere([str(python), str(HERE / "pythae_worker.py")], asked)
     try:
-        return Elsewhere([str(python), str(HERE / "pythae_worker.py")], asked)
+        trainer.ready()
     except ProcessFailed as error:
         raise Unavailable(f"pythae's trainer fails: {error}") from error
+    return trainer
 
 
 @contextlib.contextmanager

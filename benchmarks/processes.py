@@ -36,7 +36,7 @@ class Elsewhere:
             text=True,
         )
         self.last: dict[str, Any] = {}
-        self.heard("ready")
+        self.waiting = True
 
     def heard(self, wanted: str) -> str:
         """The next line that begins like this; what a library prints in between is left out."""
@@ -48,8 +48,19 @@ class Elsewhere:
         reasons = self.process.stderr.read().strip().splitlines() or ["it said nothing"]
         raise ProcessFailed(reasons[-1])
 
+    def ready(self) -> None:
+        """Wait until all is imported and read.
+
+        Raises:
+            ProcessFailed: it ended before, with the last line of its error.
+        """
+        if self.waiting:
+            self.heard("ready")
+            self.waiting = False
+
     def begin(self) -> None:
         """Let a turn begin."""
+        self.ready()
         assert self.process.stdin is not None
         self.process.stdin.write("turn\n")
         self.process.stdin.flush()
@@ -85,6 +96,8 @@ class Team:
 
     def turn(self) -> Turn:
         """All members' steps, from the first one's start to the last one's end."""
+        for member in self.members:
+            member.ready()
         clock = time.perf_counter()
         for member in self.members:
             member.begin()

@@ -244,7 +244,7 @@ def test_pythae_that_cannot_be_installed_is_skipped_with_the_reason(tmp_path, mo
 def test_a_process_that_fails_says_why():
     processes = benchmark("processes")
     with pytest.raises(processes.ProcessFailed, match="KeyError"):
-        processes.training_process({"threads": 1})
+        processes.training_process({"threads": 1}).ready()
 
 
 @pytest.mark.slow
