@@ -15,9 +15,10 @@ STEPS ?=
 SEED ?= 0
 PARAMETERS ?=
 NAME ?=
-# Parts of the benchmark, and how often each contestant takes its turn.
+# Parts of the benchmark, and how often each contestant takes its turn; QUICK=1 only says whether all runs.
 PART ?=
 ROUNDS ?=
+QUICK ?=
 # A teacher's: make grade SUBMISSIONS=folder GRADES=grades.csv
 SUBMISSIONS ?=
 GRADES ?= grades.csv
@@ -83,7 +84,8 @@ checks: $(INSTALLED) ## run every check of the ledger and store what it finds fo
 	$(BIN)/python -m ledger
 
 bench: $(INSTALLED) ## measure what things cost on this machine: all parts, or PART="comparison ladder"; ROUNDS=9
-	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks $(PART) $(if $(ROUNDS),--rounds $(ROUNDS))
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks $(PART) $(if $(ROUNDS),--rounds $(ROUNDS)) \
+	    $(if $(QUICK),--quick --output build/benchmark)
 
 assignments: $(COURSE) ## write the assignments as students get them, without solutions, to assignments/release
 	$(BIN)/python assignments/release.py

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import loops, ours
+from benchmarks.comparison import check_losses
 from benchmarks.setting import Setting
 from benchmarks.turns import Contestant, alternate, described, times_faster
 
@@ -96,6 +97,8 @@ def measure(setting: Setting) -> dict[str, Any]:
     for before, rung in itertools.pairwise(names):
         rows[rung]["times_the_rung_before"] = times_faster(rounds, rung, before)
         rows[rung]["times_the_first"] = times_faster(rounds, rung, names[0])
+    if not setting.quick:
+        check_losses(rows, MODEL)
     for rung, row in rows.items():
         row["change"] = RUNGS[rung][0]
     return {"model": MODEL, "batch_size": BATCH_SIZE, "rungs": rows, "skipped": skipped}

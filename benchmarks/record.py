@@ -59,7 +59,16 @@ def store(part: str, found: dict[str, Any], own: Path, folder: Path = RESULTS) -
     """Keep a part: in the file of its run, and in the one that has the newest of each part."""
     for path, name in ((own, "benchmark-run"), (folder / NEWEST, "benchmark")):
         parts = parts_of(path) | {part: found}
-        write_text(path, json.dumps({"name": name, "parts": parts}, indent=1) + "\n")
+        content = {"name": name, **prices(parts.get("families")), "parts": parts}
+        write_text(path, json.dumps(content, indent=1) + "\n")
+
+
+def prices(families: dict[str, Any] | None) -> dict[str, Any]:
+    """What a sweep reads to add up its cost: the processor, and seconds of a step by model."""
+    if families is None:
+        return {}
+    seconds = families["result"]["seconds_per_step"]
+    return {"processor": families["machine"]["processor"], "seconds_per_step": seconds}
 
 
 def parts_of(path: Path) -> dict[str, dict[str, Any]]:

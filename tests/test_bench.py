@@ -229,6 +229,17 @@ def test_a_later_run_keeps_what_it_does_not_measure(tmp_path):
     assert record.parts_of(first) == {"ladder": {"result": 1}}
 
 
+def test_a_sweep_finds_the_price_of_a_step_and_whose_it_is(tmp_path):
+    record, families = benchmark("record"), benchmark("families")
+    assert families.key("vsc", 200, 400, 100) == "vsc 200 400 100"
+    seconds = {"vsc 200 400 100": 0.01}
+    found = {"result": {"seconds_per_step": seconds}, "machine": {"processor": "A"}}
+    record.store("families", found, tmp_path / "own.json", tmp_path)
+    record.store("start", {"machine": {"processor": "B"}}, tmp_path / "own.json", tmp_path)
+    content = json.loads((tmp_path / "benchmark.json").read_text(encoding="utf-8"))
+    assert content["processor"] == "A" and content["seconds_per_step"] == seconds
+
+
 def test_pythae_that_cannot_be_installed_is_skipped_with_the_reason(tmp_path, monkeypatch):
     environment = benchmark("environment")
     monkeypatch.setattr(environment, "VERSION", "0.0.no")
