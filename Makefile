@@ -17,6 +17,7 @@ STEPS ?=
 SEED ?= 0
 PARAMETERS ?=
 NAME ?=
+<<<<<<< HEAD
 # Many runs: make sweep SWEEP=accuracy-latents SIZE=laptop; DRY=yes says the cost and trains nothing.
 SWEEP ?= accuracy-latents
 SIZE ?= laptop
@@ -24,6 +25,12 @@ DRY ?=
 PROFILE ?= local
 PAGES ?=
 SWEEP_VENV ?= .sweep-venv
+=======
+# Parts of the benchmark, and how often each contestant takes its turn; QUICK=1 only says whether all runs.
+PART ?=
+ROUNDS ?=
+QUICK ?=
+>>>>>>> bench
 # A teacher's: make grade SUBMISSIONS=folder GRADES=grades.csv
 SUBMISSIONS ?=
 GRADES ?= grades.csv
@@ -40,7 +47,11 @@ LIBRARY := $(shell find vsclib -name '*.py' 2>/dev/null)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+<<<<<<< HEAD
 .PHONY: help book pages serve lint quick test hooks train sweep chapters checks assignments grade lock clean distclean
+=======
+.PHONY: help book pages serve lint quick test hooks train chapters checks bench assignments grade lock clean distclean
+>>>>>>> bench
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -94,6 +105,10 @@ chapters: $(INSTALLED) ## execute chapters again and store their outputs: all, o
 
 checks: $(INSTALLED) ## run every check of the ledger and store what it finds for the book's pages
 	$(BIN)/python -m ledger
+
+bench: $(INSTALLED) ## measure what things cost on this machine: all parts, or PART="comparison ladder"; ROUNDS=9
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks $(PART) $(if $(ROUNDS),--rounds $(ROUNDS)) \
+	    $(if $(QUICK),--quick --output build/benchmark)
 
 assignments: $(COURSE) ## write the assignments as students get them, without solutions, to assignments/release
 	$(BIN)/python assignments/release.py
