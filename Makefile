@@ -17,7 +17,6 @@ STEPS ?=
 SEED ?= 0
 PARAMETERS ?=
 NAME ?=
-<<<<<<< HEAD
 # Many runs: make sweep SWEEP=accuracy-latents SIZE=laptop; DRY=yes says the cost and trains nothing.
 SWEEP ?= accuracy-latents
 SIZE ?= laptop
@@ -25,12 +24,10 @@ DRY ?=
 PROFILE ?= local
 PAGES ?=
 SWEEP_VENV ?= .sweep-venv
-=======
 # Parts of the benchmark, and how often each contestant takes its turn; QUICK=1 only says whether all runs.
 PART ?=
 ROUNDS ?=
 QUICK ?=
->>>>>>> bench
 # A teacher's: make grade SUBMISSIONS=folder GRADES=grades.csv
 SUBMISSIONS ?=
 GRADES ?= grades.csv
@@ -47,11 +44,7 @@ LIBRARY := $(shell find vsclib -name '*.py' 2>/dev/null)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-<<<<<<< HEAD
-.PHONY: help book pages serve lint quick test hooks train sweep chapters checks assignments grade lock clean distclean
-=======
-.PHONY: help book pages serve lint quick test hooks train chapters checks bench assignments grade lock clean distclean
->>>>>>> bench
+.PHONY: help book pages serve lint quick test hooks train sweep chapters checks bench assignments grade lock clean distclean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
