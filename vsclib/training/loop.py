@@ -10,7 +10,7 @@ from tqdm.auto import tqdm
 
 from vsclib.configuration import configure
 from vsclib.data.dataset import DataSet, Split
-from vsclib.errors import ConfigurationError, warn_caller
+from vsclib.errors import ConfigurationError, fits_memory, warn_caller
 from vsclib.files import check_writable, file_path
 from vsclib.models import Model, Trainable, TrainingStep
 from vsclib.models.contract import scaled
@@ -65,7 +65,8 @@ def fit(
             not float32 or wholly frozen, or a network gives another shape than its options say.
         DataError: the images do not fit the model or are fewer than a batch.
         CheckpointError: the checkpoint belongs to another training, or cannot be written.
-        TrainingError: the loss is no finite number; the last checkpoint is left as it was.
+        TrainingError: the loss is no finite number, or memory ran out; the last checkpoint is left
+            as it was.
 
     Example:
         >>> from vsclib import data, models
@@ -95,8 +96,10 @@ def fit(
     state.resume()
     state.plan(len(images) // config.batch_size)
     model.train()
+    what = f"batch_size = {config.batch_size} on {device}"
     try:
-        _train(state, images, callbacks)
+        with fits_memory(what, f"choose batch_size = {config.batch_size // 2} or fewer"):
+            _train(state, images, callbacks)
     finally:
         model.eval()
     return state.history()

@@ -12,7 +12,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from vsclib.data.dataset import DataSet, Split
-from vsclib.errors import ConfigurationError
+from vsclib.errors import ConfigurationError, fits_memory
 from vsclib.files import check_writable, file_path
 from vsclib.models import Model
 from vsclib.training.config import TrainingConfig, chosen_device
@@ -72,6 +72,7 @@ def fit_many(
         ConfigurationError: members that cannot be stacked, by name, or a config that is not theirs.
         DataError: the images do not fit the models or are fewer than a batch.
         CheckpointError: the checkpoint belongs to others, or cannot be written.
+        TrainingError: memory ran out.
 
     Example:
         >>> from vsclib import data, models
@@ -137,9 +138,15 @@ def _state(
 def _train(state: EnsembleState) -> None:
     config = state.config
     shown = {"initial": state.step, "disable": not config.progress, "unit": "step"}
+    what = f"an ensemble of {state.size} with batch_size = {config.batch_size}"
+    remedy = "give memory, in bytes, so that it is split, or choose a smaller batch_size"
     try:
-        state.begin()
-        with noted_signals() as noted, tqdm(total=config.steps, mininterval=1.0, **shown) as bar:
+        with (
+            fits_memory(what, remedy),
+            noted_signals() as noted,
+            tqdm(total=config.steps, mininterval=1.0, **shown) as bar,
+        ):
+            state.begin()
             while state.step < config.steps and not noted and len(state.diverged) < state.size:
                 state.advance()
                 bar.update()
@@ -147,11 +154,6 @@ def _train(state: EnsembleState) -> None:
                 if state.step % config.checkpoint_every == 0 and state.step < config.steps:
                     state.save()
             state.save()
-    except (torch.OutOfMemoryError, MemoryError):
-        raise ConfigurationError(
-            f"an ensemble of {state.size} takes more memory than there is: give memory, in bytes, "
-            "so that it is split, or a smaller batch_size"
-        ) from None
     finally:
         state.end()
         for member, one in zip(state.models, state.states, strict=True):
