@@ -66,7 +66,7 @@ def _run(experiment: Experiment, progress: bool) -> Run:
         print(f"{training.steps:,} steps in {history.seconds:.0f} s; now the measures")
     evaluation, sections = experiment.measure(model, images)
     sections |= {
-        "training": _training(training, history, len(images.train.images)),
+        "training": _training(training, history, len(images.train.images)) | _precision(model),
         "dataset": {"name": images.name, "sha256": images.sha256},
         "provenance": origin,
     }
@@ -126,6 +126,12 @@ def _training(training: TrainingConfig, history: History, images: int) -> dict[s
         "loss": history.terms["total"][-1] if history.steps else None,
         "curve": _curve(history),
     }
+
+
+def _precision(model: Trainable) -> dict[str, str]:
+    """The precision of a generator's inference in training, where ``auto`` is decided."""
+    used = getattr(model, "trained_precision", None)
+    return {"inference_precision": used} if used else {}
 
 
 def _curve(history: History) -> dict[str, Any]:
