@@ -15,41 +15,51 @@ import statistics
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
 
 from vsclib import fit, models
 from vsclib.files import write_text
+from vsclib.models import generator
+from vsclib.precision import native_bfloat16
 from vsclib.runs import provenance
 
 RESULT = Path(__file__).parent.parent / "results" / "inference-speed.json"
 
 BASELINE = "one chain of 30 steps"
+FULL = {"inference_precision": "float32"}
+AUTOGRAD = "autograd for the closed form"
 KINDS: dict[str, tuple[str, dict[str, Any]]] = {
-    BASELINE: ("sparse_generator", {}),
-    "3 chains": ("sparse_generator", {"chains": 3}),
-    "5 chains": ("sparse_generator", {"chains": 5}),
-    "7 chains": ("sparse_generator", {"chains": 7}),
-    "3 states of one chain": ("sparse_generator", {"kept": 3}),
-    "5 states of one chain": ("sparse_generator", {"kept": 5}),
-    "7 states of one chain": ("sparse_generator", {"kept": 7}),
-    "Langevin noise": ("sparse_generator", {"langevin_noise": True}),
+    BASELINE: ("sparse_generator", FULL),
+    "3 chains": ("sparse_generator", FULL | {"chains": 3}),
+    "5 chains": ("sparse_generator", FULL | {"chains": 5}),
+    "7 chains": ("sparse_generator", FULL | {"chains": 7}),
+    "3 states of one chain": ("sparse_generator", FULL | {"kept": 3}),
+    "5 states of one chain": ("sparse_generator", FULL | {"kept": 5}),
+    "7 states of one chain": ("sparse_generator", FULL | {"kept": 7}),
+    "Langevin noise": ("sparse_generator", FULL | {"langevin_noise": True}),
     "products in bfloat16": ("sparse_generator", {"inference_precision": "bfloat16"}),
-    "dense prior": ("short_run", {}),
-    "persistent chains, 10 steps": ("abp", {"inference_steps": 10}),
-    "persistent chains, 30 steps": ("abp", {"inference_steps": 30}),
+    AUTOGRAD: ("sparse_generator", FULL),
+    "dense prior": ("short_run", FULL),
+    "persistent chains, 10 steps": ("abp", FULL | {"inference_steps": 10}),
+    "persistent chains, 30 steps": ("abp", FULL | {"inference_steps": 30}),
 }
-"""Every kind of inference, as a model and its options."""
+"""Every kind of inference, as a model and its options; all but one in float32."""
 
 NETWORK: dict[str, Any] = {"image_shape": (1, 28, 28), "latents": 200, "hidden": 400}
 """The papers' network for MNIST."""
 BATCH = 100
 
 
-def seconds_per_step(model: models.Model, images: np.ndarray, steps: int) -> float:
+def seconds_per_step(
+    model: models.Model, images: np.ndarray, steps: int, autograd: bool = False
+) -> float:
     """Processor seconds of a training step, Adam's update included."""
-    return fit(model, images, steps=steps, batch_size=BATCH, progress=False).cpu_seconds / steps
+    known = (lambda decoder: False) if autograd else generator.is_plain_mlp
+    with mock.patch.object(generator, "is_plain_mlp", known):
+        return fit(model, images, steps=steps, batch_size=BATCH, progress=False).cpu_seconds / steps
 
 
 def measure(rounds: int, steps: int) -> dict[str, list[float]]:
@@ -70,7 +80,7 @@ def measure(rounds: int, steps: int) -> dict[str, list[float]]:
     for index in range(rounds + 1):
         shuffle.shuffle(order)
         for kind in order:
-            seconds = seconds_per_step(made[kind], images, steps)
+            seconds = seconds_per_step(made[kind], images, steps, kind == AUTOGRAD)
             # The first round warms up.
             if index:
                 found[kind].append(seconds)
@@ -117,6 +127,7 @@ def main() -> None:
         "baseline": BASELINE,
         "settings": NETWORK
         | {"batch_size": BATCH, "rounds": arguments.rounds, "steps": arguments.steps},
+        "native_bfloat16": native_bfloat16(torch.device("cpu")),
         "kinds": kinds,
         "provenance": origin,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -20,7 +20,7 @@ LIBRARY = REPOSITORY / "vsclib"
 FLOORS = (
     ("errors", "arguments", "files", "configuration", "randomness"),
     ("spike_slab",),
-    ("schedules", "own_networks", "networks", "inference"),
+    ("schedules", "own_networks", "networks", "inference", "decoder_gradient", "precision"),
     ("data",),
     ("models",),
     ("checkpoints", "training", "linear"),

@@ -46,6 +46,8 @@ def machine() -> str:
 def trained(name: str, **options) -> models.Model:
     entry = CODES[name]
     shape = {"image_shape": tuple(entry["options"]["image_shape"])}
+    if hasattr(models.family(entry["model"]).Config, "inference_precision"):
+        shape["inference_precision"] = "float32"  # the only default that has changed since
     model = models.create(entry["model"], seed=3, **entry["options"] | shape)
     vsclib.fit(model, data.load("digits"), **TRAINING, **options)
     return model

@@ -113,7 +113,7 @@ def test_codes_stay_fixed_while_the_decoder_learns(name):
 
 
 def test_half_precision_moves_codes_a_little():
-    full, half = tiny("short_run"), tiny("short_run", inference_precision="bfloat16")
+    full, half = (tiny("short_run", inference_precision=name) for name in ("float32", "bfloat16"))
     one, other = full.encode(images()).z, half.encode(images()).z
     assert other.dtype == torch.float32
     assert 0 < (one - other).norm() / one.norm() < 0.05

@@ -210,6 +210,7 @@ OF_FUNCTION: dict[str, dict[str, Any]] = {
         "steps": 2,
         "step_size": 0.1,
     },
+    "inference.follow_score": {"score": lambda: lambda z: -z, "steps": 2, "step_size": 0.1},
     "spike_slab.log_shares": {"batch": 4, "images": 40, "estimator": "stratified"},
     "spike_slab.mixture_sample": {"shape": (2, 3), "sigma1": 1.0, "sigma2": 0.1},
     "spike_slab.shifted_soft_threshold": {"threshold": POSITIVE},

@@ -56,16 +56,42 @@ def follow_gradient(
         >>> follow_gradient(likelihood, lambda z: -z, torch.zeros(1, 1), 500, 0.3)
         tensor([[1.0000]])
     """
+
+    def score(z: Tensor) -> Tensor:
+        with torch.enable_grad():
+            z = z.detach().requires_grad_(True)
+            (gradient,) = torch.autograd.grad(log_likelihood(z).sum(), z)
+        return gradient + prior_score(z.detach())
+
+    return follow_score(score, z, steps, step_size, noise)
+
+
+@explained
+def follow_score(
+    score: Callable[[Tensor], Tensor],
+    z: Tensor,
+    steps: int = 30,
+    step_size: float = 0.1,
+    noise: torch.Generator | None = None,
+) -> Tensor:
+    """Move codes uphill by a gradient that is known: the walk of :func:`follow_gradient`.
+
+    Args:
+        score: codes (B, J) to the derivative of the log-joint (B, J).
+        z, steps, step_size, noise: as there.
+
+    Returns:
+        Codes (B, J), detached.
+
+    Raises:
+        ConfigurationError: ``steps`` is negative or ``step_size`` no number >= 0.
+    """
     if steps < 0 or not 0 <= step_size < math.inf:
         found = f"steps = {steps} with step_size = {step_size:g}"
         raise ConfigurationError(f"{found} is not allowed: choose steps >= 0 and step_size >= 0")
     z = z.detach()
     for _ in range(steps):
-        with torch.enable_grad():
-            z.requires_grad_(True)
-            (gradient,) = torch.autograd.grad(log_likelihood(z).sum(), z)
-        z = z.detach()
-        z = z + 0.5 * step_size**2 * (gradient + prior_score(z))
+        z = z + 0.5 * step_size**2 * score(z)
         if noise is not None:
             z = z + step_size * randomness.normal(z.shape, noise, z.device)
     return z

@@ -40,11 +40,12 @@ class ABP(Generator):
 
     def prepare(self, images: Tensor, generator: torch.Generator) -> None:
         """Start a chain for every training image."""
+        super().prepare(images, generator)
         self.chains = self.sample_prior(len(images), generator)  # (N, J)
 
     def memory(self) -> dict[str, Tensor]:
-        """The chains."""
-        return {"chains": self.chains}
+        """The chains, too."""
+        return super().memory() | {"chains": self.chains}
 
     def loss(self, step: TrainingStep) -> Loss:
         """What training minimises at a step; ``rows`` are those of images that have a chain.

@@ -1,15 +1,21 @@
 """What all generators share: no encoder, codes found by gradient on the decoder."""
 
+from collections.abc import Callable
 from contextlib import nullcontext
-from typing import ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, NamedTuple, get_args
 
 import torch
 from torch import Tensor
 
 from vsclib import inference, randomness, spike_slab
 from vsclib.configuration import Positive, Steps, configuration
+from vsclib.decoder_gradient import is_plain_mlp, mlp_gradient
+from vsclib.errors import warn_caller
 from vsclib.models.contract import Code, Loss, Model, ModelConfig, TrainingStep
 from vsclib.networks import LikelihoodName
+from vsclib.precision import AskedPrecision, Precision, chosen_precision
+
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
 @configuration
@@ -22,8 +28,10 @@ class GeneratorConfig(ModelConfig):
     """Gradient steps from the cold start to the code."""
     step_size: Positive = 0.1
     """s: a step moves the code by s^2 / 2 times the gradient."""
-    inference_precision: Literal["float32", "bfloat16"] = "float32"
-    """Precision of the decoder's products in the inference; bfloat16 moves codes by about 0.2 %."""
+    inference_precision: AskedPrecision = "auto"
+    """Precision of the decoder's products in the inference; ``auto`` takes the device's faster one,
+    bfloat16 moves codes by about 1 %.
+    """
     langevin_noise: bool = False
     """Add Langevin noise in training and to sampled codes; ``encode`` takes no noise."""
 
@@ -35,9 +43,9 @@ class GeneratorConfig(ModelConfig):
 class StandardNormal(NamedTuple):
     """The dense prior of a latent."""
 
-    def score(self, z: Tensor) -> Tensor:
-        """Derivative of the log-prior, shaped like z."""
-        return -z
+    def score(self, z: Tensor) -> Callable[[Tensor], Tensor]:
+        """Derivative of the log-prior as a function of codes like z."""
+        return torch.neg
 
     def log_prob(self, z: Tensor) -> Tensor:
         """The log-prior of each latent, shaped like z, in nats."""
@@ -61,9 +69,9 @@ class TwoGaussians(NamedTuple):
     sigma1: float
     sigma2: float
 
-    def score(self, z: Tensor) -> Tensor:
-        """Derivative of the log-prior, shaped like z."""
-        return spike_slab.mixture_score_posterior(z, *self)
+    def score(self, z: Tensor) -> Callable[[Tensor], Tensor]:
+        """Derivative of the log-prior as a function of codes like z."""
+        return spike_slab.mixture_pull(z, *self)
 
     def log_prob(self, z: Tensor) -> Tensor:
         """The log-prior of each latent, shaped like z, in nats."""
@@ -86,11 +94,21 @@ class Generator(Model):
 
     A family says with ``infer`` where codes start; one with another prior overrides ``prior`` and
     ``describe``.
+
+    Attributes:
+        trained_precision: of the decoder's products in the inference of the last training. One that
+            is resumed keeps to that which it began with, on a machine that would choose another,
+            too.
     """
 
     Config: ClassVar[type] = GeneratorConfig
     heads = 0
     learning_rate = 1e-4
+    trained_precision: Precision | None = None
+
+    def __init__(self, config: Any, name: str) -> None:
+        super().__init__(config, name)
+        self._choice = torch.tensor(-1)  # of this training, among PRECISIONS; stays on the CPU
 
     def infer(
         self, x: Tensor, generator: torch.Generator | None = None, prior: Prior | None = None
@@ -116,6 +134,35 @@ class Generator(Model):
 
     # ------------------------------------------------------------- shared by all generators
 
+    @property
+    def inference_precision(self) -> Precision:
+        """The precision of the decoder's products in an inference, with ``auto`` decided."""
+        if self.training and self.trained_precision:
+            return self.trained_precision
+        asked, device = self.config.inference_precision, self.decoder.logvar.device
+        return chosen_precision(asked, self.decoder, device)
+
+    def prepare(self, images: Tensor, generator: torch.Generator) -> None:
+        """Decide the precision of this training."""
+        self.trained_precision = None
+        self._choice.fill_(PRECISIONS.index(self.inference_precision))
+
+    def memory(self) -> dict[str, Tensor]:
+        """Which precision it is."""
+        return {"precision": self._choice}
+
+    def plan(self, steps: int, steps_per_epoch: int) -> None:
+        """Take the precision that was decided, be it on another machine."""
+        choice = int(vars(self).get("_choice", -1))
+        if choice >= 0:
+            self.trained_precision, here = None, self.inference_precision
+            self.trained_precision = PRECISIONS[choice]
+            if here != PRECISIONS[choice]:
+                warn_caller(
+                    f"this training began with products in {PRECISIONS[choice]} and goes on so, "
+                    f"though {here} is faster here: delete its checkpoint to start afresh"
+                )
+
     def run(
         self,
         x: Tensor,
@@ -125,17 +172,16 @@ class Generator(Model):
         prior: Prior | None = None,
     ) -> Tensor:
         """Codes (B, J) a few steps on, with Langevin noise if that is on and has a source."""
-        low = self.config.inference_precision == "bfloat16"
-        precision = torch.autocast(x.device.type, torch.bfloat16) if low else nullcontext()
-        with precision:
-            return inference.follow_gradient(
-                lambda z: self.decoder(z).log_prob(x),
-                (prior or self.prior()).score,
-                z,
-                steps,
-                self.config.step_size,
-                generator if self.config.langevin_noise else None,
-            )
+        score = (prior or self.prior()).score(z)
+        size, noise = self.config.step_size, generator if self.config.langevin_noise else None
+        low = self.inference_precision == "bfloat16"
+        if is_plain_mlp(self.decoder):
+            gradient = mlp_gradient(self.decoder, x, torch.bfloat16 if low else None)
+            uphill = lambda z: gradient(z) + score(z)  # noqa: E731
+            return inference.follow_score(uphill, z, steps, size, noise)
+        with torch.autocast(x.device.type, torch.bfloat16) if low else nullcontext():
+            likelihood = lambda z: self.decoder(z).log_prob(x)  # noqa: E731
+            return inference.follow_gradient(likelihood, score, z, steps, size, noise)
 
     def recognise(self, x: Tensor, generator: torch.Generator | None = None) -> Code:
         """The inferred code of images; with a generator, by the noise and starts asked for."""

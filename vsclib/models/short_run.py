@@ -8,6 +8,9 @@ from torch import Tensor
 from vsclib.configuration import Count, configuration
 from vsclib.models.generator import Generator, GeneratorConfig, Prior
 
+MOST_PIXELS = 2**23
+"""Pixels that candidates may have together when one call decodes them: 32 MB in float32."""
+
 
 @configuration
 class ShortRunConfig(GeneratorConfig):
@@ -81,5 +84,12 @@ class ShortRun(Generator):
             return z[0]
         if self.config.pick == "mean":
             return z.mean(0)
-        joint = [self.decoder(one).log_prob(x) + prior.log_prob(one).sum(1) for one in z]
-        return z[torch.stack(joint).argmax(0), torch.arange(len(x), device=z.device)]
+        # One call decodes many candidates, as long as their pixels take little memory.
+        together = max(1, MOST_PIXELS // max(1, x.numel()))
+        joint = torch.cat([self.log_joint(x, part, prior) for part in z.split(together)])
+        return z[joint.argmax(0), torch.arange(len(x), device=z.device)]
+
+    def log_joint(self, x: Tensor, z: Tensor, prior: Prior) -> Tensor:
+        """log p(x, z) of candidates (M, B, J) for images (B, C, H, W): (M, B), in nats."""
+        likelihood = self.decoder(z.flatten(0, 1)).log_prob(x.repeat(len(z), 1, 1, 1))  # (M B,)
+        return likelihood.view(z.shape[:2]) + prior.log_prob(z).sum(2)

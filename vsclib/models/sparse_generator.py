@@ -58,6 +58,7 @@ class SparseGenerator(ShortRun):
 
     def plan(self, steps: int, steps_per_epoch: int) -> None:
         """Alpha falls once an epoch."""
+        super().plan(steps, steps_per_epoch)
         levels = self.config.alpha_start, self.config.alpha, self.config.alpha_decay
         self.alpha_schedule = Staircase(*levels, every=steps_per_epoch)
 

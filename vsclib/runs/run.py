@@ -97,8 +97,9 @@ def conclude(
     done, path = folder / "done.json", folder / "record.json"
     experiment.save(model, folder / "model.safetensors")
     evaluation, sections = experiment.measure(model, images)
+    training_section = _training(training, history, len(images.train.images))
     sections |= {
-        "training": _training(training, history, len(images.train.images)) | more,
+        "training": training_section | _precision(model) | more,
         "dataset": {"name": images.name, "sha256": images.sha256},
         "provenance": origin,
     }
@@ -163,6 +164,12 @@ def _training(training: TrainingConfig, history: History, images: int) -> dict[s
         "loss": history.terms["total"][-1] if history.steps else None,
         "curve": _curve(history),
     }
+
+
+def _precision(model: Trainable) -> dict[str, str]:
+    """The precision of a generator's inference in training, where ``auto`` is decided."""
+    used = getattr(model, "trained_precision", None)
+    return {"inference_precision": used} if used else {}
 
 
 def _curve(history: History) -> dict[str, Any]:

@@ -38,6 +38,7 @@ from vsclib.spike_slab.thresholds import (
 from vsclib.spike_slab.total_correlation import Estimator, KLSplit, log_shares, split_kl
 from vsclib.spike_slab.two_gaussians import (
     mixture_log_prob,
+    mixture_pull,
     mixture_responsibility,
     mixture_sample,
     mixture_score,
@@ -62,6 +63,7 @@ __all__ = [
     "learned_prior",
     "log_shares",
     "mixture_log_prob",
+    "mixture_pull",
     "mixture_responsibility",
     "mixture_sample",
     "mixture_score",

@@ -1,6 +1,8 @@
 """The two-Gaussian mixture of the sparse generator: log-density, score, responsibility, draws."""
 
+import functools
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -79,7 +81,8 @@ def mixture_responsibility(
     Source:
         Li & Han (2022), Eq. 9.
     """
-    return torch.sigmoid(_mixture_log_odds(z, alpha, sigma1, sigma2))
+    prior, slope = _mixture_odds(z, alpha, sigma1, sigma2)
+    return torch.sigmoid(prior + slope * z**2)
 
 
 @explained
@@ -97,7 +100,33 @@ def mixture_score_posterior(
     Source:
         Li & Han (2022), Eq. 10.
     """
-    log_odds = _mixture_log_odds(z, alpha, sigma1, sigma2)
+    return mixture_pull(z, alpha, sigma1, sigma2)(z)
+
+
+@explained
+def mixture_pull(
+    z: Tensor, alpha: Tensor | float, sigma1: Tensor | float = 1.0, sigma2: Tensor | float = 0.1
+) -> Callable[[Tensor], Tensor]:
+    """:func:`mixture_score_posterior` as a function of codes, its other arguments checked once.
+
+    Args:
+        z: codes of the dtype and on the device that the function will be given.
+        alpha, sigma1, sigma2: as for :func:`mixture_log_prob`.
+
+    Raises:
+        ConfigurationError: ``alpha``, ``sigma1`` or ``sigma2`` is out of range.
+    """
+    odds = _mixture_odds(z, alpha, sigma1, sigma2)
+    return functools.partial(_pull, odds, sigma1, sigma2)
+
+
+def _pull(
+    odds: tuple[Tensor, Tensor | float],
+    sigma1: Tensor | float,
+    sigma2: Tensor | float,
+    z: Tensor,
+) -> Tensor:
+    log_odds = odds[0] + odds[1] * z**2
     return -torch.sigmoid(log_odds) * z / sigma1**2 - torch.sigmoid(-log_odds) * z / sigma2**2
 
 
@@ -136,12 +165,13 @@ def _gaussian_log_prob(z: Tensor, sigma: Tensor | float) -> Tensor:
     return -0.5 * (z / sigma) ** 2 - math.log(sigma) - HALF_LOG_TWO_PI
 
 
-def _mixture_log_odds(
+def _mixture_odds(
     z: Tensor, alpha: Tensor | float, sigma1: Tensor | float, sigma2: Tensor | float
-) -> Tensor:
+) -> tuple[Tensor, Tensor | float]:
+    """What the log-odds of the wide component are at zero, and their growth with z^2."""
     alpha = _mixture_weights(z, alpha, sigma1, sigma2)
     prior = torch.logit(alpha) + math.log(sigma2 / sigma1)
-    return prior + 0.5 * (1.0 / sigma2**2 - 1.0 / sigma1**2) * z**2
+    return prior, 0.5 * (1.0 / sigma2**2 - 1.0 / sigma1**2)
 
 
 def _mixture_weights(
