@@ -17,7 +17,7 @@ REPOSITORY = Path(__file__).parent.parent
 JUPYTER_BOOK = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
 
 # Models of this size are slower on many threads than on one, much slower on a busy machine.
-torch.set_num_threads(1)
+torch.set_num_threads(int(os.environ.get("VSCLIB_TEST_THREADS", "1")))
 # The same examples on every machine, and no failure because a machine is busy.
 hypothesis.settings.register_profile("vsclib", deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("vsclib")
@@ -26,12 +26,35 @@ hypothesis.settings.load_profile("vsclib")
 BOOK = {"built_book", "browser"}
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Let xdist hand out the files in the order below, not those of most tests first."""
+    config.option.loadscopereorder = False
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that need the built book or a browser, before the marks choose."""
+    """Mark the tests that need the built book or a browser, before the marks choose.
+
+    Where processes share the tests, the long files come first and the short ones fill the end. One
+    process builds the book while another executes chapters, so that nobody waits for the book.
+    """
+    marks: dict[Path, set[str]] = {}
     for item in items:
         if BOOK & set(getattr(item, "fixturenames", ())):
             item.add_marker("book")
+        marks.setdefault(item.path, set()).update(mark.name for mark in item.iter_markers())
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return
+    first = next((path for path in marks if "book" in marks[path]), None)
+
+    def place(item: pytest.Item) -> int:
+        if item.path == first:
+            return 0
+        if item.path.suffix == ".ipynb":
+            return 1
+        return 2 if marks[item.path] & {"slow", "book"} else 3
+
+    items.sort(key=place)
 
 
 def load_script(place: str) -> ModuleType:

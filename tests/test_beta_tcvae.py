@@ -267,6 +267,7 @@ def test_fit_tells_how_many_images_there_are():
     assert model.images == len(digits.train.images)
 
 
+@pytest.mark.trains
 @pytest.mark.slow
 def test_training_lowers_the_total_correlation():
     """On codes of equal quality of fit the VAE's latents depend on one another more; measured on

@@ -56,6 +56,7 @@ def test_third_convolution_takes_what_is_left(shape, likelihood):
     assert decoder(heads[0]).mean.shape == x.shape and decoder(heads[0]).log_prob(x).shape == (7,)
 
 
+@pytest.mark.trains
 @pytest.mark.slow
 @pytest.mark.parametrize("name", REPORT)
 def test_every_preset_of_the_report_learns_digits(name):

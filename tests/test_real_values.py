@@ -67,6 +67,7 @@ def test_only_finite_numbers_are_real_values(worst):
         tiny("vae").encode(signals())
 
 
+@pytest.mark.trains
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["ae", "vsc"])
 def test_real_values_are_learned_and_their_model_loads_again(name, tmp_path):

@@ -171,6 +171,7 @@ def trained() -> refiner.Refiner:
     return model
 
 
+@pytest.mark.trains
 @pytest.mark.slow
 def test_refined_images_are_as_sharp_as_images_and_follow_the_reconstruction(trained):
     x = data.load("digits").test.images[:200]
@@ -408,6 +409,7 @@ def test_edges_are_mean_differences():
     assert edges(ramp) == pytest.approx(0.5 / 7)
 
 
+@pytest.mark.trains
 @pytest.mark.slow
 def test_a_record_holds_every_number_and_psnr_falls(trained):
     numbers, rows = refiner.evaluate(trained, data.load("digits"), [1, 10], test_images=240)

@@ -26,6 +26,7 @@ def test_scikit_learns_checks(estimator, check):
     check(estimator)
 
 
+@pytest.mark.trains
 def test_codes_keep_what_the_rows_are_made_from():
     x = planted()
     coder = SparseCoder("vae", latents=4, hidden=64, steps=600, random_state=0).fit(x)
@@ -49,6 +50,7 @@ def test_a_seed_repeats_the_codes_and_a_pickle_keeps_them():
     assert (z == 0).any() and (z != 0).any()
 
 
+@pytest.mark.trains
 def test_a_pipeline_is_searched_over_options_of_the_family():
     x, y = load_iris(return_X_y=True)
     steps = (

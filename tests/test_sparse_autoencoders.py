@@ -136,6 +136,7 @@ def test_dead_latents_add_to_the_fixed_code():
     assert (gradient[~dead] == 0).all() and gradient[dead].abs().max() > 0
 
 
+@pytest.mark.trains
 @pytest.mark.slow
 def test_revival_leaves_fewer_dead():
     dead = {}

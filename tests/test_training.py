@@ -64,6 +64,7 @@ def same_weights(one: models.Model, other: models.Model) -> bool:
 # ----------------------------------------------------------------------------------------- learning
 
 
+@pytest.mark.trains
 @pytest.mark.slow
 @pytest.mark.parametrize("name", models.names())
 def test_every_model_learns_to_rebuild_digits(digits, name):
@@ -91,6 +92,7 @@ def test_every_model_learns_to_rebuild_digits(digits, name):
         assert (rebuilt - x).square().mean() < 0.9 * grey
 
 
+@pytest.mark.trains
 @pytest.mark.slow
 @pytest.mark.parametrize("likelihood", ["gaussian", "gaussian_learned"])
 def test_convolutional_networks_and_other_likelihoods_learn(digits, likelihood):
@@ -101,6 +103,7 @@ def test_convolutional_networks_and_other_likelihoods_learn(digits, likelihood):
     assert np.mean(history.terms["total"][-5:]) < history.terms["total"][0] - 5
 
 
+@pytest.mark.trains
 @pytest.mark.slow
 def test_a_sparse_code_appears(digits):
     """A VSC trained for a while on digits codes an image by a few latents, not always the same.

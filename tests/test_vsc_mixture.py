@@ -149,6 +149,7 @@ def test_a_step_encodes_the_pseudo_inputs_once():
     assert len(once) == 1
 
 
+@pytest.mark.trains
 @pytest.mark.slow
 def test_trains_on_digits_and_says_how_many_pseudo_inputs_it_uses():
     digits = data.load("digits")

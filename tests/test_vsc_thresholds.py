@@ -316,6 +316,7 @@ def test_identity_passes_the_gradient_through_zeros():
 # ---------------------------------------------------------------------------------------- the model
 
 
+@pytest.mark.trains
 @pytest.mark.slow
 def test_it_learns_digits_and_its_zeros_are_exact():
     digits = data.load("digits")

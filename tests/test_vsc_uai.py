@@ -405,6 +405,7 @@ def test_fit_starts_the_pseudo_inputs_from_its_images():
     assert distance.max() < 1e-5
 
 
+@pytest.mark.trains
 @pytest.mark.slow
 @pytest.mark.parametrize("dataset", ["digits", "smiley"])
 def test_trains_measures_travels_and_draws(dataset, tmp_path):
@@ -420,7 +421,8 @@ def test_trains_measures_travels_and_draws(dataset, tmp_path):
     assert history.terms["sparsity"][-1] < 5
     record = metrics.evaluate(model, images_of, seeded(), test_images=300).numbers
     assert record["sparsity_term"] >= 0 and 1 <= record["pseudo_inputs_used"] <= 5
-    assert record["elbo_paid"] <= record["elbo"] + 0.5 and record["low_threshold"] is None
+    # Two estimates from draws: over three seeds they differ by -.8 to .4 nats of Smiley's hundreds.
+    assert record["elbo_paid"] <= record["elbo"] + 2 and record["low_threshold"] is None
     vsclib.save(model, tmp_path / "model.safetensors")
     again = vsclib.load(tmp_path / "model.safetensors")
     assert torch.equal(model.sample(5, seeded()), again.sample(5, seeded()))
@@ -527,6 +529,7 @@ def trained_on_digits(**options):
     return history.terms, metrics.evaluate(model, digits, seeded(), test_images=300).numbers
 
 
+@pytest.mark.trains
 @pytest.mark.slow
 def test_selector_as_printed_ends_in_an_autoencoder():
     """It learns to be undecided: the training sees no KL, and the record tells the KL that there
@@ -539,6 +542,7 @@ def test_selector_as_printed_ends_in_an_autoencoder():
     assert sound["elbo_paid"] > -30
 
 
+@pytest.mark.trains
 @pytest.mark.slow
 def test_gates_as_printed_stay_on_whatever_the_sparsity_term_says():
     terms, record = trained_on_digits(gamma_form="relu")
