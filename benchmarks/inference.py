@@ -22,8 +22,8 @@ import torch
 
 from vsclib import fit, models
 from vsclib.files import write_text
+from vsclib.inference_precision import native_bfloat16
 from vsclib.models import generator
-from vsclib.precision import native_bfloat16
 from vsclib.runs import provenance
 
 RESULT = Path(__file__).parent.parent / "results" / "inference-speed.json"

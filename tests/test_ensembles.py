@@ -69,6 +69,7 @@ def test_a_member_ends_where_it_ends_alone(name):
         ("relu_sae", [{"l1": 0.5}, {"l1": 2.0}]),
         ("vae", [{"likelihood": "gaussian", "sigma": s} for s in (0.2, 0.4)]),
         ("vae", [{"network": "conv"}] * 2),
+        ("short_run", [{"inference_steps": 3, "step_size": s} for s in (0.05, 0.1)]),
     ],
 )
 def test_members_differ_in_numbers(name, options):
@@ -84,6 +85,7 @@ def test_members_differ_in_numbers(name, options):
         # As many hidden units as outputs of the heads: weights are told apart by name.
         ("vsc", [{"latents": n, "hidden": 18} for n in (6, 4)]),
         ("ae", [{"latents": 3}, {"latents": 6}]),
+        ("sparse_generator", [{"latents": n, "inference_steps": 3} for n in (3, 6)]),
     ],
 )
 def test_members_differ_in_latents(name, options):
@@ -177,6 +179,7 @@ def test_what_does_not_fit_into_memory_is_trained_in_parts():
         ("vsc", [{}, {"gate": "relaxed"}], "gate = None, 'relaxed'"),
         ("vsc_uai", [{"latents": 3}, {"latents": 4}], "latents = 3, 4.*cannot be filled up"),
         ("vsc_uai", [{"sharpness": None}, {"sharpness": 5.0}], "sharpness = None, 5.0"),
+        ("short_run", [{"network": "conv"}] * 2, "short_run.* takes no part in an ensemble: "),
     ],
 )
 def test_members_that_cannot_be_stacked_are_refused_by_name(name, options, words):

@@ -10,7 +10,7 @@ import torch
 from small_models import images, tiny
 
 import vsclib
-from vsclib import data, models, precision
+from vsclib import data, inference_precision, models
 from vsclib.runs import Experiment, run
 
 CPU = torch.device("cpu")
@@ -20,11 +20,11 @@ MNIST = {"image_shape": (1, 28, 28), "latents": 200, "hidden": 400}
 @pytest.fixture
 def machine(monkeypatch):
     """A machine with or without products in bfloat16, on which no decoder is too small for them."""
-    precision._warn_of_slow.cache_clear()
-    monkeypatch.setattr(precision, "SMALLEST_MLP", 1)
+    inference_precision._warn_of_slow.cache_clear()
+    monkeypatch.setattr(inference_precision, "SMALLEST_MLP", 1)
 
     def choose(native: bool) -> None:
-        monkeypatch.setattr(precision, "native_bfloat16", lambda device: native)
+        monkeypatch.setattr(inference_precision, "native_bfloat16", lambda device: native)
 
     return choose
 
@@ -52,7 +52,7 @@ def test_auto_takes_what_the_machine_has(name, machine):
     ],
 )
 def test_small_decoders_stay_in_float32(options, expected, monkeypatch):
-    monkeypatch.setattr(precision, "native_bfloat16", lambda device: True)
+    monkeypatch.setattr(inference_precision, "native_bfloat16", lambda device: True)
     assert models.create("short_run", **options).inference_precision == expected
 
 
@@ -61,7 +61,7 @@ def test_bfloat16_where_it_is_slower_says_so_once(machine, monkeypatch):
     model = tiny("short_run", inference_precision="bfloat16")
     with pytest.warns(UserWarning, match="slower than float32 here .cpu has no such.*'auto'"):
         model.encode(images())
-    monkeypatch.setattr(precision, "SMALLEST_MLP", 10**9)
+    monkeypatch.setattr(inference_precision, "SMALLEST_MLP", 10**9)
     machine(True)
     with pytest.warns(UserWarning, match="a decoder of 904 weights is too small"):
         model.encode(images())
@@ -73,7 +73,7 @@ def test_bfloat16_where_it_is_slower_says_so_once(machine, monkeypatch):
 
 @pytest.mark.parametrize("capability", ["default", "avx2"])
 def test_a_processor_held_to_fewer_instructions_has_none(capability, monkeypatch):
-    code = "import torch; from vsclib.precision import native_bfloat16 as asked\n"
+    code = "import torch; from vsclib.inference_precision import native_bfloat16 as asked\n"
     code += "print(asked(torch.device('cpu')))"
     found = subprocess.run(
         [sys.executable, "-c", code],
@@ -84,8 +84,8 @@ def test_a_processor_held_to_fewer_instructions_has_none(capability, monkeypatch
     )
     assert found.stdout.strip() == "False"
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "avx512_core")
-    assert not precision.native_bfloat16(CPU)
-    assert not precision.native_bfloat16(torch.device("meta"))
+    assert not inference_precision.native_bfloat16(CPU)
+    assert not inference_precision.native_bfloat16(torch.device("meta"))
 
 
 @pytest.mark.parametrize("name", ["sparse_generator", "abp"])

@@ -17,7 +17,7 @@ def follow_gradient(
     prior_score: Callable[[Tensor], Tensor],
     z: Tensor,
     steps: int = 30,
-    step_size: float = 0.1,
+    step_size: Tensor | float = 0.1,
     noise: torch.Generator | None = None,
 ) -> Tensor:
     r"""Move codes uphill on the log-joint for a fixed number of steps.
@@ -71,7 +71,7 @@ def follow_score(
     score: Callable[[Tensor], Tensor],
     z: Tensor,
     steps: int = 30,
-    step_size: float = 0.1,
+    step_size: Tensor | float = 0.1,
     noise: torch.Generator | None = None,
 ) -> Tensor:
     """Move codes uphill by a gradient that is known: the walk of :func:`follow_gradient`.
@@ -86,7 +86,8 @@ def follow_score(
     Raises:
         ConfigurationError: ``steps`` is negative or ``step_size`` no number >= 0.
     """
-    if steps < 0 or not 0 <= step_size < math.inf:
+    known = not isinstance(step_size, Tensor)
+    if steps < 0 or (known and not 0 <= step_size < math.inf):
         found = f"steps = {steps} with step_size = {step_size:g}"
         raise ConfigurationError(f"{found} is not allowed: choose steps >= 0 and step_size >= 0")
     z = z.detach()

@@ -11,11 +11,11 @@ from vsclib import inference, randomness, spike_slab
 from vsclib.configuration import Positive, Steps, configuration
 from vsclib.decoder_gradient import is_plain_mlp, mlp_gradient
 from vsclib.errors import warn_caller
+from vsclib.inference_precision import AskedPrecision, Precision, chosen_precision
 from vsclib.models.contract import Code, Loss, Model, ModelConfig, TrainingStep
 from vsclib.networks import LikelihoodName
-from vsclib.precision import AskedPrecision, Precision, chosen_precision
 
-PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+_PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
 @configuration
@@ -108,7 +108,7 @@ class Generator(Model):
 
     def __init__(self, config: Any, name: str) -> None:
         super().__init__(config, name)
-        self._choice = torch.tensor(-1)  # of this training, among PRECISIONS; stays on the CPU
+        self._choice = torch.tensor(-1)  # of this training, among _PRECISIONS; stays on the CPU
 
     def infer(
         self, x: Tensor, generator: torch.Generator | None = None, prior: Prior | None = None
@@ -132,6 +132,10 @@ class Generator(Model):
         """Codes (B, J) that the decoder learns from, and what the step leaves for the next."""
         return self.infer(step.images, step.generator, prior), {}
 
+    def resting(self) -> tuple[float, ...] | None:
+        """No heads: a latent that starts at zero without noise stays there."""
+        return ()
+
     # ------------------------------------------------------------- shared by all generators
 
     @property
@@ -145,7 +149,7 @@ class Generator(Model):
     def prepare(self, images: Tensor, generator: torch.Generator) -> None:
         """Decide the precision of this training."""
         self.trained_precision = None
-        self._choice.fill_(PRECISIONS.index(self.inference_precision))
+        self._choice.fill_(_PRECISIONS.index(self.inference_precision))
 
     def memory(self) -> dict[str, Tensor]:
         """Which precision it is."""
@@ -156,10 +160,10 @@ class Generator(Model):
         choice = int(vars(self).get("_choice", -1))
         if choice >= 0:
             self.trained_precision, here = None, self.inference_precision
-            self.trained_precision = PRECISIONS[choice]
-            if here != PRECISIONS[choice]:
+            self.trained_precision = _PRECISIONS[choice]
+            if here != _PRECISIONS[choice]:
                 warn_caller(
-                    f"this training began with products in {PRECISIONS[choice]} and goes on so, "
+                    f"this training began with products in {_PRECISIONS[choice]} and goes on so, "
                     f"though {here} is faster here: delete its checkpoint to start afresh"
                 )
 

@@ -12,6 +12,7 @@ from vsclib.models.contract import Code, TrainingStep
 from vsclib.models.generator import Prior, TwoGaussians
 from vsclib.models.short_run import ShortRun, ShortRunConfig
 from vsclib.schedules import Staircase
+from vsclib.spike_slab import ranges
 
 
 @configuration
@@ -66,7 +67,7 @@ class SparseGenerator(ShortRun):
         """The mixture at training step ``number``, or at the alpha that training left."""
         alpha = self.alpha
         if number is not None:
-            alpha = torch.full_like(alpha, self.alpha_schedule(number))
+            alpha = ranges.like(self.alpha_schedule(number), alpha)
         return TwoGaussians(alpha, self.config.sigma1, self.config.sigma2)
 
     @property

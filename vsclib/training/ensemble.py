@@ -120,10 +120,9 @@ class EnsembleState:
         try:
             self.call = traced(step, inputs, compiled)
         except ConfigurationError as error:
-            names = ", ".join(self.values) or "nothing"
+            names = f" of members that differ in {', '.join(self.values)}" if self.values else ""
             raise ConfigurationError(
-                f"model {model.name!r} takes no part in an ensemble of members that differ in "
-                f"{names}: {error}"
+                f"model {model.name!r} takes no part in an ensemble{names}: {error}"
             ) from None
 
     def grouped(self) -> list[Weights]:

@@ -20,7 +20,7 @@ from vsclib.schedules import Held, Linear, Staircase
 from vsclib.spike_slab.ranges import unlooked
 
 Tensors = dict[str, Tensor]
-Precision = Literal["float32", "tf32", "bfloat16"]
+TrainingPrecision = Literal["float32", "tf32", "bfloat16"]
 
 
 class Inputs(NamedTuple):
@@ -99,7 +99,7 @@ def split(model: Trainable) -> tuple[Tensors, Tensors]:
 
 
 @contextlib.contextmanager
-def precise(precision: Precision, device: torch.device) -> Iterator[None]:
+def precise(precision: TrainingPrecision, device: torch.device) -> Iterator[None]:
     """The precision of matrix products inside; see ``TrainingConfig.precision``."""
     former = torch.get_float32_matmul_precision()
     low = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
@@ -111,7 +111,9 @@ def precise(precision: Precision, device: torch.device) -> Iterator[None]:
         torch.set_float32_matmul_precision(former)
 
 
-def with_gradient(model: Trainable, step: TrainingStep, precision: Precision = "float32") -> Loss:
+def with_gradient(
+    model: Trainable, step: TrainingStep, precision: TrainingPrecision = "float32"
+) -> Loss:
     """The loss of a step; its gradient goes to the weights."""
     model.zero_grad(set_to_none=True)
     with unlooked(), precise(precision, step.images.device):
@@ -140,7 +142,7 @@ def draws_of(model: Trainable, step: TrainingStep) -> list[Asked]:
 
 
 def function(
-    model: Trainable, precision: Precision = "float32", members: bool = False
+    model: Trainable, precision: TrainingPrecision = "float32", members: bool = False
 ) -> Callable[..., Outputs]:
     """The step of a model, or of stacked members that differ from it in numbers alone.
 
