@@ -401,7 +401,7 @@ def kept(tmp_path_factory) -> dict[str, str]:
     return os.environ | place | {"PYTHONDONTWRITEBYTECODE": ""}
 
 
-def wait_for(condition, seconds: float = 120.0):
+def wait_for(condition, seconds: float = 240.0):
     """What the condition gives once it gives something."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -462,7 +462,7 @@ def test_killing_a_run_or_the_workflow_loses_that_runs_minutes_only(
             driver = subprocess.Popen(sweep(file, runs), stdout=output, stderr=output, env=kept)
         wait_for(lambda: said(other, f"in use by process {left}"))
         os.kill(left, signal.SIGCONT)
-        assert driver.wait(120) == 0, (tmp_path / "again.txt").read_text()
+        assert driver.wait(240) == 0, (tmp_path / "again.txt").read_text()
     finally:
         driver.kill()
         for process in filter(None, (left, second)):
