@@ -174,6 +174,9 @@ def trained() -> refiner.Refiner:
 @pytest.mark.trains
 @pytest.mark.slow
 def test_refined_images_are_as_sharp_as_images_and_follow_the_reconstruction(trained):
+    """Over three seeds: blurred to .73 to .75 of the edges, .09 to .18 of that gap left, 2.1 dB
+    nearer or more.
+    """
     x = data.load("digits").test.images[:200]
     blurred = metrics.reconstruct(trained.base, x)
     sharp = trained.refine(blurred, seeded(), steps=10)

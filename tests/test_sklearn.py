@@ -55,7 +55,7 @@ def test_a_pipeline_is_searched_over_options_of_the_family():
     x, y = load_iris(return_X_y=True)
     steps = (
         StandardScaler(),
-        SparseCoder(hidden=16, steps=150, random_state=0),
+        SparseCoder(hidden=16, steps=300, random_state=0),
         LogisticRegression(),
     )
     grid = {"sparsecoder__alpha": [0.2, 0.5], "sparsecoder__latents": [4]}
@@ -63,7 +63,8 @@ def test_a_pipeline_is_searched_over_options_of_the_family():
     best = search.best_estimator_["sparsecoder"]
     assert best.model_.config.alpha == search.best_params_["sparsecoder__alpha"]
     assert best.model_.config.hidden == 16 and best.model_.config.latents == 4
-    assert search.best_score_ > 0.6  # a third by chance
+    # A third by chance; over three seeds and sets of a processor's instructions .88 to .92.
+    assert search.best_score_ > 0.6
 
 
 @pytest.mark.parametrize(

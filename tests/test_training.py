@@ -68,6 +68,9 @@ def same_weights(one: models.Model, other: models.Model) -> bool:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", models.names())
 def test_every_model_learns_to_rebuild_digits(digits, name):
+    """Over three seeds and three sets of instructions the loss falls by 17 nats or more (the two
+    with options: 4.3), and the error that is asked for is .40 to .80 of the average image's.
+    """
     # Both start at the average image, and so near their ends.
     options = {"top_k": {"k": 6}, "relu_sae": {"l1": 0.1}}.get(name, {})
     model = models.create(name, image_shape=SHAPE, latents=12, hidden=64, **options)
@@ -96,6 +99,7 @@ def test_every_model_learns_to_rebuild_digits(digits, name):
 @pytest.mark.slow
 @pytest.mark.parametrize("likelihood", ["gaussian", "gaussian_learned"])
 def test_convolutional_networks_and_other_likelihoods_learn(digits, likelihood):
+    """Over three seeds and three sets of instructions the loss falls by 29 nats or more."""
     model = models.create(
         "vae", image_shape=SHAPE, latents=6, hidden=16, network="conv", likelihood=likelihood
     )
@@ -108,7 +112,8 @@ def test_convolutional_networks_and_other_likelihoods_learn(digits, likelihood):
 def test_a_sparse_code_appears(digits):
     """A VSC trained for a while on digits codes an image by a few latents, not always the same.
 
-    Over three seeds and two sets of instructions .83 to .89 latents are on, 8 of them often.
+    Over three seeds and three sets of a processor's instructions .73 to .83 latents are on, each in
+    a quarter of the images at most, 6 to 9 of them often.
     """
     model = models.create("vsc", image_shape=SHAPE, latents=20, hidden=128, alpha=0.3)
     fit(model, digits, steps=1500, batch_size=100, progress=False)

@@ -319,6 +319,7 @@ def test_identity_passes_the_gradient_through_zeros():
 @pytest.mark.trains
 @pytest.mark.slow
 def test_it_learns_digits_and_its_zeros_are_exact():
+    """Over three seeds and sets of instructions the loss falls by 308 and 4.1 to 4.6 are on."""
     digits = data.load("digits")
     # Less pixel noise than the Bernoulli's, so that an open gate pays soon.
     model = vsclib.models.create(
