@@ -37,6 +37,7 @@ RESULTS = {
                 "ours": "fit",
                 "rows": {
                     "fit": ROW,
+                    "products alone": {"seconds_per_step": 0.001, "ours_is_faster_by": RATIO},
                     "loop": ROW | {"ours_is_faster_by": RATIO | {"goal": 4.0, "reached": False}},
                 },
             }

@@ -112,7 +112,7 @@ def comparison(result: dict[str, Any]) -> str:
             (
                 who,
                 milliseconds(row["seconds_per_step"]),
-                f"{row['last_loss']:.1f}",
+                f"{row['last_loss']:.1f}" if "last_loss" in row else "",
                 spread(row.get("ours_is_faster_by")),
             )
             for who, row in found["rows"].items()
