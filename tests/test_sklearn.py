@@ -63,7 +63,7 @@ def test_a_pipeline_is_searched_over_options_of_the_family():
     best = search.best_estimator_["sparsecoder"]
     assert best.model_.config.alpha == search.best_params_["sparsecoder__alpha"]
     assert best.model_.config.hidden == 16 and best.model_.config.latents == 4
-    # A third by chance; over three seeds and sets of a processor's instructions .88 to .92.
+    # A third by chance; over three seeds, natively and under AVX2, .88 to .92.
     assert search.best_score_ > 0.6
 
 

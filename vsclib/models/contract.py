@@ -214,10 +214,7 @@ class Model(Trainable):
         raise TypeError(f"{type(self).__name__} defines no recognise")
 
     def resting(self) -> tuple[float, ...] | None:
-        """Outputs of the encoder's heads at which a latent costs nothing and gives nothing.
-
-        An ensemble fills up smaller codes with such latents. None where there are none.
-        """
+        """Encoder outputs at which a latent costs and gives nothing; None without any."""
         return None
 
     @property
