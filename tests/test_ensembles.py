@@ -1,5 +1,6 @@
 """Many models trained at once end where each would end alone."""
 
+import contextlib
 import copy
 import math
 
@@ -11,6 +12,7 @@ from small_models import NAMES
 from vsclib import data, fit, models
 from vsclib.errors import CheckpointError, ConfigurationError
 from vsclib.training import TrainingConfig, fit_many
+from vsclib.training.ensemble import EnsembleState
 from vsclib.training.stacking import filled_up, give_back
 
 SMALL = {"image_shape": (1, 8, 8), "latents": 6, "hidden": 16}
@@ -133,6 +135,25 @@ def test_a_code_that_is_filled_up_means_the_same():
     assert all(map(torch.equal, same.state_dict().values(), small.state_dict().values()))
 
 
+class Killed(Exception):
+    """Stands for the end of a process."""
+
+
+@contextlib.contextmanager
+def stopped_at(step, monkeypatch):
+    """A training inside is killed before a step."""
+    original = EnsembleState.advance
+
+    def killed(self):
+        if self.step == step:
+            raise Killed
+        original(self)
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(EnsembleState, "advance", killed)
+        yield
+
+
 # ---------------------------------------------------------------------------------- what goes wrong
 
 
@@ -154,6 +175,22 @@ def test_a_member_that_diverges_is_reported_and_the_others_go_on():
     fit(alone, IMAGES, given[2])
     for one, other in zip(alone.parameters(), together[2].parameters(), strict=True):
         assert (one - other).abs().max() < CLOSE
+
+
+def test_a_member_that_breaks_between_two_points_spoils_no_checkpoint(tmp_path, monkeypatch):
+    monkeypatch.setattr("vsclib.training.state.RECORDS", 1)
+    given = configs([{}, {}], checkpoint_every=7)
+    whole, again = members("vae", [{}, {}]), members("vae", [{}, {}])
+    fit_many(whole, IMAGES, given)
+    broken(again[1], 0)
+    path = tmp_path / "members.safetensors"
+    with stopped_at(17, monkeypatch):
+        fit_many(again, IMAGES, given, checkpoint=path)
+    fresh = members("vae", [{}, {}])
+    broken(fresh[1], 0)
+    found = fit_many(fresh, IMAGES, given, checkpoint=path)
+    assert list(found.diverged) == [1] and "at step 0: a loss must be" in found.diverged[1]
+    assert all(map(torch.equal, whole[0].parameters(), fresh[0].parameters()))
 
 
 def test_what_does_not_fit_into_memory_is_trained_in_parts():
@@ -214,10 +251,6 @@ def test_weight_decay_would_move_what_rests():
 # -------------------------------------------------------------------------------------- resume
 
 
-class Killed(Exception):
-    """Stands for the end of a process."""
-
-
 @pytest.mark.parametrize(
     ("name", "options", "shared"),
     [
@@ -231,24 +264,13 @@ class Killed(Exception):
     ],
 )
 def test_a_resumed_ensemble_ends_with_the_same_bits(tmp_path, monkeypatch, name, options, shared):
-    from vsclib.training.ensemble import EnsembleState
-
     rates = [{"learning_rate": 1e-4 * (1 + i % 2)} for i in range(len(options))]
     given = configs(rates, checkpoint_every=7, **shared)
     whole, again = members(name, options), members(name, options)
     expected = fit_many(whole, IMAGES, given)
     path = tmp_path / "members.safetensors"
-    original = EnsembleState.advance
-
-    def killed(self):
-        if self.step == 17:
-            raise Killed
-        original(self)
-
-    monkeypatch.setattr(EnsembleState, "advance", killed)
-    with pytest.raises(Killed):
+    with stopped_at(17, monkeypatch):
         fit_many(again, IMAGES, given, checkpoint=path)
-    monkeypatch.setattr(EnsembleState, "advance", original)
     fresh = members(name, options)
     found = fit_many(fresh, IMAGES, given, checkpoint=path)
     for one, other in zip(whole, fresh, strict=True):

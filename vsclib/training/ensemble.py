@@ -3,7 +3,7 @@
 import itertools
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -195,39 +195,44 @@ class EnsembleState:
             for name in self.pending[0]
         }
         means = {name: values.mean(0).tolist() for name, values in columns.items()}
+        sound = torch.isfinite(columns["total"]).all(0)  # (E,)
         for index, state in enumerate(self.states):
             if index in self.diverged:
                 continue
-            own = {name: values[:, index] for name, values in columns.items()}
-            if not bool(torch.isfinite(own["total"]).all()):
-                self.freeze(index, own)
+            if not bool(sound[index]):
+                self.freeze(index, state.look)
                 continue
             state.points.append(self.step)
             for name, values in means.items():
                 state.terms.setdefault(name, []).append(values[index])
         self.pending = []
 
-    def freeze(self, index: int, columns: Tensors) -> None:
-        """Note where a member diverged; its weights are no numbers and move no more."""
-        bad = int(torch.isfinite(columns["total"]).logical_not().int().argmax())
-        state = self.states[index]
+    def freeze(self, index: int, look: Callable[[], None]) -> None:
+        """Note where a member diverged, if a look at it finds that; it is recorded no more."""
+        self.states[index].pending = self.pending_of(index)
         try:
-            terms = {name: values[bad] for name, values in columns.items()}
-            state.refuse(terms, self.step - len(self.pending) + bad)
+            look()
         except TrainingError as error:
             self.diverged[index] = str(error)
+
+    def pending_of(self, index: int) -> list[Tensors]:
+        """A member's losses since the last point."""
+        return [{name: value[index] for name, value in terms.items()} for terms in self.pending]
 
     # ---------------------------------------------------------------------------------- on disk
 
     def save(self) -> None:
         """Write every member's state into one file, atomically."""
+        for index, state in enumerate(self.states):
+            if index not in self.diverged:
+                self.freeze(index, state.refuse_broken)
         if self.path is None:
             return
         self.distribute()
         tensors: Tensors = {}
         texts = []
         for index, state in enumerate(self.states):
-            state.pending = [{n: v[index] for n, v in terms.items()} for terms in self.pending]
+            state.pending = self.pending_of(index)
             own, metadata = resumption.contents(state, state.history())
             tensors |= {f"{index}.{name}": value for name, value in own.items()}
             texts.append(metadata)
