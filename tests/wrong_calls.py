@@ -28,9 +28,11 @@ from vsclib import data, figures, metrics, models, networks, records, runs
 from vsclib.checks import Verdict, close
 from vsclib.errors import VsclibError
 from vsclib.models import TrainingStep
+from vsclib.training import TrainingConfig
 
 ROOMS = ("vsclib", "data", "data.smiley", "data.uci_har", "models", "metrics", "linear", "networks")
 ROOMS += ("inference", "spike_slab", "schedules", "figures", "records", "runs", "checks")
+ROOMS += ("training",)
 LONGEST = 1500
 HUGE = 10**15
 PATIENCE = 1.0
@@ -56,10 +58,14 @@ def code() -> models.Code:
     return metrics.codes(model(), DATA.test.images)
 
 
-def experiment() -> runs.Experiment:
+def experiment(folder: str = "run") -> runs.Experiment:
     return runs.Experiment(
-        steps=2, batch_size=4, folder="run", dataset="wrong_calls", options=OPTIONS
+        steps=2, batch_size=4, folder=folder, dataset="wrong_calls", options=OPTIONS
     )
+
+
+def experiments() -> list[runs.Experiment]:
+    return [experiment("one"), experiment("two")]
 
 
 def history() -> Any:
@@ -132,6 +138,7 @@ BY_NAME: dict[str, Any] = {
     "record": record,
     "history": history,
     "experiment": experiment,
+    "experiments": experiments,
     "classes": ("even", "odd"),
     "train": DATA.train,
     "test": DATA.test,
@@ -141,6 +148,11 @@ HALVES |= {"test_codes": FACTORS, "test_labels": LABELS}
 #: What a function takes instead or besides, by its name behind ``vsclib.``.
 OF_FUNCTION: dict[str, dict[str, Any]] = {
     "fit": {"data": DATA, "steps": 2, "batch_size": 8, "learning_rate": 1e-3, "progress": False},
+    "training.fit": {"steps": 2, "batch_size": 8, "progress": False},
+    "training.fit_many": {
+        "models": lambda: [model()],
+        "configs": [TrainingConfig(steps=2, batch_size=8, progress=False)],
+    },
     "data.about": {"name": "digits"},
     "data.check_images": {"real": False},
     "data.from_array": {

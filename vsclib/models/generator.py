@@ -43,8 +43,12 @@ class GeneratorConfig(ModelConfig):
 class StandardNormal(NamedTuple):
     """The dense prior of a latent."""
 
-    def score(self, z: Tensor) -> Callable[[Tensor], Tensor]:
-        """Derivative of the log-prior as a function of codes like z."""
+    def score(self, z: Tensor) -> Tensor:
+        """Derivative of the log-prior, shaped like z."""
+        return -z
+
+    def score_like(self, z: Tensor) -> Callable[[Tensor], Tensor]:
+        """The score as a function of codes like z, checked once for many calls."""
         return torch.neg
 
     def log_prob(self, z: Tensor) -> Tensor:
@@ -69,8 +73,12 @@ class TwoGaussians(NamedTuple):
     sigma1: float
     sigma2: float
 
-    def score(self, z: Tensor) -> Callable[[Tensor], Tensor]:
-        """Derivative of the log-prior as a function of codes like z."""
+    def score(self, z: Tensor) -> Tensor:
+        """Derivative of the log-prior, shaped like z."""
+        return spike_slab.mixture_score_posterior(z, *self)
+
+    def score_like(self, z: Tensor) -> Callable[[Tensor], Tensor]:
+        """The score as a function of codes like z, checked once for many calls."""
         return spike_slab.mixture_pull(z, *self)
 
     def log_prob(self, z: Tensor) -> Tensor:
@@ -176,7 +184,7 @@ class Generator(Model):
         prior: Prior | None = None,
     ) -> Tensor:
         """Codes (B, J) a few steps on, with Langevin noise if that is on and has a source."""
-        score = (prior or self.prior()).score(z)
+        score = (prior or self.prior()).score_like(z)
         size, noise = self.config.step_size, generator if self.config.langevin_noise else None
         low = self.inference_precision == "bfloat16"
         if is_plain_mlp(self.decoder):
