@@ -73,7 +73,7 @@ quick: $(COURSE) ## run the tests that train nothing for long and need no browse
 	    --numprocesses $(WORKERS) --dist loadfile
 
 test: $(COURSE) $(SWEEPER) ## install and run every test, the chapters among them
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --nbval --numprocesses $(WORKERS) --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --nbval --durations 12 --numprocesses $(WORKERS) --dist loadfile
 
 hooks: $(INSTALLED) ## look at every commit as it is made, with pre-commit
 ifeq ($(UV),uv)
