@@ -6,13 +6,21 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from vsclib import data, fit, models
+from vsclib import data, fit, models, networks
 from vsclib.errors import ConfigurationError
 from vsclib.models import TrainingStep
 from vsclib.schedules import Linear
-from vsclib.training import TrainingConfig, compilation
+from vsclib.training import TrainingConfig, compilation, fit_many
 from vsclib.training.compilation import traced
-from vsclib.training.step_gradient import Inputs, Untold, draws_of, function, schedules, split
+from vsclib.training.step_gradient import (
+    Inputs,
+    Untold,
+    draws_of,
+    function,
+    schedules,
+    split,
+    tf32,
+)
 
 SMALL = {"image_shape": (1, 8, 8), "latents": 6, "hidden": 16}
 IMAGES = data.load("digits").train.images
@@ -197,9 +205,41 @@ def test_twenty_steps_between_two_records_look_at_no_value(name, monkeypatch):
     assert seen[-1][1] > looks[21] or Looks.count > looks[21]  # the record does
 
 
-def test_tf32_is_refused_where_there_is_none():
-    with pytest.raises(ConfigurationError, match="precision = 'tf32' is not allowed with device"):
-        TrainingConfig(precision="tf32", device="cpu")
+@pytest.mark.parametrize("device", ["cpu", "auto"])
+@pytest.mark.skipif(torch.cuda.is_available(), reason="auto takes the GPU, which has TF32")
+def test_tf32_is_refused_where_there_is_none(device):
+    one, words = models.create("vae", **SMALL), "precision = 'tf32' is not allowed on cpu"
+    with pytest.raises(ConfigurationError, match=words):
+        train(one, precision="tf32", device=device)
+    config = TrainingConfig(precision="tf32", device=device)
+    with pytest.raises(ConfigurationError, match=words):
+        fit_many([one], IMAGES, [config])
+
+
+def test_tf32_lasts_through_the_backward_pass_and_ends_with_the_training():
+    former = torch.get_float32_matmul_precision()
+    with pytest.raises(KeyError), tf32("tf32"):
+        assert torch.get_float32_matmul_precision() == "high"
+        raise KeyError
+    assert torch.get_float32_matmul_precision() == former
+
+
+def test_a_network_of_ones_own_is_not_compiled(monkeypatch):
+    networks.register("normalised", normalised)
+    options = SMALL | {"encoder": "normalised"}
+    with pytest.raises(ConfigurationError, match="takes no model 'vae': its encoder is its own"):
+        train(models.create("vae", **options), compile="on")
+    monkeypatch.setattr(compilation, "COMPILED_FROM", 1)
+    one, two = models.create("vae", **options), models.create("vae", **options)
+    train(one)
+    train(two, compile="off")
+    assert same(one, two)
+
+
+def normalised(image_shape, features):
+    pixels = image_shape[0] * image_shape[1] * image_shape[2]
+    layers = [torch.nn.Flatten(), torch.nn.Linear(pixels, features)]
+    return torch.nn.Sequential(*layers, torch.nn.BatchNorm1d(features))
 
 
 @pytest.mark.parametrize("name", ["vae", "vsc"])

@@ -59,6 +59,7 @@ class Refiner(Trainable):
     """
 
     unit = "mean squared error"
+    alone = "its network is another package's"
 
     def __init__(self, base: Model, config: RefinerConfig) -> None:
         super().__init__()

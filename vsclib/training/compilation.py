@@ -76,7 +76,10 @@ def wanted(model: Trainable, config: TrainingConfig, device: torch.device, steps
     """
     if config.compile == "off" or (config.compile == "auto" and steps < COMPILED_FROM):
         return False
-    lacking = f"takes no model {model.name!r}: {model.alone}" if model.alone else _lacking(device)
+    # What a network of one's own keeps or draws beside its weights, nobody here knows.
+    own = [name for name in ("encoder", "decoder") if getattr(model.config, name, None)]
+    reason = model.alone or (own and f"its {own[0]} is its own")
+    lacking = f"takes no model {model.name!r}: {reason}" if reason else _lacking(device)
     if lacking and config.compile == "on":
         raise ConfigurationError(f"compile = 'on' {lacking}; choose compile = 'off'")
     return not lacking

@@ -75,11 +75,6 @@ class TrainingConfig:
             raise ConfigurationError("scheduler_options belong to no scheduler: give its name too")
         if self.checkpoint is not None and not str(self.checkpoint).strip():
             raise ConfigurationError("checkpoint = '' names no file: give a path, or None")
-        if self.precision == "tf32" and not self.device.startswith(("cuda", "auto")):
-            raise ConfigurationError(
-                f"precision = 'tf32' is not allowed with device = {self.device!r}, which has none: "
-                "choose 'float32' or 'bfloat16'"
-            )
         check_choice("optimizer", self.optimizer, self.optimizer_options)
         if self.scheduler is not None:
             check_choice("scheduler", self.scheduler, self.scheduler_options)
@@ -105,6 +100,21 @@ class TrainingConfig:
                 warn_caller(every + "there is no checkpoint to write")
             elif self.steps and self.checkpoint_every > self.steps:
                 warn_caller(every + f"the last of {self.steps} steps comes before")
+
+
+def training_device(config: TrainingConfig) -> torch.device:
+    """Where a training is to be.
+
+    Raises:
+        ConfigurationError: the device is not available, or has no products in the precision.
+    """
+    device = chosen_device(config.device)
+    if config.precision == "tf32" and device.type != "cuda":
+        raise ConfigurationError(
+            f"precision = 'tf32' is not allowed on {device.type}, which has no such products: "
+            "choose 'float32' or 'bfloat16'"
+        )
+    return device
 
 
 def chosen_device(name: str) -> torch.device:

@@ -16,11 +16,12 @@ from vsclib.models import Model, Trainable, TrainingStep
 from vsclib.models.contract import scaled
 from vsclib.training.callbacks import Callback
 from vsclib.training.compilation import compiled_step, wanted
-from vsclib.training.config import TrainingConfig, chosen_device
+from vsclib.training.config import TrainingConfig, training_device
 from vsclib.training.identity import checksum_of
 from vsclib.training.interruption import interruption, noted_signals
 from vsclib.training.pixels import on_device, pixels_for
 from vsclib.training.state import History, TrainingState
+from vsclib.training.step_gradient import tf32
 from vsclib.training.validation import Validation
 
 LINES = 10
@@ -81,7 +82,7 @@ def fit(
     _check(model)
     pixels = pixels_for(model, data, config.batch_size)
     held_out = None if validation is None else pixels_for(model, validation)
-    device = chosen_device(config.device)
+    device = training_device(config)
     if config.checkpoint is not None:
         check_writable(file_path(config.checkpoint))
     model.to(device)
@@ -98,7 +99,10 @@ def fit(
     model.train()
     what = f"batch_size = {config.batch_size} on {device}"
     try:
-        with fits_memory(what, f"choose batch_size = {config.batch_size // 2} or fewer"):
+        with (
+            fits_memory(what, f"choose batch_size = {config.batch_size // 2} or fewer"),
+            tf32(config.precision),
+        ):
             _train(state, images, callbacks)
     finally:
         model.eval()

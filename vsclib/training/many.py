@@ -15,12 +15,13 @@ from vsclib.data.dataset import DataSet, Split
 from vsclib.errors import ConfigurationError, fits_memory
 from vsclib.files import check_writable, file_path
 from vsclib.models import Model
-from vsclib.training.config import TrainingConfig, chosen_device
+from vsclib.training.config import TrainingConfig, training_device
 from vsclib.training.ensemble import EnsembleState, rate_of
 from vsclib.training.interruption import interruption, noted_signals
 from vsclib.training.pixels import on_device, pixels_for
 from vsclib.training.stacking import check_members, filled_up, give_back
 from vsclib.training.state import History, TrainingState
+from vsclib.training.step_gradient import tf32
 
 MAY_DIFFER = ("seed", "learning_rate", "learning_rate_end", "learning_rate_switch")
 """The options of a training in which members may differ."""
@@ -87,7 +88,7 @@ def fit_many(
     _check_configs(models, configs)
     first = configs[0]
     pixels = pixels_for(models[0], data, first.batch_size)
-    device = chosen_device(first.device)
+    device = training_device(first)
     images = on_device(pixels, device)
     order = sorted(range(len(models)), key=lambda index: rate_of(configs[index]))
     parts = _parts(order, models, first.batch_size, memory or _memory(device))
@@ -142,6 +143,7 @@ def _train(state: EnsembleState) -> None:
     try:
         with (
             fits_memory(what, remedy),
+            tf32(config.precision),
             noted_signals() as noted,
             tqdm(total=config.steps, mininterval=1.0, **shown) as bar,
         ):

@@ -98,15 +98,19 @@ def split(model: Trainable) -> tuple[Tensors, Tensors]:
     return learned, kept
 
 
+def products_in(precision: TrainingPrecision, device: torch.device) -> torch.autocast:
+    """Matrix products of a forward pass in bfloat16, if that is asked for."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
+
+
 @contextlib.contextmanager
-def precise(precision: TrainingPrecision, device: torch.device) -> Iterator[None]:
-    """The precision of matrix products inside; see ``TrainingConfig.precision``."""
+def tf32(precision: TrainingPrecision) -> Iterator[None]:
+    """Matrix products in TF32, if that is asked for: of a whole training, backward passes too."""
     former = torch.get_float32_matmul_precision()
-    low = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
+    if precision == "tf32":
+        torch.set_float32_matmul_precision("high")
     try:
-        torch.set_float32_matmul_precision("high" if precision == "tf32" else former)
-        with low:
-            yield
+        yield
     finally:
         torch.set_float32_matmul_precision(former)
 
@@ -116,7 +120,7 @@ def with_gradient(
 ) -> Loss:
     """The loss of a step; its gradient goes to the weights."""
     model.zero_grad(set_to_none=True)
-    with unlooked(), precise(precision, step.images.device):
+    with unlooked(), products_in(precision, step.images.device):
         loss = model.objective(step)
     loss.total.backward()
     return loss
@@ -161,7 +165,7 @@ def function(
         tensors = {f"model.{name}": value for name, value in (kept | learned).items()}
         source: Any = Given(draws, images.device)
         step = TrainingStep(scaled(images), source, Untold(), rows)
-        with unlooked(), precise(precision, images.device), substituted(model, values):
+        with unlooked(), products_in(precision, images.device), substituted(model, values):
             found = functional_call(module, tensors, (step,))
         return found.total, found
 
