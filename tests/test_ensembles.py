@@ -11,7 +11,7 @@ from small_models import NAMES
 
 from vsclib import data, fit, models
 from vsclib.errors import CheckpointError, ConfigurationError
-from vsclib.training import TrainingConfig, fit_many
+from vsclib.training import TrainingConfig, fit_many, many
 from vsclib.training.ensemble import EnsembleState
 from vsclib.training.stacking import filled_up, give_back
 
@@ -133,6 +133,22 @@ def test_a_code_that_is_filled_up_means_the_same():
     same = models.create("vsc", **SMALL | {"latents": 4}, alpha=0.2, seed=1)
     give_back(large, same)
     assert all(map(torch.equal, same.state_dict().values(), small.state_dict().values()))
+
+
+def test_latents_that_fill_up_a_code_never_learn(monkeypatch):
+    twins = []
+
+    def noting(twin, member):
+        twins.append(twin)
+        give_back(twin, member)
+
+    monkeypatch.setattr(many, "give_back", noting)
+    small, large = members("vsc", [{"latents": 3, "alpha": 0.2}, {"latents": 10, "alpha": 0.2}])
+    fit_many([small, large], IMAGES, configs([{}, {}]))
+    head, first = twins[0].encoder.head, twins[0].decoder.layers[0]
+    resting = torch.tensor(small.resting()).unsqueeze(1).expand(3, 7)
+    assert torch.equal(head.bias.view(3, 10)[:, 3:], resting)
+    assert not head.weight.view(3, 10, -1)[:, 3:].any() and not first.weight[:, 3:].any()
 
 
 class Killed(Exception):
