@@ -143,7 +143,9 @@ def test_latents_that_fill_up_a_code_never_learn(monkeypatch):
         give_back(twin, member)
 
     monkeypatch.setattr(many, "give_back", noting)
-    small, large = members("vsc", [{"latents": 3, "alpha": 0.2}, {"latents": 10, "alpha": 0.2}])
+    small, large = members(
+        "vsc", [{"latents": 3, "alpha": 0.013, "lam_until": 20}, {"latents": 10, "alpha": 0.37}]
+    )
     fit_many([small, large], IMAGES, configs([{}, {}]))
     head, first = twins[0].encoder.head, twins[0].decoder.layers[0]
     resting = torch.tensor(small.resting()).unsqueeze(1).expand(3, 7)
