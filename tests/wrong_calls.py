@@ -202,6 +202,7 @@ OF_FUNCTION: dict[str, dict[str, Any]] = {
     "metrics.psnr_thresholded": {"images": DATA.test.images},
     "metrics.reconstruct": {"images": PIXELS[:5]},
     "metrics.robustness": {"sigmas": (0.0, 0.3), "clipped": (True,), "test_images": 10},
+    "metrics.under_noise": {"sigmas": (0.3,), "test_images": 10},
     "metrics.mig": {"bins": 4},
     "metrics.mutual_information": {"bins": 4},
     "metrics.neighbour_agreement": {"neighbours": 3},
