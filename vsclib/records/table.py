@@ -109,8 +109,8 @@ def table_of(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str]) -> s
 def describe(record: Record | str | Path) -> str:
     """One record, or that of a path, in Markdown: every number with what it means.
 
-    Under the table stand the numbers that the model does not have, a legend, the numbers under noise
-    where the run asked for them, and the provenance.
+    Under the table stand the numbers that the model does not have, a legend, those under noise that
+    the run asked for, and the provenance.
 
     Raises:
         ConfigurationError: the kind of run is not known.
