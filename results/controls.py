@@ -5,9 +5,10 @@ models. Into results/controls.json.
 
 An accuracy of a trained code says something of the training as far as it exceeds both. The
 classifiers are those of the records: logistic regression (``accuracy``) and the papers' net of one
-layer (``network_accuracy``), fitted on the same 5,000 training images and tested on all test images.
-The untrained model is the one that a run of that seed begins with. A line that stands there already
-is not measured again: to do so, delete it.
+layer (``network_accuracy``), fitted on the same 5,000 training images and tested on all test
+images. The untrained model is the one that a run of that seed begins with. The gates of an untrained
+VSC are closed and its code is zero, so the regression reads mu * gamma, too
+(``accuracy_mu_gamma``). A line that stands there already is not measured again: to do so, delete it.
 """
 
 import argparse
@@ -57,7 +58,13 @@ class Probe:
         """What they read from the mean codes of an untrained model."""
         model = models.create(family, seed=seed, image_shape=self.test.shape[1:], latents=latents)
         code, test_code = (metrics.codes(model, images) for images in (self.train, self.test))
-        return {"l0": metrics.l0(test_code)} | self.read(code.z, test_code.z, seed)
+        found = {"l0": metrics.l0(test_code)} | self.read(code.z, test_code.z, seed)
+        if code.mu is not None and code.gamma is not None:
+            weighed, test_weighed = (each.mu * each.gamma for each in (code, test_code))
+            found["accuracy_mu_gamma"] = metrics.linear_accuracy(
+                weighed, self.labels, test_weighed, self.test_labels
+            )
+        return found
 
 
 def lines_of(probe: Probe, before: dict[str, Any], few: argparse.Namespace) -> Any:
