@@ -6,9 +6,10 @@ models. Into results/controls.json.
 An accuracy of a trained code says something of the training as far as it exceeds both. The
 classifiers are those of the records: logistic regression (``accuracy``) and the papers' net of one
 layer (``network_accuracy``), fitted on the same 5,000 training images and tested on all test
-images. The untrained model is the one that a run of that seed begins with. The gates of an untrained
-VSC are closed and its code is zero, so the regression reads mu * gamma, too
-(``accuracy_mu_gamma``). A line that stands there already is not measured again: to do so, delete it.
+images. The untrained model is the one that a run of that seed begins with. The gates of an
+untrained VSC are closed and its code is zero, so the regression reads mu * gamma, too
+(``accuracy_mu_gamma``). A line that stands there already is not measured again: to do so, delete
+it.
 """
 
 import argparse

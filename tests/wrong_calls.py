@@ -182,6 +182,7 @@ OF_FUNCTION: dict[str, dict[str, Any]] = {
     "data.to_tensor": {"device": "cpu"},
     "data.smiley.load": {"name": "smiley", "train": 3, "test": 3, "seed": 0},
     "data.smiley.sample": {"presence": 0.5},
+    "data.smiley.parts": {"present": np.ones((2, 18)), "values": np.zeros((2, 18))},
     "data.smiley.render": {"present": np.ones((2, 18)), "values": np.zeros((2, 18))},
     "data.uci_har.load": {"name": "uci_har"},
     "data.uci_har.to_images": {"values": np.zeros((2, 561))},
