@@ -55,9 +55,11 @@ __all__ = [
 
 _MODULES = {
     "celeba": ("celeba", "celeba_32"),
+    "colour_digits": ("colour_digits",),
     "digits": ("digits",),
     "mnist": ("fashion_mnist", "mnist"),
     "smiley": ("smiley",),
+    "smiley_colour": ("smiley_colour",),
     "svhn": ("svhn",),
     "uci_har": ("uci_har", "uci_har_real", "uci_har_signals"),
 }

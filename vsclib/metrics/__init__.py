@@ -59,7 +59,14 @@ from vsclib.metrics.readers import (
     network_accuracy,
 )
 from vsclib.metrics.record import DEFINITIONS, NOT_QUICK, Evaluation, evaluate
-from vsclib.metrics.robustness import Robustness, add_noise, robustness
+from vsclib.metrics.robustness import (
+    NOISE_IMAGES,
+    NOISE_SEED,
+    Robustness,
+    add_noise,
+    robustness,
+    under_noise,
+)
 from vsclib.metrics.sampling import PROBE_CODES, stratified_sample
 from vsclib.metrics.usage import (
     AggregateSparsity,
@@ -77,6 +84,8 @@ from vsclib.metrics.usage import (
 __all__ = [
     "DCI",
     "DEFINITIONS",
+    "NOISE_IMAGES",
+    "NOISE_SEED",
     "NOT_QUICK",
     "PROBE_CODES",
     "ActiveUnits",
@@ -136,5 +145,6 @@ __all__ = [
     "stratified_sample",
     "trustworthiness",
     "tsne",
+    "under_noise",
     "usage",
 ]

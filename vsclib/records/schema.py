@@ -35,6 +35,8 @@ class Record(TypedDict):
     """Name to the :func:`digest` of the sentence under which it was measured."""
     by_steps: NotRequired[list[dict[str, Any]]]
     """Numbers by the steps of a refinement."""
+    by_noise: NotRequired[list[dict[str, Any]]]
+    """Numbers by the noise on the test images, as :func:`vsclib.metrics.under_noise` gives them."""
     training: dict[str, Any]
     """Steps, batch size, time and last loss; and the ``curve``, its ``steps`` and ``terms``, where
     the record is not older.

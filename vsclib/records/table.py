@@ -109,7 +109,8 @@ def table_of(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str]) -> s
 def describe(record: Record | str | Path) -> str:
     """One record, or that of a path, in Markdown: every number with what it means.
 
-    Under the table stand the numbers that the model does not have, a legend, and the provenance.
+    Under the table stand the numbers that the model does not have, a legend, those under noise that
+    the run asked for, and the provenance.
 
     Raises:
         ConfigurationError: the kind of run is not known.
@@ -134,7 +135,15 @@ def describe(record: Record | str | Path) -> str:
     if absent:
         lines += ["", f"Numbers that this model does not have: {', '.join(absent)}."]
     # The reason stands in the cell.
-    return "\n".join(lines) + _legend(standings - {Standing.NOT_MEASURED}) + _origin(record)
+    legend = _legend(standings - {Standing.NOT_MEASURED})
+    return "\n".join(lines) + legend + _under_noise(record) + _origin(record)
+
+
+def _under_noise(record: Record) -> str:
+    rows = record.get("by_noise")
+    if not rows:
+        return ""
+    return f"\n\nUnder noise:\n\n{table_of(rows, {name: f'`{name}`' for name in rows[0]})}"
 
 
 def _origin(record: Record) -> str:

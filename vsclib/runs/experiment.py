@@ -9,9 +9,10 @@ import torch
 from pydantic import Field
 
 from vsclib import checkpoints, data, metrics, models, records
-from vsclib.configuration import Count, Positive, Seed, Steps, configuration, configure
+from vsclib.configuration import Count, NonNegative, Positive, Seed, Steps, configuration, configure
 from vsclib.errors import CheckpointError, ConfigurationError, DataError, VsclibError, nearest
 from vsclib.networks import quartered
+from vsclib.runs.namespace import parameters_of
 from vsclib.runs.naming import check_name, default_name
 from vsclib.training import TrainingConfig
 from vsclib.training.config import chosen_device
@@ -48,7 +49,7 @@ class Experiment:
     """What the parameter cell says of them."""
     beside: ClassVar[tuple[str, ...]] = (
         *("name", "preset", "device", "threads", "data_root", "folder", "compile"),
-        *("checkpoint_every", "measures", "options"),
+        *("checkpoint_every", "measures", "noise", "options"),
     )
     """Parameters that do not decide the weights, and the options, which stand for themselves."""
     in_stem: ClassVar[tuple[str, ...]] = ("model", "dataset", "seed")
@@ -119,6 +120,10 @@ class Experiment:
     """Steps between two checkpoints; a killed run resumes from the last."""
     measures: Literal["full", "quick", "none"] = "full"
     """Which numbers the record holds: all; those that take seconds; none."""
+    noise: list[NonNegative] = dataclasses.field(default_factory=list)
+    """Standard deviations of noise on the test images; for each the record's ``by_noise`` holds
+    what ``metrics.under_noise`` gives.
+    """
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
     """The model's own options."""
 
@@ -231,6 +236,9 @@ class Experiment:
         if shape != tuple(about.image_shape):
             remedy = f"leave it out, the data set says {tuple(about.image_shape)}"
             raise ConfigurationError(f"{owner}: image_shape = {shape} is not allowed: {remedy}")
+        if self.noise and not about.classes:
+            remedy = "leave noise empty, or choose a data set with labels"
+            raise ConfigurationError(f"noise = {self.noise} on {self.dataset!r}: {remedy}")
         self.check_batch(about.train)
 
     def check_batch(self, images: int) -> None:
@@ -327,22 +335,11 @@ class Experiment:
         self, model: Any, images: data.DataSet
     ) -> tuple[metrics.Evaluation, dict[str, Any]]:
         """The numbers of the record, and further sections of it by name."""
+        noisy = metrics.under_noise(model, images, self.noise) if self.noise else None
+        sections = {"by_noise": noisy} if noisy else {}
         if self.measures == "none":
             reason = "no number was asked for: measures = 'none'"
-            return metrics.Evaluation({}, dict.fromkeys(self.definitions, reason)), {}
+            return metrics.Evaluation({}, dict.fromkeys(self.definitions, reason)), sections
         device = next(model.parameters()).device
         draws = torch.Generator(device).manual_seed(self.seed)
-        return metrics.evaluate(model, images, draws, measures=self.measures), {}
-
-
-def parameters_of(namespace: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters that a notebook holds: every public name with a plain value.
-
-    Papermill accepts a misspelt name without a word; given to :meth:`Experiment.of`, it is refused.
-    """
-    plain = (type(None), bool, int, float, str, list, dict)
-    return {
-        name: value
-        for name, value in namespace.items()
-        if type(value) in plain and not name.startswith("_") and name not in ("In", "Out")
-    }
+        return metrics.evaluate(model, images, draws, measures=self.measures), sections
