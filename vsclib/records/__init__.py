@@ -8,6 +8,7 @@ which each number was measured.
 ``python -m vsclib.records results`` lists the records that are stale against present measures.
 """
 
+from vsclib.records.comparison import Comparison, compare, corrected
 from vsclib.records.schema import (
     SCHEMA,
     Record,
@@ -25,9 +26,12 @@ from vsclib.records.table import Summary, describe, summarise, table, table_of
 
 __all__ = [
     "SCHEMA",
+    "Comparison",
     "Record",
     "Standing",
     "Summary",
+    "compare",
+    "corrected",
     "definitions_of",
     "describe",
     "digest",
