@@ -155,6 +155,7 @@ OF_FUNCTION: dict[str, dict[str, Any]] = {
     },
     "data.about": {"name": "digits"},
     "data.check_images": {"real": False},
+    "data.binarised": {"found": DATA, "how": "static"},
     "data.from_array": {
         "images": PIXELS,
         "labels": LABELS,

@@ -65,7 +65,7 @@ class Refinement(Experiment):
     @classmethod
     def run_parameters(cls) -> dict[str, Any]:
         """The parameters that every refinement has, with their defaults."""
-        without = ("preset", "measures")
+        without = ("preset", "measures", "binarise")
         return {name: v for name, v in super().run_parameters().items() if name not in without}
 
     @classmethod

@@ -12,6 +12,7 @@ from vsclib import checkpoints, data, metrics, models, records
 from vsclib.configuration import Count, Positive, Seed, Steps, configuration, configure
 from vsclib.errors import CheckpointError, ConfigurationError, DataError, VsclibError, nearest
 from vsclib.networks import quartered
+from vsclib.runs.namespace import parameters_of
 from vsclib.runs.naming import check_name, default_name
 from vsclib.training import TrainingConfig
 from vsclib.training.config import chosen_device
@@ -75,6 +76,10 @@ class Experiment:
     """The preset that options and training came from; ask for one with ``model``."""
     dataset: str = "digits"
     """Name of the data set, one of ``vsclib.data.names()``; or ``my_package.module:load``."""
+    binarise: data.Binarise | None = None
+    """Draw the pixels black or white, as :func:`vsclib.data.binarised` does: ``static``, once;
+    ``dynamic``, training images afresh at every step. The test images are the same of both.
+    """
     name: str | None = None
     """Name of the run; by default model or preset, data set, what differs from the defaults, and
     seed.
@@ -231,6 +236,9 @@ class Experiment:
         if shape != tuple(about.image_shape):
             remedy = f"leave it out, the data set says {tuple(about.image_shape)}"
             raise ConfigurationError(f"{owner}: image_shape = {shape} is not allowed: {remedy}")
+        if self.binarise and about.real_valued:
+            found = f"binarise = {self.binarise!r} takes grey levels, {self.dataset!r} is real"
+            raise DataError(f"{found}: leave it out")
         self.check_batch(about.train)
 
     def check_batch(self, images: int) -> None:
@@ -313,6 +321,7 @@ class Experiment:
         given: dict[str, Any] = {
             "steps": self.epochs * (images // self.batch_size) if self.epochs else self.steps,
             "learning_rate": self.rate,
+            "draw_pixels": self.binarise == "dynamic",
             "device": str(chosen_device(self.device)),
             "checkpoint": str(self.path / "training.safetensors"),
         }
@@ -333,16 +342,3 @@ class Experiment:
         device = next(model.parameters()).device
         draws = torch.Generator(device).manual_seed(self.seed)
         return metrics.evaluate(model, images, draws, measures=self.measures), {}
-
-
-def parameters_of(namespace: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters that a notebook holds: every public name with a plain value.
-
-    Papermill accepts a misspelt name without a word; given to :meth:`Experiment.of`, it is refused.
-    """
-    plain = (type(None), bool, int, float, str, list, dict)
-    return {
-        name: value
-        for name, value in namespace.items()
-        if type(value) in plain and not name.startswith("_") and name not in ("In", "Out")
-    }

@@ -48,7 +48,7 @@ def run(experiment: Experiment, *, progress: bool = True) -> Run:
 
 def _run(experiment: Experiment, progress: bool) -> Run:
     begin(experiment)
-    images = data.load(experiment.dataset, experiment.data_root)
+    images = data.load(experiment.dataset, experiment.data_root, experiment.binarise)
     training = experiment.training(len(images.train.images))
     training.progress = progress
     origin = provenance(training.device)
