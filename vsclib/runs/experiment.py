@@ -12,7 +12,7 @@ from vsclib import checkpoints, data, metrics, models, records
 from vsclib.configuration import Count, Positive, Seed, Steps, configuration, configure
 from vsclib.errors import CheckpointError, ConfigurationError, DataError, VsclibError, nearest
 from vsclib.networks import quartered
-from vsclib.runs.namespace import parameters_of
+from vsclib.runs.namespace import TASTE, parameters_of
 from vsclib.runs.naming import check_name, default_name
 from vsclib.training import TrainingConfig
 from vsclib.training.config import chosen_device
@@ -49,23 +49,14 @@ class Experiment:
     """What the parameter cell says of them."""
     beside: ClassVar[tuple[str, ...]] = (
         *("name", "preset", "device", "threads", "data_root", "folder", "compile"),
-        *("checkpoint_every", "measures", "options"),
+        *("checkpoint_every", "measures", "importance_draws", "importance_images", "options"),
     )
     """Parameters that do not decide the weights, and the options, which stand for themselves."""
     in_stem: ClassVar[tuple[str, ...]] = ("model", "dataset", "seed")
     """Parameters that every default name holds."""
     definitions: ClassVar[Mapping[str, str]] = metrics.DEFINITIONS
     """What each number of the record means, by name."""
-    taste: ClassVar[Mapping[str, Any]] = {
-        "name": "a-taste",
-        "alpha": 0.1,
-        "latents": 20,
-        "hidden": 128,
-        "likelihood": "gaussian",
-        "sigma": 0.15,
-        "steps": 500,
-        "learning_rate": 3e-3,
-    }
+    taste: ClassVar[Mapping[str, Any]] = TASTE
     """What runs when nothing is asked for: a small model whose code comes alive within seconds."""
 
     model: str = "vsc"
@@ -124,6 +115,10 @@ class Experiment:
     """Steps between two checkpoints; a killed run resumes from the last."""
     measures: Literal["full", "quick", "none"] = "full"
     """Which numbers the record holds: all; those that take seconds; none."""
+    importance_draws: Steps = 0
+    """Draws an image of the importance-weighted bound; 0 leaves it out."""
+    importance_images: Count | None = None
+    """Test images of that bound, from the first on; by default all."""
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
     """The model's own options."""
 
@@ -336,9 +331,16 @@ class Experiment:
         self, model: Any, images: data.DataSet
     ) -> tuple[metrics.Evaluation, dict[str, Any]]:
         """The numbers of the record, and further sections of it by name."""
+        device = next(model.parameters()).device
         if self.measures == "none":
             reason = "no number was asked for: measures = 'none'"
-            return metrics.Evaluation({}, dict.fromkeys(self.definitions, reason)), {}
-        device = next(model.parameters()).device
-        draws = torch.Generator(device).manual_seed(self.seed)
-        return metrics.evaluate(model, images, draws, measures=self.measures), {}
+            found = metrics.Evaluation({}, dict.fromkeys(self.definitions, reason))
+        else:
+            draws = torch.Generator(device).manual_seed(self.seed)
+            found = metrics.evaluate(model, images, draws, measures=self.measures)
+        if self.importance_draws:
+            draws, few = torch.Generator(device).manual_seed(self.seed), self.importance_images
+            more = (model, images.test.images[:few], draws, self.importance_draws)
+            numbers = found.numbers | metrics.importance_numbers(*more)
+            found = metrics.Evaluation.of(numbers, found.not_measured)
+        return found, {}
