@@ -155,6 +155,7 @@ OF_FUNCTION: dict[str, dict[str, Any]] = {
     },
     "data.about": {"name": "digits"},
     "data.check_images": {"real": False},
+    "data.binarised": {"found": DATA, "how": "static"},
     "data.from_array": {
         "images": PIXELS,
         "labels": LABELS,
@@ -199,6 +200,7 @@ OF_FUNCTION: dict[str, dict[str, Any]] = {
     "metrics.elbo": {"images": DATA.test.images, "samples": 2},
     "metrics.evaluate": {"test_images": 10, "samples": 2},
     "metrics.importance_bound": {"draws": 2},
+    "metrics.importance_numbers": {"draws": 2},
     "metrics.conditional_codes": {"n": 2},
     "metrics.psnr_thresholded": {"images": DATA.test.images},
     "metrics.reconstruct": {"images": PIXELS[:5]},
@@ -249,6 +251,7 @@ OF_FUNCTION: dict[str, dict[str, Any]] = {
     "figures.show": {"picture": lambda: figures.canvas("A picture.")[0]},
     "figures.traversal_strip": {"image": PIXELS[:1], "latents": (0, 1), "values": (-1.0, 1.0)},
     "records.definitions_of": {"kind": "train"},
+    "records.sentences_of": {"kind": "train"},
     "records.digest": {"sentence": "A sentence."},
     "records.load": {"path": lambda: DONE.path},
     "records.read": {"folder": "."},

@@ -51,6 +51,7 @@ from vsclib.metrics.image_quality import (
     ssim,
     ssim_window,
 )
+from vsclib.metrics.on_request import ON_REQUEST, importance_numbers
 from vsclib.metrics.readers import (
     Classifier,
     FewLabels,
@@ -87,6 +88,7 @@ __all__ = [
     "NOISE_IMAGES",
     "NOISE_SEED",
     "NOT_QUICK",
+    "ON_REQUEST",
     "PROBE_CODES",
     "ActiveUnits",
     "AggregateSparsity",
@@ -120,6 +122,7 @@ __all__ = [
     "fvu",
     "image_psnr",
     "importance_bound",
+    "importance_numbers",
     "informative_latents",
     "l0",
     "largest_components",

@@ -12,7 +12,7 @@ from vsclib import checkpoints, data, metrics, models, records
 from vsclib.configuration import Count, NonNegative, Positive, Seed, Steps, configuration, configure
 from vsclib.errors import CheckpointError, ConfigurationError, DataError, VsclibError, nearest
 from vsclib.networks import quartered
-from vsclib.runs.namespace import parameters_of
+from vsclib.runs.namespace import TASTE, parameters_of
 from vsclib.runs.naming import check_name, default_name
 from vsclib.training import TrainingConfig
 from vsclib.training.config import chosen_device
@@ -20,6 +20,7 @@ from vsclib.training.config import chosen_device
 LEFT_OPEN = ("steps", "batch_size", "learning_rate_switch")
 """Parameters that None leaves at their default; a number would overrule every preset."""
 
+UNASKED = "no number was asked for: measures = 'none'"
 Threads = Annotated[int, Field(ge=1, le=1024)]
 _PASSED_ON = (
     *("batch_size", "learning_rate_end", "learning_rate_switch", "seed", "checkpoint_every"),
@@ -49,23 +50,15 @@ class Experiment:
     """What the parameter cell says of them."""
     beside: ClassVar[tuple[str, ...]] = (
         *("name", "preset", "device", "threads", "data_root", "folder", "compile"),
-        *("checkpoint_every", "measures", "noise", "options"),
+        *("checkpoint_every", "measures", "noise", "importance_draws", "importance_images"),
+        "options",
     )
     """Parameters that do not decide the weights, and the options, which stand for themselves."""
     in_stem: ClassVar[tuple[str, ...]] = ("model", "dataset", "seed")
     """Parameters that every default name holds."""
     definitions: ClassVar[Mapping[str, str]] = metrics.DEFINITIONS
     """What each number of the record means, by name."""
-    taste: ClassVar[Mapping[str, Any]] = {
-        "name": "a-taste",
-        "alpha": 0.1,
-        "latents": 20,
-        "hidden": 128,
-        "likelihood": "gaussian",
-        "sigma": 0.15,
-        "steps": 500,
-        "learning_rate": 3e-3,
-    }
+    taste: ClassVar[Mapping[str, Any]] = TASTE
     """What runs when nothing is asked for: a small model whose code comes alive within seconds."""
 
     model: str = "vsc"
@@ -76,6 +69,10 @@ class Experiment:
     """The preset that options and training came from; ask for one with ``model``."""
     dataset: str = "digits"
     """Name of the data set, one of ``vsclib.data.names()``; or ``my_package.module:load``."""
+    binarise: data.Binarise | None = None
+    """Draw the pixels black or white, as :func:`vsclib.data.binarised` does: ``static``, once;
+    ``dynamic``, training images afresh at every step. The test images are the same of both.
+    """
     name: str | None = None
     """Name of the run; by default model or preset, data set, what differs from the defaults, and
     seed.
@@ -124,6 +121,10 @@ class Experiment:
     """Standard deviations of noise on the test images; for each the record's ``by_noise`` holds
     what ``metrics.under_noise`` gives.
     """
+    importance_draws: Steps = 0
+    """Draws an image of the importance-weighted bound; 0 leaves it out."""
+    importance_images: Count | None = None
+    """Test images of that bound, from the first on; by default all."""
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
     """The model's own options."""
 
@@ -239,6 +240,9 @@ class Experiment:
         if self.noise and not about.classes:
             remedy = "leave noise empty, or choose a data set with labels"
             raise ConfigurationError(f"noise = {self.noise} on {self.dataset!r}: {remedy}")
+        if self.binarise and about.real_valued:
+            found = f"binarise = {self.binarise!r} takes grey levels, {self.dataset!r} is real"
+            raise DataError(f"{found}: leave it out")
         self.check_batch(about.train)
 
     def check_batch(self, images: int) -> None:
@@ -321,6 +325,7 @@ class Experiment:
         given: dict[str, Any] = {
             "steps": self.epochs * (images // self.batch_size) if self.epochs else self.steps,
             "learning_rate": self.rate,
+            "draw_pixels": self.binarise == "dynamic",
             "device": str(chosen_device(self.device)),
             "checkpoint": str(self.path / "training.safetensors"),
         }
@@ -335,11 +340,14 @@ class Experiment:
         self, model: Any, images: data.DataSet
     ) -> tuple[metrics.Evaluation, dict[str, Any]]:
         """The numbers of the record, and further sections of it by name."""
-        noisy = metrics.under_noise(model, images, self.noise) if self.noise else None
-        sections = {"by_noise": noisy} if noisy else {}
-        if self.measures == "none":
-            reason = "no number was asked for: measures = 'none'"
-            return metrics.Evaluation({}, dict.fromkeys(self.definitions, reason)), sections
-        device = next(model.parameters()).device
-        draws = torch.Generator(device).manual_seed(self.seed)
-        return metrics.evaluate(model, images, draws, measures=self.measures), sections
+        draws = torch.Generator(next(model.parameters()).device)
+        found = metrics.Evaluation({}, dict.fromkeys(self.definitions, UNASKED))
+        if self.measures != "none":
+            drawn = draws.manual_seed(self.seed)
+            found = metrics.evaluate(model, images, drawn, measures=self.measures)
+        if self.importance_draws:
+            few, drawn = images.test.images[: self.importance_images], draws.manual_seed(self.seed)
+            more = metrics.importance_numbers(model, few, drawn, self.importance_draws)
+            found = metrics.Evaluation.of(found.numbers | more, found.not_measured)
+        rows = metrics.under_noise(model, images, self.noise) if self.noise else []
+        return found, {"by_noise": rows} if rows else {}
