@@ -41,7 +41,7 @@ class PseudoInputs(VAE):
     plain average of the pseudo-inputs' codes, so that the choice of one is paid for.
     """
 
-    Config: ClassVar[type] = PseudoInputsConfig
+    Config: ClassVar[type[VAEConfig]] = PseudoInputsConfig
     chooses_prior = True
     prepared: Tensor
 

@@ -8,6 +8,7 @@ from torch import Tensor
 from vsclib.configuration import Count, configuration
 from vsclib.models.contract import Code
 from vsclib.models.pseudo_inputs import PseudoInputs, PseudoInputsConfig
+from vsclib.models.vae import VAEConfig
 from vsclib.spike_slab import learned_prior
 
 
@@ -38,7 +39,7 @@ class VAEMixture(PseudoInputs):
         bound of Hershey & Olsen (2007).
     """
 
-    Config: ClassVar[type] = VAEMixtureConfig
+    Config: ClassVar[type[VAEConfig]] = VAEMixtureConfig
 
     def weigh(self, code: Code, prior: Callable[[], Code]) -> Code:
         """The code with what each pseudo-input weighs in its prior."""
