@@ -115,7 +115,7 @@ def test_the_true_posterior_needs_one_draw(monkeypatch):
 @pytest.mark.parametrize("name", [name for name in models.names() if models.family(name).has_bound])
 def test_the_log_ratio_has_the_kl_as_its_mean(name):
     # A family with another posterior would fail here before its bound could mislead.
-    options = {"pseudo_inputs": 1} if name in ("vsc_mixture", "vsc_uai") else {}
+    options = {"pseudo_inputs": 1} if models.family(name).chooses_prior else {}
     model = typical(name, **options)
     x = images(2)
     wanted = model.kl(model.encode(x)).sum(1).detach().double()

@@ -119,6 +119,7 @@ BY_NAME: dict[str, Any] = {
     "deviation": Z,
     "alpha": 0.3,
     "temperature": 0.5,
+    "gap": 1.0,
     "slope": 5.0,
     "threshold": 0.1,
     "lam": 0.5,
