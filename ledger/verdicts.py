@@ -61,7 +61,9 @@ def judge(results: Mapping[str, Result]) -> dict[str, Finding]:
     found: dict[str, Finding] = {}
     for document in dict.fromkeys(result.document for result in results.values()):
         mine = [result for result in results.values() if result.document == document]
-        first = {result.id: [_measured(result, claim) for claim in result.claims] for result in mine}
+        first = {
+            result.id: [_measured(result, claim) for claim in result.claims] for result in mine
+        }
         ranked = [one for judged in first.values() for one in judged if one.p is not None]
         values = iter(corrected([one.p for one in ranked if one.p is not None]))
         for result in mine:
@@ -69,9 +71,7 @@ def judge(results: Mapping[str, Result]) -> dict[str, Finding]:
                 _decided(one if one.p is None else one._replace(p=next(values)))
                 for one in first[result.id]
             )
-            trained = tuple(
-                one for claim in result.claims for one in _trained(result, claim.of)
-            )
+            trained = tuple(one for claim in result.claims for one in _trained(result, claim.of))
             unique = tuple({id(one): one for one in trained}.values())
             found[result.id] = Finding(result, _verdict(judged), judged, unique)
     return {id: found[id] for id in results}
@@ -84,7 +84,9 @@ def _trained(result: Result, selection: Mapping) -> list[Trained]:
 def _measured(result: Result, claim: Claim) -> Judged:
     """The numbers of a claim, before it is known how many others are compared."""
     ours = _trained(result, claim.of)
-    values = [found * claim.scale for one in ours if (found := value(one, claim.measure)) is not None]
+    values = [
+        found * claim.scale for one in ours if (found := value(one, claim.measure)) is not None
+    ]
     mean = float(np.mean(values)) if values else None
     other = claim.above or claim.below
     if not other:
@@ -110,7 +112,9 @@ def _decided(judged: Judged) -> Judged:
     if judged.mean is None or judged.standing == "not run":
         return judged._replace(standing="not run")
     if found is not None and claim.within is not None:
-        return judged._replace(standing="holds" if abs(found.difference) <= claim.within else "fails")
+        return judged._replace(
+            standing="holds" if abs(found.difference) <= claim.within else "fails"
+        )
     if found is not None:
         return judged._replace(standing=_ranked(claim, found, judged.p))
     if claim.printed:

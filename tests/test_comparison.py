@@ -61,7 +61,8 @@ def test_a_true_null_is_refused_as_often_as_it_says():
     """Of 2,000 pairs of groups of one distribution, 5 % have p <= .05, or a little less: p is discrete."""
     generator = np.random.default_rng(4)
     small = [
-        records.compare(list(generator.normal(size=(2, 3))), list(generator.normal(size=(2, 3)))).p <= 0.05
+        records.compare(list(generator.normal(size=(2, 3))), list(generator.normal(size=(2, 3)))).p
+        <= 0.05
         for _ in range(2000)
     ]
     assert 0.03 < np.mean(small) < 0.065

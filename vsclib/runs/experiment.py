@@ -74,9 +74,7 @@ class Experiment:
     ``dynamic``, training images afresh at every step. The test images are the same of both.
     """
     name: str | None = None
-    """Name of the run; by default model or preset, data set, what differs from the defaults, and
-    seed.
-    """
+    """Name of the run; by default model or preset, data set, what is not the default, and seed."""
     steps: Steps = 200
     """Updates of the weights; give these or ``epochs``."""
     epochs: Count | None = None
@@ -118,9 +116,7 @@ class Experiment:
     measures: Literal["full", "quick", "none"] = "full"
     """Which numbers the record holds: all; those that take seconds; none."""
     noise: list[NonNegative] = dataclasses.field(default_factory=list)
-    """Standard deviations of noise on the test images; for each the record's ``by_noise`` holds
-    what ``metrics.under_noise`` gives.
-    """
+    """Standard deviations of noise on the test images, for the record's ``by_noise``."""
     importance_draws: Steps = 0
     """Draws an image of the importance-weighted bound; 0 leaves it out."""
     importance_images: Count | None = None
