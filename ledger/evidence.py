@@ -14,7 +14,7 @@ RESULTS = Path(__file__).resolve().parent.parent / "results"
 SIZES = ("full", "laptop")
 """Sizes of a sweep, the larger one first: a verdict rests on the largest that is complete."""
 Selection = Mapping[str, Any]
-"""Parameters of runs with their values, among them ``case`` or ``run``; a list allows each of its values."""
+"""Parameters of runs with their values, among them ``case`` or ``run``; a list allows each one."""
 
 
 class Trained(NamedTuple):
@@ -104,9 +104,14 @@ def chosen(sources: Mapping[str, tuple[str, ...]], selection: Selection) -> list
 def value(trained: Trained, measure: str) -> float | None:
     """A number of a training; None where its model has no such number.
 
+    ``bound`` is the bound that compares models: paid where the prior leaves a choice.
+
     Raises:
         ConfigurationError: no record holds that number.
     """
+    if measure == "bound":
+        paid = trained.metrics.get("elbo_paid")
+        return trained.metrics.get("elbo") if paid is None else paid
     known = trained.metrics | {name: trained.training.get(name) for name in ("seconds", "steps")}
     if measure not in known:
         raise ConfigurationError(

@@ -1,4 +1,4 @@
-"""The results of the documents as data: what is printed, how it is read, and the rule of its verdict."""
+"""The results of the documents as data: what is printed, how it is read, and how it is judged."""
 
 import functools
 from collections.abc import Mapping
@@ -12,6 +12,8 @@ from ledger.entries import FOLDER, read
 from vsclib.configuration import configuration, configure
 from vsclib.errors import ConfigurationError, nearest
 
+OWN = "this-book"
+"""The document of results that no paper prints, and this book claims."""
 Kind = Literal["figure", "table", "algorithm", "setting", "equation", "panel", "claim"]
 
 
@@ -81,8 +83,8 @@ class Result:
     def __post_init__(self) -> None:
         if bool(self.claims) == bool(self.why):
             raise ConfigurationError(
-                f"{self.id} has {len(self.claims)} claims and why = {self.why!r}: give claims, or say "
-                "why nothing was run"
+                f"{self.id} has {len(self.claims)} claims and why = {self.why!r}: give claims, or "
+                "say why nothing was run"
             )
 
     @property
@@ -103,7 +105,7 @@ def results(path: Path = FOLDER / "results.yml") -> Mapping[str, Result]:
     documents, found = read().documents, {}
     for fields in file["results"]:
         entry = _result(fields)
-        if entry.document not in documents:
+        if entry.document not in (*documents, OWN):
             raise ConfigurationError(f"{entry.id}: {nearest(entry.document, documents)}")
         if entry.id in found:
             raise ConfigurationError(f"result {entry.id!r} stands twice in {path.name}")

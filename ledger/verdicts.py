@@ -98,8 +98,8 @@ def _measured(result: Result, claim: Claim) -> Judged:
     a, b = strata(ours, theirs, claim.measure, by)
     if not a:
         return Judged(claim, "not run", None, None, mean, None, (len(values), 0))
-    found = compare([[x * claim.scale for x in one] for one in a],
-                    [[x * claim.scale for x in one] for one in b])  # fmt: skip
+    first, second = ([[x * claim.scale for x in one] for one in group] for group in (a, b))
+    found = compare(first, second)
     of, against = (float(np.mean([np.mean(one) for one in group])) for group in (a, b))
     p = None if claim.within is not None else found.p
     scaled = (of * claim.scale, against * claim.scale)
