@@ -148,14 +148,14 @@ def glance(findings: dict[str, Finding]) -> str:
         target = f"results/{result.document}.html#{result.id}"
         rows.append(
             [
-                escape(documents[result.document].short),
-                f'<a href="{target}">{escape(result.called)}</a>',
-                escape(result.title),
+                f'<a href="{target}">{escape(documents[result.document].short)}, '
+                f"{escape(result.called)}</a>",
                 badge(finding.verdict),
+                escape(result.title),
             ]
         )
     said = ", ".join(f"{counts[word]} {word}" for word in ORDER if counts[word])
-    table = html_table(("document", "item", "what it shows", "verdict"), rows, "glance")
+    table = html_table(("item", "verdict", "what it shows"), rows, "glance")
     return raw(f'<p class="from-records">{len(rows)} results: {said}.</p>{table}')
 
 
