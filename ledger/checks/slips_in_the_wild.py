@@ -165,7 +165,7 @@ def _two_latents(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor
 
 
 @functools.cache
-def _by_quadrature() -> tuple[float, float, float, float]:
+def _by_quadrature() -> tuple[float, ...]:
     """KL of two latents to N(0, 1), and its three parts: information, total correlation, own KL."""
     place = np.linspace(-9.0, 9.0, 721)
     mean, deviation = MU[:, :2].numpy(), SIGMA[:, :2].numpy()

@@ -21,6 +21,7 @@ from vsclib.checks import (
     monte_carlo,
     symbolic,
 )
+from vsclib.models.vsc import VSC
 
 x, z, m, a, eps = sp.symbols("x z m a varepsilon", real=True)
 s, v = sp.symbols("s v", positive=True)
@@ -314,6 +315,7 @@ def warm_up_never_ends() -> Iterator[Verdict | Correction]:
     batches = 60_000 // 256
     preset = models.preset("report_vsc_wu_printed")
     model = models.create("vsc_wu", **{**preset.options, "image_shape": (1, 28, 28)})
+    assert isinstance(model, VSC)
     model.plan(epochs * batches, batches)
     starts = functools.partial(close, expected=lam, tolerance=1e-12)
     yield starts(
@@ -321,6 +323,7 @@ def warm_up_never_ends() -> Iterator[Verdict | Correction]:
         [model.warm_up(e * batches) for e in range(epochs)],
     )
     whole = models.create("vsc_wu", image_shape=(1, 28, 28), latents=2)
+    assert isinstance(whole, VSC)
     whole.plan(epochs * batches, batches)
     yield fails(
         starts, "E78, a warm-up that ends", [whole.warm_up(e * batches) for e in range(epochs)]

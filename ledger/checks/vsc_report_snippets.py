@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import sympy as sp
 import torch
@@ -72,7 +73,7 @@ def _slab_of_the_snippet(
     """The slab of the snippet, run as it stands but for the noise and the name of its factor."""
     lines = f"{assigned} = share\nstd = torch.exp(0.5 * logvar)\n"
     lines += "slab = lam * mu + eps * (lam * std + (1 - lam))"
-    names = {"torch": torch, "share": share, "mu": mu, "logvar": logvar, "eps": eps}
+    names: dict[str, Any] = {"torch": torch, "share": share, "mu": mu, "logvar": logvar, "eps": eps}
     exec(lines, names)
     return names["slab"]
 

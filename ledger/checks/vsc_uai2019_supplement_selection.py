@@ -10,6 +10,7 @@ from torch.distributions import Normal
 
 from vsclib import models
 from vsclib.checks import Correction, Verdict, close, correction, fails, quadrature
+from vsclib.models.vsc import VSC
 from vsclib.schedules import Linear
 from vsclib.spike_slab import bernoulli_kl, hard_gate, kl
 from vsclib.spike_slab.learned_prior import averaged_kl
@@ -122,6 +123,7 @@ def warm_up_of_lambda() -> Iterator[Verdict]:
     preset = models.preset("uai_2019")
     steps_in_all = preset.training["steps"]
     model = models.create("vsc_uai", **{**preset.options, **SMALL})
+    assert isinstance(model, VSC)
     model.plan(steps_in_all, 1)
     lam = model.warm_up
     steps = [0, 15_000, 16_250, 17_500, 20_000, 69_999]
