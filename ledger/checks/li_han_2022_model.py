@@ -32,6 +32,7 @@ from vsclib.checks import (
     correction,
     fails,
     integral,
+    limit,
     monte_carlo,
     symbolic,
 )
@@ -152,14 +153,31 @@ def equation_6() -> Iterator[Verdict]:
     yield _library_takes_the_step()
 
 
-def steps_without_end() -> Iterator[Correction]:
-    """A step that stays finite leaves a bias: a variance of 1 / (1 - s^2 / 4) instead of 1."""
+def steps_without_end() -> Iterator[Correction | Verdict]:
+    """A finite step leaves a bias, a variance of 1 / (1 - s^2 / 4), which goes with the step."""
     yield correction(
         "E32, variance after endless steps",
         lambda name, variance: symbolic(name, variance, _stationary_variance(s**2 / 2), s < 1),
         printed=sp.Integer(1),
         right=1 / (1 - s**2 / 4),
     )
+
+    def walked(count: int, generator: torch.Generator) -> Tensor:
+        """Squares of codes after sixty steps of size 1 on a standard normal posterior."""
+        code = torch.randn(count, generator=generator, dtype=torch.float64)
+        for _ in range(60):
+            code = code - code / 2 + torch.randn(count, generator=generator, dtype=torch.float64)
+        return code**2
+
+    yield correction(
+        "E32, variance after sixty steps with s = 1",
+        lambda name, variance: monte_carlo(name, walked, variance, draws=50_000),
+        printed=1.0,
+        right=4 / 3,
+    )
+    bias = _stationary_variance(s**2 / 2) - 1
+    yield limit("E32, the bias of ever smaller steps", bias, s, 0, 0, side="+")
+    yield fails(limit, "E32, a bias that stays", bias / s**2, s, 0, 0, side="+")
 
 
 def steps_without_noise() -> Iterator[Verdict]:

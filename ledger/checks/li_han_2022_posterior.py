@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import sympy as sp
+import torch
 
 from ledger.checks.li_han_2022_prior import under_the_root
 from ledger.checks.mixture_by_definition import (
@@ -20,7 +22,8 @@ from ledger.checks.mixture_by_definition import (
     sigma2,
     z,
 )
-from vsclib.checks import Correction, Verdict, catches, correction, fails, limit, symbolic
+from vsclib.checks import Correction, Verdict, catches, close, correction, fails, limit, symbolic
+from vsclib.spike_slab import mixture_responsibility
 
 Density = Callable[[sp.Expr], sp.Expr]
 
@@ -51,6 +54,25 @@ def the_exponent_is_negative() -> Iterator[Verdict]:
     yield catches(
         "section 3.3 exponent", lambda name, form: symbolic(name, EXPONENT / z**2, -form), factors
     )
+    widths = np.logspace(-2, 1, 40)
+    wide, narrow = np.meshgrid(widths, widths, indexing="ij")
+    value = sp.lambdify((sigma1, sigma2), sp.expand(EXPONENT / z**2))(wide, narrow)
+
+    def negative(name: str, pairs: np.ndarray) -> Verdict:
+        return close(name, (value[pairs] < 0).mean(), 1.0, tolerance=0.0)
+
+    yield negative("section 3.3, share of negative exponents, sigma2 < sigma1", narrow < wide)
+    yield fails(negative, "section 3.3, the same for sigma2 > sigma1", narrow > wide)
+
+    # A negative exponent lets the wide component take over as a code grows, in the library too.
+    sizes = torch.linspace(0.0, 0.6, 61, dtype=torch.float64)
+
+    def rises(name: str, sign: int) -> Verdict:
+        grown = sign * mixture_responsibility(sizes, 0.01, 1.0, 0.1).diff() > 0
+        return close(name, grown.double(), [1.0] * 60, tolerance=0.0)
+
+    yield rises("section 3.3, p(C1 | z) rises with |z|", 1)
+    yield fails(rises, "section 3.3, p(C1 | z) falls with |z|", -1)
 
 
 def a_large_code_feels_the_wide_component() -> Iterator[Verdict]:

@@ -4,9 +4,12 @@ Every slip is restated in a line or two of our own; no code is copied. A test ta
 written so that it can be put to anyone's: the chapter on formula slips does.
 """
 
+import functools
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import torch
+from scipy import stats
 from torch import Tensor
 from torch.distributions import (
     Categorical,
@@ -19,6 +22,7 @@ from torch.distributions import (
 
 from vsclib import schedules, spike_slab
 from vsclib.checks import Verdict, close, fails, finite_differences, monte_carlo, quadrature
+from vsclib.spike_slab.total_correlation import Estimator, split_kl
 
 # A data set of six images and what an encoder says about each, for the tests that need q(z).
 IMAGES, LATENTS = 6, 3
@@ -134,27 +138,49 @@ def beta_weighs_the_kl(name: str, loss: Callable[[Tensor], Tensor]) -> Verdict:
 def terms_give_the_kl(
     name: str, total_correlation: Callable[[Tensor, Tensor, Tensor], Tensor]
 ) -> Verdict:
-    """Index-code information, total correlation and the latents' own KL add up to the bound's KL.
+    """The mean of a total correlation is what the KL leaves beside its two other parts.
+
+    Index-code information and the latents' own KL come by quadrature over two latents, from SciPy's
+    densities; so does the total correlation once more.
 
     Args:
         name: what is checked.
         total_correlation: takes log q(z), (n,), the sum of log q(z_j), (n,), and sigma of the
             image, (n, J); gives (n,).
     """
-    p = Normal(0.0, 1.0)
 
-    def sum_of_terms(count: int, generator: torch.Generator) -> Tensor:
-        image = torch.randint(IMAGES, (count,), generator=generator)
-        z = MU[image] + SIGMA[image] * torch.randn(
-            count, LATENTS, generator=generator, dtype=torch.float64
-        )
-        log_q_image = Normal(MU[image], SIGMA[image]).log_prob(z).sum(1)  # (n,)
-        log_q, log_q_latents = aggregate(z)
-        information = log_q_image - log_q
-        own = log_q_latents - p.log_prob(z).sum(1)
-        return information + total_correlation(log_q, log_q_latents, SIGMA[image]) + own
+    def term(count: int, generator: torch.Generator) -> Tensor:
+        image, z = _two_latents(count, generator)
+        return total_correlation(*aggregate(z), SIGMA[image, :2])
 
-    return monte_carlo(name, sum_of_terms, MEAN_KL, 10_000)
+    whole, *parts = _by_quadrature()
+    return monte_carlo(name, term, whole - parts[0] - parts[2], 100_000, half_width=0.02)
+
+
+def _two_latents(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Images drawn at random, (n,), and two latents of the code of each, (n, 2)."""
+    image = torch.randint(IMAGES, (count,), generator=generator)
+    noise = torch.randn(count, 2, generator=generator, dtype=torch.float64)
+    return image, MU[image, :2] + SIGMA[image, :2] * noise
+
+
+@functools.cache
+def _by_quadrature() -> tuple[float, ...]:
+    """KL of two latents to N(0, 1), and its three parts: information, total correlation, own KL."""
+    place = np.linspace(-9.0, 9.0, 721)
+    mean, deviation = MU[:, :2].numpy(), SIGMA[:, :2].numpy()
+    each = stats.norm(mean[:, :, None], deviation[:, :, None]).pdf(place)  # (N, 2, Z)
+    together = np.einsum("na,nb->ab", each[:, 0], each[:, 1]) / IMAGES
+    latents = each.mean(0)  # (2, Z)
+    cell = (place[1] - place[0]) ** 2
+    tiny = 1e-300  # where a density underflows it counts as 0 log 0
+    entropy = -cell * (together * np.log(together + tiny)).sum()
+    entropies = -(place[1] - place[0]) * (latents * np.log(latents + tiny)).sum(1)
+    of_an_image = stats.norm(mean, deviation).entropy().sum(1).mean()
+    second = (mean**2 + deviation**2).mean(0)
+    cross = (np.log(2 * np.pi) / 2 + second / 2).sum()
+    parts = entropy - of_an_image, entropies.sum() - entropy, cross - entropies.sum()
+    return float(cross - of_an_image), *map(float, parts)
 
 
 def caught(
@@ -168,10 +194,12 @@ def caught(
 def aggregate(z: Tensor) -> tuple[Tensor, Tensor]:
     """Log q(z) of the six images, and the sum over latents of log q(z_j), each (n,), for (n, J)."""
     equal = Categorical(torch.full((IMAGES,), 1 / IMAGES, dtype=torch.float64))
-    together = MixtureSameFamily(equal, Independent(Normal(MU, SIGMA), 1))
+    latents = z.shape[1]
+    mu, sigma = MU[:, :latents], SIGMA[:, :latents]
+    together = MixtureSameFamily(equal, Independent(Normal(mu, sigma), 1))
     per_latent = MixtureSameFamily(
-        Categorical(torch.full((LATENTS, IMAGES), 1 / IMAGES, dtype=torch.float64)),
-        Normal(MU.T, SIGMA.T),
+        Categorical(torch.full((latents, IMAGES), 1 / IMAGES, dtype=torch.float64)),
+        Normal(mu.T, sigma.T),
     )
     return together.log_prob(z), per_latent.log_prob(z).sum(1)
 
@@ -271,6 +299,28 @@ def total_correlation_by_name_only() -> Iterator[Verdict]:
         slip=lambda log_q, log_q_latents, sigma: (sigma**2 - 1 - 2 * sigma.log()).mean(1),
         right=lambda log_q, log_q_latents, sigma: log_q - log_q_latents,
     )
+    yield fails(
+        terms_give_the_kl,
+        "three terms of the KL, densities that are 5 % off in their logarithms",
+        lambda log_q, log_q_latents, sigma: log_q - 1.05 * log_q_latents,
+    )
+    yield from _library_s_split()
+
+
+def _library_s_split() -> Iterator[Verdict]:
+    """The library's three parts, all six images in every batch, against those by quadrature."""
+    mu, logvar = MU[:, :2], 2 * SIGMA[:, :2].log()
+
+    def parts(name: str, estimator: Estimator) -> Verdict:
+        def draws(count: int, generator: torch.Generator) -> Tensor:
+            noise = torch.randn(count, *mu.shape, generator=generator, dtype=torch.float64)
+            found = [split_kl(z, mu, logvar, IMAGES, estimator) for z in mu + noise * SIGMA[:, :2]]
+            return torch.stack([torch.stack(one).mean(1) for one in found])  # (n, 3)
+
+        return monte_carlo(name, draws, torch.tensor(_by_quadrature()[1:]), 1_500)
+
+    yield parts("split_kl: information, total correlation, own KL", "stratified")
+    yield fails(parts, "split_kl with the minibatch weight, the same", "weighted")
 
 
 def _laplace(z: Tensor, location: Tensor, log_scale: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ from vsclib.checks import (
     integral,
     limit,
     monte_carlo,
+    quadrature,
 )
 from vsclib.spike_slab import hard_gate, kl, relaxed_gate
 
@@ -139,29 +140,40 @@ def relaxed_step_leaks() -> Iterator[Verdict]:
     leak = functools.partial(limit, expression=mean * c, variable=gamma, to=0, side="+")
     yield leak("section C.2, c E[w], gamma to 0", expected=sp.log(2) - sp.log(1 + sp.exp(-c)))
     for slope in (50.0, 200.0):
-        drawn = functools.partial(_relaxed_draws, slope=slope)
-        yield monte_carlo(
-            f"section C.2, E[w] = ln 2 / c, gamma = 0, c = {slope:g}",
-            drawn,
-            float(sp.log(2)) / slope,
-            draws=100_000,
-        )
-        yield fails(
-            monte_carlo,
-            f"section C.2, E[w] = 0, gamma = 0, c = {slope:g}",
-            drawn,
-            0.0,
-            draws=100_000,
-        )
+        yield from _leak_of_the_library(slope)
+        yield from _slope_read_back(slope)
     noise = torch.linspace(0.05, 0.95, 7, dtype=torch.float64)
     yield gradient(
         "section C.2, dw / d gamma, c = 50", lambda g: relaxed_gate(noise, g, 50.0), [0.3]
     )
 
 
-def _relaxed_draws(count: int, generator: torch.Generator, slope: float) -> Tensor:
-    uniform = torch.rand(count, generator=generator, dtype=torch.float64)
-    return relaxed_gate(uniform, torch.zeros((), dtype=torch.float64), slope)
+def _leak_of_the_library(slope: float) -> Iterator[Verdict]:
+    """The library's gate at gamma = 0, integrated over its noise, lets ln 2 / c through."""
+    closed, off = float(sp.log(2)) / slope, torch.zeros((), dtype=torch.float64)
+
+    def leaks(name: str, used: float) -> Verdict:
+        return quadrature(
+            name, lambda noise: relaxed_gate(noise, off, used), (0.0, 1.0), closed, breaks=(0.1,)
+        )
+
+    yield leaks(f"section C.2, E[w] = ln 2 / c, gamma = 0, c = {slope:g}", slope)
+    yield fails(leaks, f"section C.2, a slope of {slope:g} that is 0.1 % off", 1.001 * slope)
+
+
+def _slope_read_back(slope: float) -> Iterator[Verdict]:
+    """The log-odds of the gate over eta - 1 + gamma are its slope, wherever one looks."""
+    chance = torch.tensor(0.3, dtype=torch.float64)
+    noise = torch.linspace(0.63, 0.77, 14, dtype=torch.float64)  # none lies on the step at 0.7
+
+    def reads(name: str, used: float) -> Verdict:
+        odds = torch.logit(relaxed_gate(noise, chance, used))
+        return close(name, odds / (noise - 1 + chance), [slope] * 14, tolerance=1e-6 * slope)
+
+    yield reads(f"section C.2, slope out of the log-odds, c = {slope:g}", slope)
+    yield fails(
+        reads, f"section C.2, a slope 0.1 % off in the log-odds, c = {slope:g}", 1.001 * slope
+    )
 
 
 def _slope(function: Callable[[Tensor], Tensor]) -> Tensor:

@@ -1,10 +1,13 @@
 """ICLR 2019 submission, section 3.1 and appendix B: the KL from q to the prior."""
 
 import functools
+import math
 from collections.abc import Iterator
 
+import numpy as np
 import sympy as sp
 import torch
+from scipy import stats
 
 from ledger.checks.spike_and_slab_by_definition import (
     ALLOWED,
@@ -71,6 +74,38 @@ def cross_entropy_gathered() -> Iterator[Verdict]:
     ratio = (alpha * g + (1 - alpha) * u * here) / (alpha * g)
     yield _both_places("Eq. 18, one logarithm", f * AWAY + here * f * sp.log(ratio))
     yield fails(_both_places, "Eq. 18, the ratio upside down", f * AWAY - here * f * sp.log(ratio))
+    yield from _gathered_in_numbers()
+
+
+def _gathered_in_numbers() -> Iterator[Verdict]:
+    """A box of height 50 on a slab: the whole by quadrature, its parts by closed form and series.
+
+    Nothing is split in the integral on the left: the box is a jump of an ordinary function.
+    """
+    height, share, mean, deviation = 50.0, 0.2, 0.3, 0.5
+    slab, prior = stats.norm(mean, deviation), stats.norm()
+    edge = 1 / (2 * height)
+
+    def whole(value: torch.Tensor) -> torch.Tensor:
+        box = height if abs(value) < edge else 0.0
+        return torch.as_tensor(
+            slab.pdf(value) * np.log(share * prior.pdf(value) + (1 - share) * box)
+        )
+
+    # Mean of log(alpha N(0, 1)) over the slab, and Gauss' rule over the box.
+    away = math.log(share) - math.log(2 * math.pi) / 2 - (mean**2 + deviation**2) / 2
+    nodes, weights = np.polynomial.legendre.leggauss(20)
+    at = edge * nodes
+
+    def gathered(name: str, odds: float) -> Verdict:
+        added = slab.pdf(at) * np.log1p(odds * height / prior.pdf(at))
+        expected = away + edge * float(weights @ added)
+        return quadrature(name, whole, (-6.0, 6.0), expected, breaks=(-edge, edge))
+
+    odds = (1 - share) / share
+    yield gathered("Eq. 18, a box of height 50 by quadrature", odds)
+    yield fails(gathered, "Eq. 18, alpha's odds upside down", 1 / odds)
+    yield fails(gathered, "Eq. 18, odds that are 0.1 % off", 1.001 * odds)
 
 
 def spike_adds_nothing_to_a_density() -> Iterator[Verdict]:

@@ -1,12 +1,13 @@
 """The course report: its equations and numbers; its snippets stand in ``vsc_report_snippets``."""
 
+import functools
 from collections.abc import Callable, Iterator
 
 import sympy as sp
 import torch
 from torch import Tensor
 
-from vsclib import data, schedules, spike_slab
+from vsclib import data, models, spike_slab
 from vsclib.checks import (
     Correction,
     Verdict,
@@ -20,6 +21,7 @@ from vsclib.checks import (
     monte_carlo,
     symbolic,
 )
+from vsclib.models.vsc import VSC
 
 x, z, m, a, eps = sp.symbols("x z m a varepsilon", real=True)
 s, v = sp.symbols("s v", positive=True)
@@ -219,13 +221,7 @@ def share_of_latents_that_are_off() -> Iterator[Correction]:
 
 def warm_up() -> Iterator[Verdict | Correction]:
     """The interpolated slab sums two independent draws; at lambda = 0 an open gate gives noise."""
-    # Shares lambda and 1 - lambda of two unit noises: independent variances add.
-    signal, noise = sp.sqrt(lam) * sigma, sp.sqrt(1 - lam)
-    yield catches(
-        "section 4.3.2, variance of the mixed slab",
-        lambda name, variance: symbolic(name, variance, signal**2 + noise**2, lam < 1),
-        lam * sigma**2 + (1 - lam),
-    )
+    yield from _mixed_slab_by_drawing()
     arguments = {"mu": mu, "logvar": 2 * sp.log(sigma), "lam": lam}
     interpolated = lam * sigma**2 + 1 - lam
     yield implements(
@@ -252,6 +248,26 @@ def warm_up() -> Iterator[Verdict | Correction]:
         0.0,
         200_000,
     )
+
+
+def _mixed_slab_by_drawing() -> Iterator[Verdict]:
+    """A share lambda of the slab's variance and one of unit noise, as two draws that are added."""
+    share, centre, deviation = 0.3, 0.8, 0.2
+
+    def moments(count: int, generator: torch.Generator) -> Tensor:
+        eps = torch.randn(2, count, generator=generator, dtype=torch.float64)
+        value = share * centre + share**0.5 * deviation * eps[0] + (1 - share) ** 0.5 * eps[1]
+        return torch.stack([value, value**2], dim=1)
+
+    def mixed(name: str, form: spike_slab.WarmUp) -> Verdict:
+        logvar = 2 * torch.tensor(deviation).double().log()
+        mean, mixed_logvar = spike_slab.warm_up(torch.tensor(centre).double(), logvar, share, form)
+        return monte_carlo(
+            name, moments, torch.stack([mean, mean**2 + mixed_logvar.exp()]), 400_000
+        )
+
+    yield mixed("section 4.3.2, mean and mean square of the mixed slab", "variance_linear")
+    yield fails(mixed, "section 4.3.2, deviations mixed for variances", "std_linear")
 
 
 def _mixed(mu: Tensor, logvar: Tensor, lam: Tensor) -> tuple[Tensor, Tensor]:
@@ -285,12 +301,30 @@ def smiley_images() -> Iterator[Verdict | Correction]:
     yield close("E73, factors of Smiley", faces.factors.shape[1], 18, tolerance=0)
 
 
-def warm_up_never_ends() -> Iterator[Correction]:
+def warm_up_never_ends() -> Iterator[Verdict | Correction]:
     """Raised by 0.01 an epoch from 0, lambda is 0.24 in the last of 25 epochs."""
-    rise = schedules.Linear(start=0.0, end=1.0, begin=0, until=100)  # a step is an epoch
+    lam, epochs = [0.0], 25
+    while len(lam) < epochs:  # the repository's rule: a hundredth more after each epoch, at most 1
+        lam.append(min(lam[-1] + 0.01, 1.0))
     yield correction(
         "E78, lambda in the last of 25 epochs",
-        lambda name, value: close(name, rise(24), value, tolerance=1e-12),
+        lambda name, value: close(name, lam[-1], value, tolerance=1e-12),
         printed=1.0,
         right=0.24,
+    )
+    batches = 60_000 // 256
+    preset = models.preset("report_vsc_wu_printed")
+    model = models.create("vsc_wu", **{**preset.options, "image_shape": (1, 28, 28)})
+    assert isinstance(model, VSC)
+    model.plan(epochs * batches, batches)
+    starts = functools.partial(close, expected=lam, tolerance=1e-12)
+    yield starts(
+        "E78, the preset at the start of each epoch",
+        [model.warm_up(e * batches) for e in range(epochs)],
+    )
+    whole = models.create("vsc_wu", image_shape=(1, 28, 28), latents=2)
+    assert isinstance(whole, VSC)
+    whole.plan(epochs * batches, batches)
+    yield fails(
+        starts, "E78, a warm-up that ends", [whole.warm_up(e * batches) for e in range(epochs)]
     )
