@@ -82,7 +82,7 @@ class ContinuousBernoulli(NamedTuple):
         logits: (B, C, H, W), the log-odds l of the parameter :math:`\lambda` of each pixel.
 
     Source:
-        Loaiza-Ganem & Cunningham (2019), The continuous Bernoulli, Eqs. 5-9.
+        Loaiza-Ganem & Cunningham (2019), The continuous Bernoulli.
     """
 
     logits: Tensor
