@@ -13,7 +13,7 @@ UNBOUNDED = tuple(name for name in NAMES if not models.family(name).has_bound)
 SPARSE = tuple(
     name for name in NAMES if models.family(name).sparse and models.family(name).has_bound
 )
-LIKELIHOODS = ("bernoulli", "gaussian", "gaussian_learned", "gaussian_real")
+LIKELIHOODS = ("bernoulli", "continuous_bernoulli", "gaussian", "gaussian_learned", "gaussian_real")
 
 
 def seeded(seed: int = 0) -> torch.Generator:

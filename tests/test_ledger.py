@@ -62,7 +62,7 @@ def test_the_report_numbers_nothing_and_is_in_the_ledger_by_place():
 
 
 def test_every_erratum_is_there_in_order():
-    assert list(LEDGER.errata) == [f"E{number:02}" for number in range(1, 86)]
+    assert list(LEDGER.errata) == [f"E{number:02}" for number in range(1, 87)]
 
 
 def test_every_corrected_equation_names_its_erratum_and_every_certain_erratum_its_proof_or_reason():

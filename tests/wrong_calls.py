@@ -218,6 +218,8 @@ OF_FUNCTION: dict[str, dict[str, Any]] = {
     "metrics.one_at_a_time": {"components": 2, "steps": 3},
     "linear.pca": {"images": PIXELS, "latents": 3},
     "linear.dictionary": {"images": PIXELS, "latents": 3},
+    "networks.continuous_bernoulli_mean": {"logits": Z},
+    "networks.continuous_bernoulli_normaliser": {"logits": Z},
     "networks.quartered": {"network": "conv"},
     "networks.factory": {"name": "wrong_calls"},
     "networks.register": {"name": "mine", "make": lambda: flat},

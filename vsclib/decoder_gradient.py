@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vsclib.networks import SMALLEST_VARIANCE, Decoder
+from vsclib.networks import SMALLEST_VARIANCE, Decoder, continuous_bernoulli_mean
 
 
 def is_plain_mlp(decoder: nn.Module) -> bool:
@@ -93,6 +93,11 @@ def _bernoulli(x: Tensor, precision: Tensor, outputs: Tensor) -> Tensor:
     return x - outputs.sigmoid_()
 
 
+def _continuous_bernoulli(x: Tensor, precision: Tensor, outputs: Tensor) -> Tensor:
+    # The log-odds are the natural parameter of an exponential family.
+    return x - continuous_bernoulli_mean(outputs)
+
+
 def _gaussian(x: Tensor, precision: Tensor, outputs: Tensor) -> Tensor:
     mean = outputs.sigmoid_()
     return torch.ops.aten.sigmoid_backward((x - mean).mul_(precision), mean)
@@ -113,6 +118,7 @@ def _gaussian_learned(x: Tensor, precision: Tensor, outputs: Tensor) -> Tensor:
 
 _SCORES = {
     "bernoulli": _bernoulli,
+    "continuous_bernoulli": _continuous_bernoulli,
     "gaussian": _gaussian,
     "gaussian_learned": _gaussian_learned,
     "gaussian_real": _gaussian_real,

@@ -16,19 +16,24 @@ from vsclib.own_networks import factory, make_own, register
 __all__ = [
     "SMALLEST_VARIANCE",
     "Bernoulli",
+    "ContinuousBernoulli",
     "Decoder",
     "Encoder",
     "Gaussian",
     "Likelihood",
     "LikelihoodName",
     "Network",
+    "continuous_bernoulli_mean",
+    "continuous_bernoulli_normaliser",
     "factory",
     "quartered",
     "register",
 ]
 
 Network = Literal["mlp", "conv", "conv3"]
-LikelihoodName = Literal["bernoulli", "gaussian", "gaussian_learned", "gaussian_real"]
+LikelihoodName = Literal[
+    "bernoulli", "continuous_bernoulli", "gaussian", "gaussian_learned", "gaussian_real"
+]
 
 SMALLEST_VARIANCE = 1e-6
 
@@ -39,7 +44,8 @@ class Bernoulli(NamedTuple):
     .. math:: \log p(x|z) = \sum_d x_d\log\pi_d + (1-x_d)\log(1-\pi_d)
 
     For grey pixels between 0 and 1 this is the cross-entropy that the field reports, not the
-    logarithm of a density.
+    logarithm of a density (erratum E86): draw the pixels, see :func:`vsclib.data.binarised`, or
+    take :class:`ContinuousBernoulli`.
 
     Attributes:
         logits: (B, C, H, W), the log-odds of each pixel.
@@ -56,6 +62,63 @@ class Bernoulli(NamedTuple):
         """Log-likelihood of images (B, C, H, W): (B,), nats per image."""
         costs = F.binary_cross_entropy_with_logits(self.logits, x, reduction="none")
         return -costs.flatten(1).sum(1)  # (B,)
+
+
+CLOSE_TO_EVEN = 0.1
+"""Below this log-odds, series stand in for differences of large numbers; they err by 1e-13."""
+
+
+class ContinuousBernoulli(NamedTuple):
+    r"""A density on [0, 1] for every pixel: the Bernoulli's form with its normaliser.
+
+    .. math:: \log p(x|z) = \sum_d x_d\log\lambda_d + (1-x_d)\log(1-\lambda_d) + \log C(\lambda_d),
+        \qquad C(\lambda) = \frac{2\,\mathrm{artanh}(1-2\lambda)}{1-2\lambda}
+        = \frac{l}{\tanh(l/2)}
+
+    with :math:`l` the log-odds of :math:`\lambda`, and C = 2 at :math:`\lambda = 1/2`. The mean is
+    not :math:`\lambda` but nearer to one half; ``mean`` gives the mean, which is the image shown.
+
+    Attributes:
+        logits: (B, C, H, W), the log-odds l of the parameter :math:`\lambda` of each pixel.
+
+    Source:
+        Loaiza-Ganem & Cunningham (2019), The continuous Bernoulli.
+    """
+
+    logits: Tensor
+
+    @property
+    def mean(self) -> Tensor:
+        """Mean image, (B, C, H, W) in [0, 1]."""
+        return continuous_bernoulli_mean(self.logits)
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Log-density of images (B, C, H, W) in [0, 1]: (B,), nats per image."""
+        costs = F.binary_cross_entropy_with_logits(self.logits, x, reduction="none")
+        return (continuous_bernoulli_normaliser(self.logits) - costs).flatten(1).sum(1)  # (B,)
+
+
+def continuous_bernoulli_normaliser(logits: Tensor) -> Tensor:
+    """log C of the continuous Bernoulli at log-odds of any shape, stable at 0 and far from it."""
+    squares, size = logits.square(), logits.abs()
+    close = size < CLOSE_TO_EVEN
+    # What where() leaves out must be finite, too, or its gradient is not.
+    far = torch.where(close, torch.ones_like(size), size)
+    exact = far.log() - torch.log(-torch.expm1(-far)) + torch.log1p((-far).exp())
+    near = torch.where(close, squares, torch.zeros_like(size))
+    series = math.log(2.0) + near * (1 / 12 - near * (7 / 1440 - near * 31 / 90720))
+    return torch.where(close, series, exact)
+
+
+def continuous_bernoulli_mean(logits: Tensor) -> Tensor:
+    r"""Mean of the continuous Bernoulli, :math:`1 / (1 - e^{-l}) - 1 / l`, at log-odds l."""
+    close = logits.abs() < CLOSE_TO_EVEN
+    far = torch.where(close, torch.ones_like(logits), logits)
+    exact = 0.5 + 0.5 / torch.tanh(0.5 * far) - 1.0 / far
+    near = torch.where(close, logits, torch.zeros_like(logits))
+    squares = near.square()
+    series = 0.5 + near * (1 / 12 - squares * (1 / 720 - squares / 30240))
+    return torch.where(close, series, exact)
 
 
 class Gaussian(NamedTuple):
@@ -84,7 +147,7 @@ class Gaussian(NamedTuple):
         return -0.5 * terms.flatten(1).sum(1)  # (B,)
 
 
-Likelihood = Bernoulli | Gaussian
+Likelihood = Bernoulli | ContinuousBernoulli | Gaussian
 
 
 class Encoder(nn.Module):
@@ -161,12 +224,14 @@ class Decoder(nn.Module):
     """From a code to the likelihood of an image.
 
     The mean image is the sigmoid of the first C channels of the output of ``layers``; with
-    ``gaussian_real`` it is the output itself.
+    ``gaussian_real`` it is the output itself, with ``continuous_bernoulli`` the mean of
+    :class:`ContinuousBernoulli`.
 
     Args:
         image_shape: (C, H, W).
         latents: J.
-        likelihood: ``bernoulli``, ``gaussian`` (one fixed ``sigma``), ``gaussian_learned`` (a
+        likelihood: ``bernoulli``, ``continuous_bernoulli`` (a density of grey pixels),
+            ``gaussian`` (one fixed ``sigma``), ``gaussian_learned`` (a
             log-variance for each pixel, with a variance of at least 1e-6) or ``gaussian_real`` (one
             fixed ``sigma`` about a mean of any size, for real-valued data).
         sigma: standard deviation of the fixed Gaussian likelihoods.
@@ -236,6 +301,8 @@ class Decoder(nn.Module):
         )  # (B, C or 2C, H, W)
         if self.likelihood == "bernoulli":
             return Bernoulli(outputs)
+        if self.likelihood == "continuous_bernoulli":
+            return ContinuousBernoulli(outputs)
         if self.likelihood == "gaussian":
             return Gaussian(torch.sigmoid(outputs), self.logvar)
         if self.likelihood == "gaussian_real":

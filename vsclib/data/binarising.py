@@ -36,8 +36,8 @@ def binarised(found: DataSet, how: Binarise) -> DataSet:
         DataError: the set is real-valued.
 
     Source:
-        Salakhutdinov & Murray (2008), Section 5, whose MNIST is drawn once; Burda, Grosse &
-        Salakhutdinov (2016), Section 5, who draw at every step.
+        Salakhutdinov & Murray (2008) draw MNIST once; Burda, Grosse & Salakhutdinov (2016) draw it
+        afresh in training.
 
     Example:
         >>> import numpy as np

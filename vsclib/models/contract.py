@@ -152,6 +152,11 @@ class Trainable(nn.Module):
         return x
 
 
+def _without_bound(name: str) -> ConfigurationError:
+    remedy = "choose one with has_bound = True"
+    return ConfigurationError(f"model {name!r} has no evidence lower bound: {remedy}")
+
+
 class Model(Trainable):
     """Base of all models. A family defines ``recognise`` and ``objective``; the rest is shared.
 
@@ -229,21 +234,15 @@ class Model(Trainable):
 
     def kl(self, code: Code) -> Tensor:
         """KL from posterior to prior, (B, J) in nats, where the model has a bound."""
-        raise ConfigurationError(
-            f"model {self.name!r} has no evidence lower bound: choose one with has_bound = True"
-        )
+        raise _without_bound(self.name)
 
     def log_ratio(self, code: Code) -> Tensor:
         """log q(z|x) - log p(z) of drawn codes, every choice paid for: (B,) in nats."""
-        raise ConfigurationError(
-            f"model {self.name!r} has no evidence lower bound: choose one with has_bound = True"
-        )
+        raise _without_bound(self.name)
 
     def draw(self, code: Code, generator: torch.Generator) -> Code:
         """One draw from q(z|x) for each mean code of ``encode``, where the model has a bound."""
-        raise ConfigurationError(
-            f"model {self.name!r} has no evidence lower bound: choose one with has_bound = True"
-        )
+        raise _without_bound(self.name)
 
     def penalties(self, code: Code) -> dict[str, Tensor]:
         """What training adds that is no part of the bound, each (B,) in nats."""

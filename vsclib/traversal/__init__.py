@@ -101,6 +101,11 @@ class Traversal(anywidget.AnyWidget):
                 "likelihood = 'gaussian_real' has no picture: the widget draws pixels in [0, 1]; "
                 "choose another likelihood, or look at the codes with vsclib.figures"
             )
+        if getattr(model.decoder, "likelihood", "") == "continuous_bernoulli":
+            raise ConfigurationError(
+                "likelihood = 'continuous_bernoulli' has another mean than the sigmoid that the "
+                "widget draws: choose another likelihood, or draw with vsclib.figures"
+            )
         decoder = export_decoder(model.decoder.layers, model.latents, shape)  # type: ignore[arg-type]
         start = _encode(model, pixels)
         limit = _limit(limit, start.z)
