@@ -27,8 +27,6 @@ from vsclib.errors import ConfigurationError, VsclibError, nearest
 from vsclib.records import Record
 
 ROOT = Path(__file__).parent.parent
-DIGITS = {"accuracy": 3, "ssim": 3}
-"""Digits behind the point at which tables print a number, where it is not one."""
 SAME = ("torch", "device", "threads", "system", "instructions")
 """What must agree, of two records' origins, for the same seed to give the same digits."""
 
@@ -166,11 +164,8 @@ def compared(
     """
     origins = [(before["provenance"].get(key), after["provenance"].get(key)) for key in SAME]
     differ = [key for key, (a, b) in zip(SAME, origins, strict=True) if a is None or a != b]
-    how = (
-        "the printed digits"
-        if not differ
-        else f"the spread, since not the same or not known: {', '.join(differ)}"
-    )
+    unlike = f"the spread, since not the same or not known: {', '.join(differ)}"
+    how = unlike if differ else "the printed digits"
     lines, off = [], []
     for name, old in before["metrics"].items():
         new = after["metrics"].get(name)
@@ -179,15 +174,18 @@ def compared(
         # A measure that was defined anew since says something else.
         if before["definitions"].get(name) != after["definitions"].get(name):
             continue
-        digits = DIGITS.get(name, 1)
-        line = f"{name:24} {old:12.{digits}f} {new if new is None else round(new, digits):>12}"
+        # As tables of records print it.
+        digits = 3 if 0 < abs(old) < 1 else 1
+        shown = [
+            f"{one:.{digits}f}" if isinstance(one, int | float) else "none" for one in (old, new)
+        ]
+        line = f"{name:24} {shown[0]:>12} {shown[1]:>12}"
         lines.append(line)
-        spread = records.summarise(seeds, name).spread
-        allowed = max(spread, abs(old) / 100, isinstance(old, int))
-        if not differ:
-            agree = new is not None and f"{old:.{digits}f}" == f"{new:.{digits}f}"
+        allowed = max(records.summarise(seeds, name).spread, abs(old) / 100, isinstance(old, int))
+        if not differ or new is None:
+            agree = shown[0] == shown[1]
         else:
-            agree = new is not None and abs(new - old) <= allowed
+            agree = abs(new - old) <= allowed
         if not agree:
             off.append(line)
     return lines, off, how
