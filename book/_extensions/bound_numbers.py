@@ -49,7 +49,7 @@ class BoundRole(SphinxRole):
             return [nodes.literal(text=self.text)], []
         node = BoundNumber(text=bound.written)
         node += nodes.Text(bound.written)
-        node.update_basic_atts({"role": bound.role, "target": bound.target, "note": note})
+        node.attributes.update(role=bound.role, target=bound.target, note=note)
         return [node], []
 
 
