@@ -47,8 +47,7 @@ class BoundRole(SphinxRole):
         except VsclibError as error:
             LOG.error("%s", error, location=self.get_location())
             return [nodes.literal(text=self.text)], []
-        node = BoundNumber(text=bound.written)
-        node += nodes.Text(bound.written)
+        node = BoundNumber(self.rawtext, bound.written)
         node.attributes.update(role=bound.role, target=bound.target, note=note)
         return [node], []
 
