@@ -54,7 +54,9 @@ def loose(html: str) -> Iterator[tuple[str, str]]:
         # A word stands in its place, so that what is around it stays apart.
         unwanted.replace_with("…")
     article.smooth()
-    for block in article.find_all(["p", "li", "td", "dd", "h1", "h2", "h3", "h4", "figcaption"]):
+    for block in article.find_all(
+        ["p", "li", "td", "th", "dd", "dt", "h1", "h2", "h3", "h4", "figcaption"]
+    ):
         text = " ".join(own_text(block).split())
         if TAKES.match(text):
             continue
@@ -65,7 +67,7 @@ def loose(html: str) -> Iterator[tuple[str, str]]:
 
 def own_text(block: Tag) -> str:
     """A block's text without that of the blocks inside it."""
-    inner = {"p", "li", "td", "dd", "ul", "ol", "dl", "table", "div", "figure"}
+    inner = {"p", "li", "td", "th", "dd", "dt", "ul", "ol", "dl", "table", "div", "figure"}
     parts = []
     for child in block.children:
         if isinstance(child, NavigableString):
@@ -120,7 +122,7 @@ def test_sources_quote_what_the_records_say() -> None:
         ("<ul><li>Only 3,000 steps<p>and 7</p></li></ul>", ["3,000", "7"]),
         ("<p>as <strong>9</strong> show</p>", ["9"]),
         ("<h2>The 10 latents</h2>", ["10"]),
-        ("<table><tr><td>0.5</td></tr></table>", ["0.5"]),
+        ("<table><tr><th>at 4</th><td>0.5</td></tr></table>", ["4", "0.5"]),
         ("<div class='from-records'><table><tr><td>0.5</td></tr></table></div>", []),
         ("<figure><figcaption><p>With 4 rows</p></figcaption></figure>", ["4"]),
         ("<p>In <code>x = 3</code>, $a$ <span class='math'>\\(2\\)</span></p>", []),
