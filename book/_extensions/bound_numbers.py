@@ -2,7 +2,8 @@
 
 ``{measured}``, ``{printed}`` and ``{constant}`` show the number that is written, and the page's
 build fails where the records give another: :mod:`results.bound` says what may be written. Where the
-number is from shows when the mouse rests on it, and below it when it has the focus.
+number is from shows when the mouse rests on it, and at the foot of the
+window when it has the focus.
 """
 
 import sys
