@@ -14,7 +14,7 @@ from vsclib.errors import ConfigurationError, nearest
 FOLDER = Path(__file__).parent
 """Where the ledger lies."""
 
-Status = Literal["verified", "corrected", "damaged", "not checkable"]
+Status = Literal["verified", "by definition", "corrected", "differs", "damaged", "not checkable"]
 Certainty = Literal["A", "B", "C", "D"]
 
 
@@ -49,13 +49,16 @@ class Equation:
     tex: str
     """The right form."""
     status: Status
-    """Verified: right as printed. Corrected: printed wrong. Damaged: our text of the document lost
-    it. Not checkable: why.
+    """Verified: right as printed. By definition: its sides are equal by definition, or it is a
+    choice. Corrected: certainly printed wrong. Differs: wrong as we read it, and perhaps not in
+    print or not as meant. Damaged: our text of the document lost it. Not checkable: why.
     """
     printed: str = ""
-    """The form as printed, for a corrected equation."""
+    """The form as printed, for a corrected equation; as we read it, for one that differs or is
+    damaged.
+    """
     reason: str = ""
-    """For what is damaged or not checkable: why, and what was done instead."""
+    """For all that is neither verified nor corrected: why, and what was done instead."""
     errata: tuple[str, ...] = ()
     """The errata that concern it, for example ``E01``."""
     check: str = ""
@@ -213,19 +216,23 @@ def _unique(entries: list[Any]) -> dict[str, Any]:
 
 def _require_consistent(equation: Equation, errata: Mapping[str, Erratum]) -> None:
     """A status says what an entry must hold."""
-    checked = equation.status in ("verified", "corrected")
-    if checked and not equation.check:
+    status, wrong = equation.status, equation.status in ("corrected", "differs")
+    if (wrong or status == "verified") and not equation.check:
+        raise ConfigurationError(f"{equation.id} is {status}: name the check that proves it")
+    if status not in ("verified", "corrected") and not equation.reason:
+        raise ConfigurationError(f"{equation.id} is {status}: say why in 'reason'")
+    if wrong != bool(equation.printed) and status != "damaged":
         raise ConfigurationError(
-            f"{equation.id} is {equation.status}: name the check that proves it"
-        )
-    if not checked and not equation.reason:
-        raise ConfigurationError(f"{equation.id} is {equation.status}: say why in 'reason'")
-    if (equation.status == "corrected") != bool(equation.printed):
-        raise ConfigurationError(
-            f"{equation.id} is {equation.status}: 'printed' belongs to corrected equations only"
+            f"{equation.id} is {status}: 'printed' belongs to equations that are corrected, "
+            "differ or are damaged"
         )
     unknown = [id for id in equation.errata if id not in errata]
     if unknown:
         raise ConfigurationError(
             f"{equation.id} names errata that the ledger lacks: {', '.join(unknown)}"
+        )
+    if status == "corrected" and all(errata[id].certainty != "A" for id in equation.errata):
+        raise ConfigurationError(
+            f"{equation.id} is corrected, and no erratum of certainty A says so: "
+            "name one, or write 'differs'"
         )

@@ -24,6 +24,7 @@ LOGGER = getLogger(__name__)
 SHOWN = re.compile(r"ledger\.show\(\\?[\"']([\w-]+)\\?[\"']\)")
 REFUTED = "; fails, as it should"
 STATES = get_args(Status)
+PRINTED = {"corrected": "Printed:", "differs": "As we read it:", "damaged": "In our text:"}
 CERTAINTY = {
     "A": "certain",
     "B": "perhaps our text of the document",
@@ -77,7 +78,7 @@ def equation_box(equation: Equation, found: dict[str, Found], shown: list[str]) 
         *_math(equation.tex),
     ]
     if equation.printed:
-        lines += ["Printed:", "", *_math(equation.printed)]
+        lines += [PRINTED[equation.status], "", *_math(equation.printed)]
     if equation.reason:
         lines += [equation.reason, ""]
     if equation.check:

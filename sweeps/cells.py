@@ -14,6 +14,8 @@ SIZES = ("laptop", "full")
 RESOURCES = {"threads": 1, "mem_mb": 2_000, "gpu": 0, "runtime": 0}
 """What one run may take: CPU threads, megabytes of memory, GPUs, and minutes (0: by its cost)."""
 TABLES = ("title", "together", "base", "axes", "cases", "sizes", "resources", "pages")
+OF_A_CASE = ("title", "axes")
+"""What a case says beside the values of its runs, and beside those that differ with the size."""
 ELSEWHERE = {
     "seed": "give seeds in [sizes]",
     "threads": "give it in [resources]",
@@ -94,7 +96,7 @@ def _read(name: str, size: str, asked: dict[str, Any]) -> Sweep:
     settings = dict(sizes[size])
     resources |= settings.pop("resources", {})
     _check_resources(resources)
-    cells = _cells(asked, settings)
+    cells = _cells(asked, settings, size)
     _choose_pages(asked.get("pages", []), cells)
     # On a GPU, which one small model leaves idle, runs train together unless the file says no.
     together = asked.get("together", resources["gpu"] > 0)
@@ -103,15 +105,15 @@ def _read(name: str, size: str, asked: dict[str, Any]) -> Sweep:
     return Sweep(name, size, asked.get("title", name), together, cells, resources)
 
 
-def _cells(asked: dict[str, Any], settings: dict[str, Any]) -> list[Cell]:
-    seeds, axes = settings.pop("seeds", [0]), asked.get("axes", {})
-    for name, values in (axes | {"seeds": seeds}).items():
-        if not isinstance(values, list) or not values:
-            raise ConfigurationError(f"{name} = {values!r} is not allowed: give a list of values")
-    fixed = asked.get("base", {}) | settings
+def _cells(asked: dict[str, Any], settings: dict[str, Any], size: str) -> list[Cell]:
+    """Every run: each case with each value of the axes, its own axes among them, and each seed."""
     cells: dict[str, Cell] = {}
     for case in asked.get("cases", [{}]):
-        chosen = fixed | {name: value for name, value in case.items() if name != "title"}
+        own = {name: value for name, value in case.items() if name not in (*SIZES, *OF_A_CASE)}
+        chosen = asked.get("base", {}) | settings | own | case.get(size, {})
+        seeds = chosen.pop("seeds", [0])
+        axes = asked.get("axes", {}) | case.get("axes", {})
+        _check_lists(axes | {"seeds": seeds})
         for name in [*chosen, *axes]:
             if name in ELSEWHERE:
                 raise ConfigurationError(f"{name} is not for here: {ELSEWHERE[name]}")
@@ -126,6 +128,12 @@ def _cells(asked: dict[str, Any], settings: dict[str, Any]) -> list[Cell]:
                 raise ConfigurationError(f"{twice}: take one of the two cases or values out")
             cells[cell.experiment.title] = cell
     return list(cells.values())
+
+
+def _check_lists(axes: dict[str, Any]) -> None:
+    for name, values in axes.items():
+        if not isinstance(values, list) or not values:
+            raise ConfigurationError(f"{name} = {values!r} is not allowed: give a list of values")
 
 
 def _choose_pages(pages: list[dict[str, Any]], cells: list[Cell]) -> None:

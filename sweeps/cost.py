@@ -80,7 +80,7 @@ def benchmarked(path: Path = BENCHMARK) -> dict[str, float]:
 
 def timed(experiment: Experiment) -> float:
     """Seconds of a step, from a few of them on this machine."""
-    images = data.load(experiment.dataset, experiment.data_root).train.images
+    images = data.load(experiment.dataset, experiment.data_root, experiment.binarise).train.images
     images = images[: max(IMAGES, experiment.batch_size)]
     training = experiment.training(len(images))
     # The first steps of a process load what the others find loaded.

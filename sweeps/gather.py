@@ -47,7 +47,8 @@ def gathered(name: str, size: str, runs: Path) -> dict[str, Any]:
 
 def _cell(cell: Cell, record: records.Record) -> dict[str, Any]:
     training = {name: v for name, v in record["training"].items() if name != "curve"}
-    return {
+    sections = {name: record[name] for name in ("by_noise", "importance") if record.get(name)}
+    return sections | {
         "run": cell.experiment.title,
         "case": cell.case,
         "parameters": cell.parameters,

@@ -25,6 +25,7 @@ VARIANTS = [
     ("beta_vae", {"beta": 2.5, "likelihood": "gaussian_learned"}),
     ("vsc", {"gamma_form": "relu", "alpha": 0.2, "gamma_bias": -0.1, "lam_until": 10}),
     ("vsc_thresholds", {"gradient": "identity", "charge": "base", "gamma_bias": -0.5}),
+    ("vae_mixture", {"pseudo_inputs": 3}),
     ("vsc_mixture", {"pseudo_inputs": 3}),
     (
         "vsc_uai",

@@ -34,7 +34,7 @@ def exported(module: nn.Module, example: torch.Tensor) -> nn.Module:
 
 
 @pytest.mark.parametrize(
-    "name", ["vae", "vsc", "vsc_thresholds", "vsc_uai", "vsc_mixture", "top_k"]
+    "name", ["vae", "vsc", "vsc_thresholds", "vsc_uai", "vsc_mixture", "vae_mixture", "top_k"]
 )
 def test_an_exported_encoder_gives_the_same_codes(name):
     model = typical(name).eval()

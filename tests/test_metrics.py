@@ -456,14 +456,16 @@ def test_a_record_is_plain_defined_and_complete(digits, name):
     assert all(value is None or type(value) in (int, float) for value in record.values())
     assert json.loads(json.dumps(record, allow_nan=False)) == record
     sparse = name in ("vsc", "vsc_mixture", "vsc_thresholds", "vsc_uai", "vsc_wu")
-    has_bound = sparse or name in ("vae", "beta_vae", "beta_tcvae")
+    learned = name in ("vae_mixture", "vsc_mixture", "vsc_uai")
+    has_bound = sparse or name in ("vae", "vae_mixture", "beta_vae", "beta_tcvae")
     assert (record["elbo"] is not None) is has_bound
     assert (record["accuracy_mu_gamma"] is not None) is sparse
     assert (record["low_threshold"] is not None) is (
         sparse and name not in ("vsc_mixture", "vsc_uai")
     )
-    for key in ("elbo_paid", "sparsity_term", "pseudo_inputs_used"):
-        assert (record[key] is not None) is (name in ("vsc_mixture", "vsc_uai"))
+    for key in ("elbo_paid", "pseudo_inputs_used"):
+        assert (record[key] is not None) is learned
+    assert (record["sparsity_term"] is not None) is (learned and sparse)
     assert record["test_images"] == 40
 
 

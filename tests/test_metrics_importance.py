@@ -10,8 +10,9 @@ from scipy.stats import multivariate_normal
 from small_models import images, seeded, tiny, typical
 from torch import nn
 
-from vsclib import metrics, models
+from vsclib import metrics, models, records, runs
 from vsclib.errors import ConfigurationError
+from vsclib.metrics import bounds
 from vsclib.networks import Gaussian
 
 SIGMA, LATENTS, SIDE = 0.6, 3, 3
@@ -114,7 +115,7 @@ def test_the_true_posterior_needs_one_draw(monkeypatch):
 @pytest.mark.parametrize("name", [name for name in models.names() if models.family(name).has_bound])
 def test_the_log_ratio_has_the_kl_as_its_mean(name):
     # A family with another posterior would fail here before its bound could mislead.
-    options = {"pseudo_inputs": 1} if name in ("vsc_mixture", "vsc_uai") else {}
+    options = {"pseudo_inputs": 1} if models.family(name).chooses_prior else {}
     model = typical(name, **options)
     x = images(2)
     wanted = model.kl(model.encode(x)).sum(1).detach().double()
@@ -138,3 +139,59 @@ def test_models_without_a_bound_and_no_draws():
     assert metrics.importance_bound(tiny("ae"), images(), seeded()) is None
     with pytest.raises(ConfigurationError, match="draws = 0"):
         metrics.importance_bound(tiny("vae"), images(), seeded(), draws=0)
+
+
+@pytest.mark.parametrize("name", ["vae", "vsc", "vsc_thresholds", "vsc_uai", "vsc_mixture"])
+def test_parts_of_any_size_give_the_same_weights(monkeypatch, name):
+    """The draws of one image at a time and of all at once, with noise that is the same for all."""
+    model, x = typical(name), images(5)
+    code = model.encode(x)
+    draws = iter(range(1000))
+
+    def numbered(repeated, generator):
+        one = repeated._replace(z=torch.zeros_like(repeated.z))
+        parts = [rows.clone() for rows in one.mu.split(len(repeated.z) // count)]
+        return repeated._replace(
+            z=torch.cat([part + 0.01 * next(draws) for part in parts]),
+            active=torch.ones_like(repeated.active),
+        )
+
+    monkeypatch.setattr(model, "draw", numbered)
+    count = 4
+    together = bounds.log_weights(model, x, code, count, seeded())
+    draws, count = iter(range(1000)), 1
+    apart = torch.cat([bounds.log_weights(model, x, code, 1, seeded()) for _ in range(4)])
+    assert torch.allclose(together, apart, atol=1e-4)
+
+
+def test_memory_decides_the_parts_and_not_the_bound(monkeypatch):
+    model, x = factorised({"alpha": 0.3}), X.repeat(400, 1, 1, 1)
+    found = []
+    for size in (7, 400, 10**6):
+        monkeypatch.setattr(bounds, "pairs_at_once", lambda model, code, size=size: size)
+        found.append(metrics.importance_bound(model, x, seeded(), draws=60))
+    for one in found[1:]:
+        error = 5 * (one.standard_error + found[0].standard_error)
+        assert one.bound == pytest.approx(found[0].bound, abs=error)
+        assert one.effective_draws == pytest.approx(found[0].effective_draws, rel=0.2)
+
+
+def test_a_run_asks_for_the_bound_and_other_records_stay_sound(tmp_path):
+    asked = {"model": "vae", "latents": 2, "hidden": 8, "steps": 2, "measures": "none"}
+    asked |= {"importance_draws": 30, "importance_images": 20}
+    done = runs.run(runs.Experiment.of(**asked, folder=str(tmp_path / "a")), progress=False)
+    assert list(done.record["metrics"]) == list(metrics.ON_REQUEST)
+    x = done.data.test.images[:20]
+    expected = metrics.importance_bound(done.model, x, seeded(0), draws=30)
+    assert list(done.record["metrics"].values()) == pytest.approx(list(expected))
+    for name in metrics.ON_REQUEST:
+        assert records.standing(done.record, name) is records.Standing.MEASURED
+    assert "importance_bound" in records.describe(done.record)
+    assert not set(records.stale(done.record)) & set(metrics.ON_REQUEST)
+    plain = runs.Experiment.of(**asked | {"importance_draws": 0}, folder=str(tmp_path / "b"))
+    record = runs.run(plain, progress=False).record
+    assert record["metrics"] == {} and not records.stale(record)
+    assert "importance" not in done.experiment.of(**asked).title
+    without = runs.Experiment.of(**asked | {"model": "ae"}, folder=str(tmp_path / "c"))
+    found = runs.run(without, progress=False).record["metrics"]
+    assert found == dict.fromkeys(metrics.ON_REQUEST)

@@ -8,6 +8,7 @@ from small_models import SHAPE, images, seeded, tiny
 from vsclib import data, metrics
 from vsclib.errors import ConfigurationError, DataError
 from vsclib.models import Code
+from vsclib.runs import Experiment
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +59,12 @@ def test_rows_of_the_table_are_what_the_single_measures_give(digits):
         found[0].ssim_printed
     )
     assert found[0][2:] == found[2][2:]  # no noise, nothing to clip
+    for image, level in ((denoised, found[1].psnr), (noisy, found[1].psnr_noisy)):
+        errors = ((x - image).numpy() ** 2).reshape(60, -1).mean(1)
+        assert level == pytest.approx(-10 * np.log10(errors).mean(), abs=1e-4)
+    # Noise of 0.4 that is not clipped has a mean square of 0.16, over 64 pixels nearly so.
+    assert found[3].psnr_noisy == pytest.approx(-10 * np.log10(0.16), abs=0.3)
+    assert found[0].psnr_noisy == np.inf
 
 
 def test_a_model_that_does_nothing_keeps_the_noise(digits, monkeypatch):
@@ -70,10 +77,25 @@ def test_a_model_that_does_nothing_keeps_the_noise(digits, monkeypatch):
     found = metrics.robustness(model, digits, sigmas=(0.0, 0.5), test_images=300)
     for row in found:
         assert row.ssim == pytest.approx(row.ssim_noisy) and row.ssim_printed == pytest.approx(1.0)
-        assert row.accuracy == row.code_accuracy
+        assert row.accuracy == row.code_accuracy == row.accuracy_noisy
+        assert row.psnr == row.psnr_noisy
     quiet, clipped, _, free = found
     assert quiet.accuracy > 0.85 > clipped.accuracy + 0.1
     assert clipped.accuracy > free.accuracy - 0.05 and clipped.ssim > free.ssim
+
+
+def test_a_record_s_rows_are_those_of_its_own_seed_and_fit_json(digits):
+    model = tiny("vae")
+    rows = metrics.under_noise(model, digits, (0.0, 0.4), test_images=60)
+    seed = metrics.NOISE_SEED
+    found = metrics.robustness(model, digits, (0.0, 0.4), test_images=60, seed=seed)
+    same = [row._replace(psnr_noisy=None) if row.sigma == 0 else row for row in found]
+    assert rows == [{"test_images": 60, **row._asdict()} for row in same]
+    # No training draws by that seed.
+    with pytest.raises(ConfigurationError, match=f"seed = {seed}"):
+        Experiment.of(seed=seed)
+    everything = metrics.under_noise(model, digits, (0.1,))
+    assert [row["test_images"] for row in everything] == [len(digits.test.labels)] * 2
 
 
 def test_robustness_needs_labels_and_images(digits):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from test_runs import FILES, SMALL, names, notebook
 
-from vsclib import data, files, models, records, runs
+from vsclib import data, files, metrics, models, records, runs
 from vsclib.errors import CheckpointError, ConfigurationError, DataError
 from vsclib.refiner import Refinement
 from vsclib.runs import Experiment, execute
@@ -34,6 +34,7 @@ from vsclib.runs.kernel import Stopped
         ({"model": "vae", "dataset": "mnist", "epochs": 2}, "vae-mnist-epochs2-seed0"),
         ({"model": "vae", "learning_rate": 1e-3}, "vae-digits-seed0"),
         ({"measures": "quick", "checkpoint_every": 5}, "vsc-digits-seed0"),
+        ({"noise": [0.3, 0.5]}, "vsc-digits-seed0"),
         ({"model": "li_han_mnist", "dataset": "mnist"}, "li_han_mnist-mnist-seed0"),
         (
             {"model": "li_han_mnist", "dataset": "mnist", "epochs": 2},
@@ -80,6 +81,8 @@ def test_a_name_cannot_leave_the_folder_of_runs(name):
         ({"batch_size": 1434}, "batch_size = 1434 exceeds the 1433 training images of 'digits'"),
         ({"image_shape": [1, 9, 8]}, "image_shape = (1, 9, 8) is not allowed: leave it out"),
         ({"folder": ""}, "folder = '' is not allowed"),
+        ({"noise": [-0.5]}, "noise = -0.5 is not allowed: choose a list, each noise >= 0 "),
+        ({"noise": [0.5], "dataset": "celeba"}, "noise = [0.5] on 'celeba': leave noise empty"),
         ({"measures": "some"}, "measures = 'some' is not allowed: choose one of 'full', 'quick'"),
     ],
 )
@@ -208,6 +211,25 @@ def test_a_record_holds_the_curve_of_the_training(tmp_path):
         assert curve["terms"][name] == pytest.approx(values, rel=1e-5)
     # A list of numbers stays on one line.
     assert len((tmp_path / "record.json").read_text().splitlines()) < 200
+
+
+def test_noise_on_the_test_images_is_recorded_when_it_is_asked_for(tmp_path):
+    asked = SMALL | {"steps": 2, "folder": str(tmp_path), "measures": "none"}
+    plain = runs.run(Experiment.of(**asked), progress=False)
+    assert "by_noise" not in plain.record
+    assert "Under noise" not in records.describe(plain.record)
+    # Another visit measures the same weights.
+    noisy = runs.run(Experiment.of(**asked, noise=[0.0, 0.5]), progress=False)
+    rows = noisy.record["by_noise"]
+    assert [(row["clipped"], row["sigma"]) for row in rows] == [
+        (True, 0.0),
+        (True, 0.5),
+        (False, 0.0),
+        (False, 0.5),
+    ]
+    assert rows == metrics.under_noise(noisy.model, noisy.data, [0.0, 0.5])
+    assert noisy.record["experiment"]["noise"] == [0.0, 0.5]
+    assert "| `test_images` | `sigma` |" in records.describe(noisy.record)
 
 
 def test_a_run_without_measures_says_so_and_can_be_measured_later(tmp_path):

@@ -153,6 +153,8 @@ def _in_words(name: str, schema: Mapping[str, Any]) -> str:
     if "prefixItems" in schema:
         items = schema["prefixItems"]
         return f"{len(items)} values, each {_in_words(name, items[0])}"
+    if "minimum" in schema.get("items", {}):
+        return f"a list, each {_in_words(name, schema['items'])}"
     kind = schema.get("format") or schema.get("type", "a value of its class")
     words = _WORDS.get(kind, kind)
     bounds = _range(name, schema)

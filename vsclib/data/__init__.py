@@ -3,8 +3,9 @@
 ``names()`` lists them. A set that comes as files is read from a folder that you name, from
 VSCLIB_DATA or from your cache, and downloaded otherwise where its authors allow it.
 ``from_folder`` and ``from_array`` take your own images, ``from_values`` vectors and signals of any
-range. A set of yours has a name of its own once it is given to ``register``; and ``load`` and
-``about`` import and use what they find under a path such as ``my_package.my_module:load``.
+range; ``binarised`` draws grey pixels black or white. A set of yours has a name of its own once it
+is given to ``register``; and ``load`` and ``about`` import and use what they find under a path such
+as ``my_package.my_module:load``.
 
 A new set is a module in this folder, its entry in ``_MODULES`` and a test. By contract the module
 has ``INFORMATION``, which says of each of its sets what ``about`` gives, and ``load(name, root)``;
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vsclib.data.arrays import from_array
+from vsclib.data.binarising import BINARISING_SEED, Binarise, binarised
 from vsclib.data.dataset import (
     DataSet,
     Information,
@@ -35,11 +37,14 @@ if TYPE_CHECKING:
     from vsclib.data import smiley
 
 __all__ = [
+    "BINARISING_SEED",
+    "Binarise",
     "DataSet",
     "Information",
     "PublishedFile",
     "Split",
     "about",
+    "binarised",
     "check_images",
     "checksum",
     "from_array",
@@ -55,9 +60,11 @@ __all__ = [
 
 _MODULES = {
     "celeba": ("celeba", "celeba_32"),
+    "colour_digits": ("colour_digits",),
     "digits": ("digits",),
     "mnist": ("fashion_mnist", "mnist"),
     "smiley": ("smiley",),
+    "smiley_colour": ("smiley_colour",),
     "svhn": ("svhn",),
     "uci_har": ("uci_har", "uci_har_real", "uci_har_signals"),
 }
@@ -98,13 +105,14 @@ def register(name: str, load: Loader, information: Information | None = None) ->
     _SETS[own_name(name)] = OwnSet(name, load, information)
 
 
-def load(name: str, root: str | Path | None = None) -> DataSet:
+def load(name: str, root: str | Path | None = None, binarise: Binarise | None = None) -> DataSet:
     """Images, labels and factors of a data set.
 
     Args:
         name: one of ``names()``, or an import path, ``package.module:function``.
         root: folder that the files are read from and nowhere else; without it VSCLIB_DATA is
             searched, then the user's cache, and then they are downloaded into the cache.
+        binarise: draw the pixels black or white, ``static`` or ``dynamic``: see ``binarised``.
 
     Returns:
         ``train`` and ``test``, each with images (N, C, H, W), uint8 or, of a real-valued set,
@@ -112,7 +120,8 @@ def load(name: str, root: str | Path | None = None) -> DataSet:
 
     Raises:
         DataError: unknown name or path; a file that is missing, cut short or another one; no copy
-            and no network; a loader that returns something else than ``about`` promises.
+            and no network; a loader that returns something else than ``about`` promises; real
+            values to be binarised.
 
     Example:
         >>> from vsclib import data
@@ -121,7 +130,7 @@ def load(name: str, root: str | Path | None = None) -> DataSet:
     """
     loaded = _named(name).load(name, root)
     check_promise(loaded, name, about(name))
-    return loaded
+    return loaded if binarise is None else binarised(loaded, binarise)
 
 
 def about(name: str) -> Information:

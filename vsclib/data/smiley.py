@@ -32,6 +32,8 @@ FACTORS = (
 )
 #: Attribute that each of the 18 factors belongs to.
 ATTRIBUTE_OF_FACTOR = np.repeat(np.arange(4), (4, 6, 3, 5))
+#: The first factor of each attribute: its column tells whether the attribute is present.
+FIRST_FACTOR = (0, 4, 10, 13)
 #: The 16 combinations of attributes; label = bowtie + 2 hat + 4 eyes + 8 mouth.
 CLASSES = tuple(
     "+".join(attribute for bit, attribute in enumerate(ATTRIBUTES) if label >> bit & 1) or "none"
@@ -60,7 +62,6 @@ INFORMATION = {
 # Images drawn at once: few enough for the masks to stay in the processor's cache.
 _CHUNK = 1_000
 _LARGEST = 5_000_000
-_FIRST_FACTOR = (0, 4, 10, 13)
 
 
 class Sample(NamedTuple):
@@ -75,6 +76,22 @@ class Sample(NamedTuple):
     images: np.ndarray
     present: np.ndarray
     values: np.ndarray
+
+
+class Parts(NamedTuple):
+    """Where the parts of faces are, in the order in which later ones cover earlier ones.
+
+    Attributes:
+        face: bool, shaped (32, 32): the same of every image.
+        bowtie: bool, shaped (N, 32, 32).
+        holes: bool, shaped (N, 32, 32): eyes and mouth.
+        hat: bool, shaped (N, 32, 32).
+    """
+
+    face: np.ndarray
+    bowtie: np.ndarray
+    holes: np.ndarray
+    hat: np.ndarray
 
 
 def load(
@@ -161,6 +178,19 @@ def render(present: np.ndarray, values: np.ndarray) -> np.ndarray:
     return images
 
 
+def parts(present: np.ndarray, values: np.ndarray) -> Parts:
+    """Where the parts of each row's face are.
+
+    Args:
+        present, values: as :func:`render` takes them.
+
+    Raises:
+        DataError: as :func:`render` does.
+    """
+    present, values = np.asarray(present), np.asarray(values, dtype=np.float64)
+    return _parts(_check_factors(present, values), values)
+
+
 def _stream(seed: int | np.integer | np.random.Generator) -> np.random.Generator:
     if not isinstance(seed, np.random.Generator) and (isinstance(seed, bool) or seed < 0):
         allowed = "a seed is a whole number, at least 0: 0 is usual"
@@ -169,7 +199,7 @@ def _stream(seed: int | np.integer | np.random.Generator) -> np.random.Generator
 
 
 def _split(drawn: Sample) -> Split:
-    labels = drawn.present[:, _FIRST_FACTOR] @ (1 << np.arange(4))  # (N,)
+    labels = drawn.present[:, FIRST_FACTOR] @ (1 << np.arange(4))  # (N,)
     images = drawn.images[:, None] * np.uint8(255)
     return Split(images, labels.astype(np.int64), drawn.present * drawn.values)
 
@@ -188,7 +218,7 @@ def _check_factors(present: np.ndarray, values: np.ndarray) -> np.ndarray:
         worst = values.flat[np.argmax(np.where(np.isnan(values), np.inf, np.abs(values)))]
         found = f"values hold {worst:g}, but each lies within +-{VALUE_LIMIT:g}"
         raise DataError(f"{found}: the set is drawn with sd {VALUE_SD}")
-    attributes = present[:, _FIRST_FACTOR].astype(bool)  # (N, 4)
+    attributes = present[:, FIRST_FACTOR].astype(bool)  # (N, 4)
     if (attributes[:, ATTRIBUTE_OF_FACTOR] != present).any():
         remedy = "repeat its bit for each of its factors, as sample does"
         raise DataError(f"the bits of one attribute disagree: {remedy}")
@@ -202,13 +232,16 @@ _GRID = np.arange(1, SIZE + 1)
 
 def _draw(attributes: np.ndarray, values: np.ndarray) -> np.ndarray:
     """A chunk of faces, bool (B, 32, 32), in the order in which later parts cover earlier ones."""
+    face, bowtie, holes, hat = _parts(attributes, values)
+    return (face | bowtie) & ~holes | hat
+
+
+def _parts(attributes: np.ndarray, values: np.ndarray) -> Parts:
     bowtie, hat, eyes, mouth = (attributes[:, i, None, None] for i in range(4))  # (B, 1, 1) each
-    faces = np.repeat(_disc()[None], len(values), axis=0)  # (B, 32, 32)
-    _tie(faces, np.flatnonzero(bowtie), values[:, :4])
-    faces &= ~(eyes & _eyes(values[:, 10:13]))
-    faces &= ~(mouth & _mouth(values[:, 13:18]))
-    faces |= hat & _hat(values[:, 4:10])
-    return faces
+    ties = np.zeros((len(values), SIZE, SIZE), dtype=bool)
+    _tie(ties, np.flatnonzero(bowtie), values[:, :4])
+    holes = (eyes & _eyes(values[:, 10:13])) | (mouth & _mouth(values[:, 13:18]))
+    return Parts(_disc(), ties, holes, hat & _hat(values[:, 4:10]))
 
 
 def _disc() -> np.ndarray:

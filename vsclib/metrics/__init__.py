@@ -51,6 +51,7 @@ from vsclib.metrics.image_quality import (
     ssim,
     ssim_window,
 )
+from vsclib.metrics.on_request import ON_REQUEST, importance_numbers
 from vsclib.metrics.readers import (
     Classifier,
     FewLabels,
@@ -59,7 +60,14 @@ from vsclib.metrics.readers import (
     network_accuracy,
 )
 from vsclib.metrics.record import DEFINITIONS, NOT_QUICK, Evaluation, evaluate
-from vsclib.metrics.robustness import Robustness, add_noise, robustness
+from vsclib.metrics.robustness import (
+    NOISE_IMAGES,
+    NOISE_SEED,
+    Robustness,
+    add_noise,
+    robustness,
+    under_noise,
+)
 from vsclib.metrics.sampling import PROBE_CODES, stratified_sample
 from vsclib.metrics.usage import (
     AggregateSparsity,
@@ -77,7 +85,10 @@ from vsclib.metrics.usage import (
 __all__ = [
     "DCI",
     "DEFINITIONS",
+    "NOISE_IMAGES",
+    "NOISE_SEED",
     "NOT_QUICK",
+    "ON_REQUEST",
     "PROBE_CODES",
     "ActiveUnits",
     "AggregateSparsity",
@@ -111,6 +122,7 @@ __all__ = [
     "fvu",
     "image_psnr",
     "importance_bound",
+    "importance_numbers",
     "informative_latents",
     "l0",
     "largest_components",
@@ -136,5 +148,6 @@ __all__ = [
     "stratified_sample",
     "trustworthiness",
     "tsne",
+    "under_noise",
     "usage",
 ]

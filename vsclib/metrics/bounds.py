@@ -12,6 +12,9 @@ from vsclib.metrics.inputs import check_counts, sound
 from vsclib.models import Code, Model
 from vsclib.models.doors import check_generator
 
+MEMORY = 2**25
+"""Bytes that draws decoded at once may take, roughly: 32 MB, which caches still help with."""
+
 
 class Elbo(NamedTuple):
     """An evidence lower bound and its parts, in nats per image.
@@ -145,7 +148,8 @@ def importance_bound(
     that the choice of one is paid for and K = 1 gives ``elbo(...).paid``.
 
     Few effective draws, :math:`(\sum_k w)^2 / \sum_k w^2`, say that one draw decides and that a
-    larger K would still move the bound.
+    larger K would still move the bound. Each image is encoded once, and its draws are decoded many
+    at a time within a fixed memory: 5,000 draws of 1,000 images of MNIST take minutes.
 
     Args:
         model: any model.
@@ -168,21 +172,54 @@ def importance_bound(
     device = _checked(model, images, generator)
     if not model.has_bound:
         return None
-    bounds, effective = [], []
+    totals, squares = [], []
     for part in batches(len(images)):
         x = as_floats(images[part], device)
-        weights = torch.stack([log_weight(model, x, generator) for _ in range(draws)])  # (K, B)
-        total = weights.logsumexp(0)  # (B,)
-        bounds.append(total - math.log(draws))
-        effective.append((2.0 * total - (2.0 * weights).logsumexp(0)).exp())
-    bound = torch.cat(bounds)  # (N,)
+        code = model.encode(x)
+        for few in batches(len(x), pairs_at_once(model, code)):
+            total, square = _weighed(model, x[few], rows(code, few), draws, generator)
+            totals.append(total)
+            squares.append(square)
+    total = torch.cat(totals)  # (N,)
+    bound, effective = total - math.log(draws), (2.0 * total - torch.cat(squares)).exp()  # (N,)
     error = bound.std(correction=1).item() / math.sqrt(len(bound)) if len(bound) > 1 else math.nan
-    return ImportanceBound(bound.mean().item(), error, torch.cat(effective).mean().item())
+    return ImportanceBound(bound.mean().item(), error, effective.mean().item())
 
 
-def log_weight(model: Model, x: Tensor, generator: torch.Generator) -> Tensor:
-    """Log-weight log p(x|z) + log p(z) - log q(z|x) of one draw for each image (B, C, H, W): (B,),
-    nats.
+def pairs_at_once(model: Model, code: Code) -> int:
+    """How many draws to decode at once: what they take stays within :data:`MEMORY`, roughly."""
+    priors = 1 if code.weights is None else code.weights.shape[1]
+    # A draw is weighed against every pseudo-input, in float64.
+    numbers = 8 * math.prod(model.image_shape) + 8 * model.latents * priors
+    return max(1, MEMORY // (4 * numbers))
+
+
+def _weighed(
+    model: Model, x: Tensor, code: Code, draws: int, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Logarithms of the weights' sum and of the sum of their squares, each (B,), float64."""
+    total = torch.full((len(x),), -math.inf, dtype=torch.float64, device=x.device)
+    squares, at_once = total.clone(), max(1, pairs_at_once(model, code) // len(x))
+    for start in range(0, draws, at_once):
+        weights = log_weights(model, x, code, min(at_once, draws - start), generator)  # (K, B)
+        total = torch.logaddexp(total, weights.logsumexp(0))
+        squares = torch.logaddexp(squares, (2.0 * weights).logsumexp(0))
+    return total, squares
+
+
+def log_weights(
+    model: Model, x: Tensor, code: Code, draws: int, generator: torch.Generator
+) -> Tensor:
+    """Log-weights log p(x|z) + log p(z) - log q(z|x) of draws for images (B, C, H, W): (K, B).
+
+    Args:
+        model: one with a bound.
+        x: the images.
+        code: their codes, of ``model.encode``.
+        draws: K.
+        generator: source of the draws.
     """
-    draw = model.sample_code(x, generator)
-    return model.decode(draw.z).log_prob(x).double() - model.log_ratio(draw).double()
+    fields = (None if one is None else one.repeat(draws, 1) for one in code)
+    drawn = model.draw(Code._make(fields), generator)
+    likelihood = model.decode(drawn.z).log_prob(x.repeat(draws, 1, 1, 1))
+    return (likelihood.double() - model.log_ratio(drawn).double()).view(draws, len(x))

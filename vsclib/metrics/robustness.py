@@ -1,7 +1,8 @@
-"""What noise on the images does to a code: accuracy and SSIM under it."""
+"""What noise on the images does to a code: accuracy, PSNR and SSIM under it."""
 
+import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -15,6 +16,11 @@ from vsclib.metrics.inputs import check_counts, check_seed, check_size
 from vsclib.metrics.readers import Classifier
 from vsclib.metrics.sampling import probe_rows, stratified_sample
 from vsclib.models import Model
+
+NOISE_IMAGES = 2000
+"""Test images that a record's numbers under noise are computed on, drawn class by class."""
+NOISE_SEED = 2**31
+"""Of the noise and of the nets of a record: above every seed that a training may have."""
 
 
 class Robustness(NamedTuple):
@@ -32,6 +38,11 @@ class Robustness(NamedTuple):
         ssim_printed: between the noisy and the denoised image, as the paper's words have it; a
             perfect denoiser scores only ``ssim_noisy`` there, and a model that does nothing scores
             1. All three are None for images too small for SSIM and for real-valued data.
+        psnr: PSNR of the denoised image against the clean one, of each image, then the mean; dB.
+        psnr_noisy: the same of the noisy image, infinite without noise: what a model has to beat.
+            Both are None for real-valued data, which has no peak.
+        accuracy_noisy: share of noisy images that the classifier of clean images labels right,
+            without any model: what ``accuracy`` has to beat.
     """
 
     sigma: float
@@ -41,6 +52,9 @@ class Robustness(NamedTuple):
     ssim: float | None
     ssim_noisy: float | None
     ssim_printed: float | None
+    psnr: float | None
+    psnr_noisy: float | None
+    accuracy_noisy: float
 
 
 def add_noise(
@@ -83,7 +97,7 @@ def robustness(
     of_images: Classifier | None = None,
     ssim_images: int | None = None,
 ) -> list[Robustness]:
-    """Accuracy and SSIM under noise.
+    """Accuracy, PSNR and SSIM under noise.
 
     Two nets of one layer are fitted on 5,000 clean training images, one on pixels and one on mean
     codes; the noisy test images are encoded, decoded and classified. Training and test images are
@@ -128,7 +142,8 @@ def robustness(
     of_codes = Classifier(codes(model, train).z, labels, seed=seed)
     clean = as_floats(images)
     model.check(clean[:1].to(device_of(model)))
-    small = min(clean.shape[-2:]) < 3 or is_real_valued(images)
+    peak = not is_real_valued(images)
+    small = min(clean.shape[-2:]) < 3 or not peak
     rows = []
     for form in clipped:
         for sigma in sigmas:
@@ -150,9 +165,54 @@ def robustness(
                     ssim=likeness[0],
                     ssim_noisy=likeness[1],
                     ssim_printed=likeness[2],
+                    psnr=_psnr(clean, denoised) if peak else None,
+                    psnr_noisy=_psnr(clean, noisy) if peak else None,
+                    accuracy_noisy=of_images.accuracy(_flat(noisy), wanted),
                 )
             )
     return rows
+
+
+def under_noise(
+    model: Model,
+    data: DataSet,
+    sigmas: Sequence[float] | np.ndarray,
+    test_images: int = NOISE_IMAGES,
+) -> list[dict[str, Any]]:
+    """What a record holds of a model under noise.
+
+    The seed of the noise and of the nets, :data:`NOISE_SEED`, is the same for every run and none
+    that a training may have: runs that differ in their seed face the same noise and the same
+    classifier of images. SSIM is taken on all of the images.
+
+    Args:
+        model: any model.
+        data: a data set with labels.
+        sigmas: standard deviations of the noise, in units of a pixel's range.
+        test_images: draw so many of the test images, or take all where there are fewer.
+
+    Returns:
+        A row for every form (clipped, then not; real-valued data are not clipped) and sigma: what
+        :class:`Robustness` names, and the number of ``test_images``. None stands for an infinite
+        PSNR, which JSON does not hold.
+
+    Raises:
+        ConfigurationError: a negative sigma, no sigma, or fewer than one test image.
+        DataError: no labels, or images that do not fit the model.
+    """
+    forms = (False,) if is_real_valued(data.test.images) else (True, False)
+    rows = robustness(model, data, sigmas, forms, test_images, NOISE_SEED)
+    taken = {"test_images": min(test_images, len(data.test.images))}
+    return [taken | {name: _finite(v) for name, v in row._asdict().items()} for row in rows]
+
+
+def _finite(value: float | None) -> float | None:
+    return None if value is not None and not math.isfinite(value) else value
+
+
+def _psnr(clean: Tensor, other: Tensor) -> float:
+    """PSNR where the other image may leave [0, 1]."""
+    return (-10.0 * (clean - other).square().mean((1, 2, 3)).log10()).mean().item()
 
 
 def _flat(images: Tensor) -> np.ndarray:

@@ -239,6 +239,12 @@ class Model(Trainable):
             f"model {self.name!r} has no evidence lower bound: choose one with has_bound = True"
         )
 
+    def draw(self, code: Code, generator: torch.Generator) -> Code:
+        """One draw from q(z|x) for each mean code of ``encode``, where the model has a bound."""
+        raise ConfigurationError(
+            f"model {self.name!r} has no evidence lower bound: choose one with has_bound = True"
+        )
+
     def penalties(self, code: Code) -> dict[str, Tensor]:
         """What training adds that is no part of the bound, each (B,) in nats."""
         return {}

@@ -29,6 +29,7 @@ FAMILIES: dict[str, str | type[Model]] = {
     "sparse_generator": "sparse_generator:SparseGenerator",
     "top_k": "top_k:TopK",
     "vae": "vae:VAE",
+    "vae_mixture": "vae_mixture:VAEMixture",
     "vsc": "vsc:VSC",
     "vsc_mixture": "vsc_mixture:VSCMixture",
     "vsc_thresholds": "vsc_thresholds:VSCThresholds",

@@ -25,13 +25,18 @@ class VSCConfig(VAEConfig):
     gamma_bias: LogOdds | None = None
     """Initial bias of gamma's head: -2 for the sigmoid (few latents start on), 0 for relu."""
     gate: gates.GateName | None = None
-    """How a gradient reaches gamma: straight-through for the sigmoid, relaxed for relu."""
+    """How a gradient reaches gamma: straight-through for the sigmoid, relaxed for relu.
+
+    ``straight_through`` is hard forward, ``relaxed`` and ``concrete`` are soft; ``reinmax`` and
+    ``gapped_straight_through`` are hard forward, with less bias or less variance backward."""
     slope_start: Positive | None = None
     """Slope c of the gate when training starts: 10 straight-through, 50 relaxed."""
     slope_end: Positive | None = None
     """Slope c when training ends: 10 straight-through, 200 relaxed."""
     temperature: Positive = 0.67
-    """Temperature of the concrete gate."""
+    """Temperature of the gates ``concrete`` and ``gapped_straight_through``."""
+    gate_gap: Positive = 1.0
+    """Log-odds by which what was drawn leads in the gradient of ``gapped_straight_through``."""
     lam_begin: Steps = 0
     """Last step at which the slab is pure noise (lam = 0)."""
     lam_until: Steps = 0
@@ -49,13 +54,15 @@ class VSCConfig(VAEConfig):
     def idle(self) -> dict[str, str]:
         """Options without effect on the gate, and a slope that falls."""
         found, gate = super().idle(), self.gate or gates.SUITED[self.gamma_form]
-        if gate != "concrete":
-            found["temperature"] = f"has no effect with gate = {gate!r}"
-        else:
-            no_slope = "has no effect with gate = 'concrete'"
-            found |= {"slope_start": no_slope, "slope_end": no_slope}
+        none = f"has no effect with gate = {gate!r}"
+        if gate not in gates.TEMPERED:
+            found["temperature"] = none
+        if gate != "gapped_straight_through":
+            found["gate_gap"] = none
+        if gate not in gates.SLOPED:
+            found |= {"slope_start": none, "slope_end": none}
         start, end = gates.slopes(gate, self.slope_start, self.slope_end)
-        if end < start and gate != "concrete":
+        if end < start and gate in gates.SLOPED:
             falls = f"lets the gate grow softer, from slope {start:g} to {end:g}"
             found |= {"slope_start": falls, "slope_end": falls}
         return found
@@ -138,7 +145,8 @@ class VSC(VAE):
         """A draw (B, J) whose gate has a gradient in gamma."""
         slab, noise = self.draw_slab(code, step.generator), self.draw_noise(code, step.generator)
         slope, temperature = self.slope(step.number), self.config.temperature
-        return slab * gates.training_gate(self.gate, noise, code.spike, slope, temperature)
+        found = (slope, temperature, self.config.gate_gap)
+        return slab * gates.training_gate(self.gate, noise, code.spike, *found)
 
     def draw_noise(self, code: Code, generator: torch.Generator) -> Tensor:
         """Uniform noise (B, J) in [0, 1) for the gates."""

@@ -1,24 +1,19 @@
 """Variational Sparse Coding whose prior is the whole mixture of pseudo-inputs' codes."""
 
-from collections.abc import Callable
-
-from torch import Tensor
-
 from vsclib.configuration import Count, configuration
-from vsclib.models.contract import Code
-from vsclib.models.pseudo_inputs import PseudoInputs, PseudoInputsConfig
-from vsclib.spike_slab import learned_prior
+from vsclib.models.pseudo_inputs import SparsePseudoInputs, SparsePseudoInputsConfig
+from vsclib.models.vae_mixture import VAEMixture
 
 
 @configuration
-class VSCMixtureConfig(PseudoInputsConfig):
+class VSCMixtureConfig(SparsePseudoInputsConfig):
     """Options of Variational Sparse Coding with a mixture prior."""
 
     pseudo_inputs: Count = 100
     """K, the made-up images whose codes are the prior; a paid choice can be among many."""
 
 
-class VSCMixture(PseudoInputs):
+class VSCMixture(VAEMixture, SparsePseudoInputs):
     r"""Codes whose prior is a mixture: the prior of 2019 without selector, at its whole price.
 
     .. math:: \mathcal L = -\mathbb E_q\log p(x\mid z)
@@ -36,12 +31,3 @@ class VSCMixture(PseudoInputs):
     """
 
     Config = VSCMixtureConfig
-
-    def weigh(self, code: Code, prior: Callable[[], Code]) -> Code:
-        """The code with what each pseudo-input weighs in its prior."""
-        divergences = learned_prior.kl_to_each(code.spike_and_slab, prior().spike_and_slab)
-        return code._replace(weights=learned_prior.responsibilities(divergences))
-
-    def charges(self, code: Code, prior: Code | None = None) -> dict[str, Tensor]:
-        """The KL to the prior as it is weighed and the price of choosing it, (B,) in nats."""
-        return super().charges(code, prior) | {"choice": learned_prior.choice_cost(code.choice)}

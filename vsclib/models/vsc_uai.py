@@ -7,13 +7,13 @@ from torch import Tensor, nn
 
 from vsclib.configuration import Positive, configuration
 from vsclib.models.contract import Code
-from vsclib.models.pseudo_inputs import PseudoInputs, PseudoInputsConfig
+from vsclib.models.pseudo_inputs import SparsePseudoInputs, SparsePseudoInputsConfig
 from vsclib.spike_slab import learned_prior
 from vsclib.spike_slab.learned_prior import Selector
 
 
 @configuration
-class VSCUAIConfig(PseudoInputsConfig):
+class VSCUAIConfig(SparsePseudoInputsConfig):
     """Options of Variational Sparse Coding with a learned prior."""
 
     selector: Selector = "soft"
@@ -22,7 +22,7 @@ class VSCUAIConfig(PseudoInputsConfig):
     """The prior's gamma becomes S(sharpness (gamma - 1/2)): 10 in authors' code, None leaves it."""
 
 
-class VSCUAI(PseudoInputs):
+class VSCUAI(SparsePseudoInputs):
     r"""Codes whose prior is the code of a pseudo-input, chosen for each image.
 
     .. math:: \mathcal L = -\mathbb E_q\log p(x\mid z)

@@ -8,6 +8,7 @@ which each number was measured.
 ``python -m vsclib.records results`` lists the records that are stale against present measures.
 """
 
+from vsclib.records.comparison import Comparison, compare, corrected
 from vsclib.records.schema import (
     SCHEMA,
     Record,
@@ -17,6 +18,7 @@ from vsclib.records.schema import (
     load,
     read,
     register,
+    sentences_of,
     stale,
     standing,
     store,
@@ -25,15 +27,19 @@ from vsclib.records.table import Summary, describe, summarise, table, table_of
 
 __all__ = [
     "SCHEMA",
+    "Comparison",
     "Record",
     "Standing",
     "Summary",
+    "compare",
+    "corrected",
     "definitions_of",
     "describe",
     "digest",
     "load",
     "read",
     "register",
+    "sentences_of",
     "stale",
     "standing",
     "store",

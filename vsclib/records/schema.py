@@ -10,7 +10,7 @@ from typing import Any, NotRequired, TypedDict
 
 from vsclib.errors import ConfigurationError, DataError, nearest
 from vsclib.files import write_text
-from vsclib.metrics import DEFINITIONS
+from vsclib.metrics import DEFINITIONS, ON_REQUEST
 
 SCHEMA = 2
 """Version of the records that this library writes and reads."""
@@ -35,6 +35,8 @@ class Record(TypedDict):
     """Name to the :func:`digest` of the sentence under which it was measured."""
     by_steps: NotRequired[list[dict[str, Any]]]
     """Numbers by the steps of a refinement."""
+    by_noise: NotRequired[list[dict[str, Any]]]
+    """Numbers by the noise on the test images, as :func:`vsclib.metrics.under_noise` gives them."""
     training: dict[str, Any]
     """Steps, batch size, time and last loss; and the ``curve``, its ``steps`` and ``terms``, where
     the record is not older.
@@ -86,6 +88,11 @@ def definitions_of(kind: str) -> Mapping[str, str]:
     return _DEFINITIONS[kind]
 
 
+def sentences_of(kind: str) -> Mapping[str, str]:
+    """The same, with the numbers that a run has only when it asks for them."""
+    return {**ON_REQUEST, **definitions_of(kind)}
+
+
 def digest(sentence: str) -> str:
     """A short fingerprint of a definition: the first 8 hexadecimal digits of its SHA-256."""
     return hashlib.sha256(sentence.encode()).hexdigest()[:8]
@@ -102,7 +109,7 @@ def standing(record: Record, name: str) -> Standing:
         return Standing.NOT_MEASURED
     if name not in record["metrics"]:
         return Standing.MISSING
-    sentence = definitions_of(record["kind"]).get(name)
+    sentence = sentences_of(record["kind"]).get(name)
     if sentence is None or record["definitions"].get(name) != digest(sentence):
         return Standing.REDEFINED
     has_number = record["metrics"][name] is not None

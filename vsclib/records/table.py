@@ -8,7 +8,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vsclib.errors import ConfigurationError, nearest
-from vsclib.records.schema import Record, Standing, definitions_of, load, require_record, standing
+from vsclib.records.schema import (
+    Record,
+    Standing,
+    definitions_of,
+    load,
+    require_record,
+    sentences_of,
+    standing,
+)
 
 LEGEND: dict[Standing, str] = {
     Standing.NO_SUCH_NUMBER: "The model has no such number",
@@ -109,7 +117,8 @@ def table_of(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str]) -> s
 def describe(record: Record | str | Path) -> str:
     """One record, or that of a path, in Markdown: every number with what it means.
 
-    Under the table stand the numbers that the model does not have, a legend, and the provenance.
+    Under the table stand the numbers that the model does not have, a legend, those under noise that
+    the run asked for, and the provenance.
 
     Raises:
         ConfigurationError: the kind of run is not known.
@@ -119,6 +128,7 @@ def describe(record: Record | str | Path) -> str:
         record = load(record)
     require_record(record)
     definitions = definitions_of(record["kind"])
+    sentences = sentences_of(record["kind"])
     rows, absent, standings = [], [], set()
     for name in dict.fromkeys([*definitions, *record["metrics"]]):
         found = standing(record, name)
@@ -129,12 +139,20 @@ def describe(record: Record | str | Path) -> str:
         reason = record["not_measured"].get(name)
         value = _marked(_text(record["metrics"].get(name)), found)
         shown = f"not measured: {reason}" if reason else value
-        rows.append({"name": f"`{name}`", "value": shown, "what": definitions.get(name, "")})
+        rows.append({"name": f"`{name}`", "value": shown, "what": sentences.get(name, "")})
     lines = [table_of(rows, {"name": "number", "value": "value", "what": "what it is"})]
     if absent:
         lines += ["", f"Numbers that this model does not have: {', '.join(absent)}."]
     # The reason stands in the cell.
-    return "\n".join(lines) + _legend(standings - {Standing.NOT_MEASURED}) + _origin(record)
+    legend = _legend(standings - {Standing.NOT_MEASURED})
+    return "\n".join(lines) + legend + _under_noise(record) + _origin(record)
+
+
+def _under_noise(record: Record) -> str:
+    rows = record.get("by_noise")
+    if not rows:
+        return ""
+    return f"\n\nUnder noise:\n\n{table_of(rows, {name: f'`{name}`' for name in rows[0]})}"
 
 
 def _origin(record: Record) -> str:
@@ -155,7 +173,7 @@ def _value(record: Record, metric: str) -> float | None:
     if metric in _TRAINING:
         value = record["training"].get(metric)
     else:
-        known = dict.fromkeys(definitions_of(record["kind"])) | record["metrics"]
+        known = dict.fromkeys(sentences_of(record["kind"])) | record["metrics"]
         if metric not in known:
             choices = [*known, *_TRAINING]
             raise ConfigurationError(f"no record holds {metric!r}: {nearest(metric, choices)}")

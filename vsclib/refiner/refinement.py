@@ -65,7 +65,14 @@ class Refinement(Experiment):
     @classmethod
     def run_parameters(cls) -> dict[str, Any]:
         """The parameters that every refinement has, with their defaults."""
-        without = ("preset", "measures")
+        without = (
+            "preset",
+            "measures",
+            "noise",
+            "binarise",
+            "importance_draws",
+            "importance_images",
+        )
         return {name: v for name, v in super().run_parameters().items() if name not in without}
 
     @classmethod

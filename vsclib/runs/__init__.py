@@ -14,9 +14,10 @@ Example:
     (2, 2)
 """
 
-from vsclib.runs.experiment import LEFT_OPEN, Experiment, parameters_of
+from vsclib.runs.experiment import LEFT_OPEN, Experiment
 from vsclib.runs.kernel import Stopped
 from vsclib.runs.kinds import kinds, register
+from vsclib.runs.namespace import parameters_of
 from vsclib.runs.naming import check_name, default_name
 from vsclib.runs.notebook import execute
 from vsclib.runs.parameters import cell, write_cell

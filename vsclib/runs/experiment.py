@@ -9,9 +9,10 @@ import torch
 from pydantic import Field
 
 from vsclib import checkpoints, data, metrics, models, records
-from vsclib.configuration import Count, Positive, Seed, Steps, configuration, configure
+from vsclib.configuration import Count, NonNegative, Positive, Seed, Steps, configuration, configure
 from vsclib.errors import CheckpointError, ConfigurationError, DataError, VsclibError, nearest
 from vsclib.networks import quartered
+from vsclib.runs.namespace import TASTE, parameters_of
 from vsclib.runs.naming import check_name, default_name
 from vsclib.training import TrainingConfig
 from vsclib.training.config import chosen_device
@@ -19,6 +20,7 @@ from vsclib.training.config import chosen_device
 LEFT_OPEN = ("steps", "batch_size", "learning_rate_switch")
 """Parameters that None leaves at their default; a number would overrule every preset."""
 
+UNASKED = "no number was asked for: measures = 'none'"
 Threads = Annotated[int, Field(ge=1, le=1024)]
 _PASSED_ON = (
     *("batch_size", "learning_rate_end", "learning_rate_switch", "seed", "checkpoint_every"),
@@ -48,23 +50,15 @@ class Experiment:
     """What the parameter cell says of them."""
     beside: ClassVar[tuple[str, ...]] = (
         *("name", "preset", "device", "threads", "data_root", "folder", "compile"),
-        *("checkpoint_every", "measures", "options"),
+        *("checkpoint_every", "measures", "noise", "importance_draws", "importance_images"),
+        "options",
     )
     """Parameters that do not decide the weights, and the options, which stand for themselves."""
     in_stem: ClassVar[tuple[str, ...]] = ("model", "dataset", "seed")
     """Parameters that every default name holds."""
     definitions: ClassVar[Mapping[str, str]] = metrics.DEFINITIONS
     """What each number of the record means, by name."""
-    taste: ClassVar[Mapping[str, Any]] = {
-        "name": "a-taste",
-        "alpha": 0.1,
-        "latents": 20,
-        "hidden": 128,
-        "likelihood": "gaussian",
-        "sigma": 0.15,
-        "steps": 500,
-        "learning_rate": 3e-3,
-    }
+    taste: ClassVar[Mapping[str, Any]] = TASTE
     """What runs when nothing is asked for: a small model whose code comes alive within seconds."""
 
     model: str = "vsc"
@@ -75,10 +69,12 @@ class Experiment:
     """The preset that options and training came from; ask for one with ``model``."""
     dataset: str = "digits"
     """Name of the data set, one of ``vsclib.data.names()``; or ``my_package.module:load``."""
-    name: str | None = None
-    """Name of the run; by default model or preset, data set, what differs from the defaults, and
-    seed.
+    binarise: data.Binarise | None = None
+    """Draw the pixels black or white, as :func:`vsclib.data.binarised` does: ``static``, once;
+    ``dynamic``, training images afresh at every step. The test images are the same of both.
     """
+    name: str | None = None
+    """Name of the run; by default model or preset, data set, what is not the default, and seed."""
     steps: Steps = 200
     """Updates of the weights; give these or ``epochs``."""
     epochs: Count | None = None
@@ -119,6 +115,12 @@ class Experiment:
     """Steps between two checkpoints; a killed run resumes from the last."""
     measures: Literal["full", "quick", "none"] = "full"
     """Which numbers the record holds: all; those that take seconds; none."""
+    noise: list[NonNegative] = dataclasses.field(default_factory=list)
+    """Standard deviations of noise on the test images, for the record's ``by_noise``."""
+    importance_draws: Steps = 0
+    """Draws an image of the importance-weighted bound; 0 leaves it out."""
+    importance_images: Count | None = None
+    """Test images of that bound, from the first on; by default all."""
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
     """The model's own options."""
 
@@ -231,6 +233,12 @@ class Experiment:
         if shape != tuple(about.image_shape):
             remedy = f"leave it out, the data set says {tuple(about.image_shape)}"
             raise ConfigurationError(f"{owner}: image_shape = {shape} is not allowed: {remedy}")
+        if self.noise and not about.classes:
+            remedy = "leave noise empty, or choose a data set with labels"
+            raise ConfigurationError(f"noise = {self.noise} on {self.dataset!r}: {remedy}")
+        if self.binarise and about.real_valued:
+            found = f"binarise = {self.binarise!r} takes grey levels, {self.dataset!r} is real"
+            raise DataError(f"{found}: leave it out")
         self.check_batch(about.train)
 
     def check_batch(self, images: int) -> None:
@@ -313,6 +321,7 @@ class Experiment:
         given: dict[str, Any] = {
             "steps": self.epochs * (images // self.batch_size) if self.epochs else self.steps,
             "learning_rate": self.rate,
+            "draw_pixels": self.binarise == "dynamic",
             "device": str(chosen_device(self.device)),
             "checkpoint": str(self.path / "training.safetensors"),
         }
@@ -327,22 +336,14 @@ class Experiment:
         self, model: Any, images: data.DataSet
     ) -> tuple[metrics.Evaluation, dict[str, Any]]:
         """The numbers of the record, and further sections of it by name."""
-        if self.measures == "none":
-            reason = "no number was asked for: measures = 'none'"
-            return metrics.Evaluation({}, dict.fromkeys(self.definitions, reason)), {}
-        device = next(model.parameters()).device
-        draws = torch.Generator(device).manual_seed(self.seed)
-        return metrics.evaluate(model, images, draws, measures=self.measures), {}
-
-
-def parameters_of(namespace: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters that a notebook holds: every public name with a plain value.
-
-    Papermill accepts a misspelt name without a word; given to :meth:`Experiment.of`, it is refused.
-    """
-    plain = (type(None), bool, int, float, str, list, dict)
-    return {
-        name: value
-        for name, value in namespace.items()
-        if type(value) in plain and not name.startswith("_") and name not in ("In", "Out")
-    }
+        draws = torch.Generator(next(model.parameters()).device)
+        found = metrics.Evaluation({}, dict.fromkeys(self.definitions, UNASKED))
+        if self.measures != "none":
+            drawn = draws.manual_seed(self.seed)
+            found = metrics.evaluate(model, images, drawn, measures=self.measures)
+        if self.importance_draws:
+            few, drawn = images.test.images[: self.importance_images], draws.manual_seed(self.seed)
+            more = metrics.importance_numbers(model, few, drawn, self.importance_draws)
+            found = metrics.Evaluation.of(found.numbers | more, found.not_measured)
+        rows = metrics.under_noise(model, images, self.noise) if self.noise else []
+        return found, {"by_noise": rows} if rows else {}

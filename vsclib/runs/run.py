@@ -48,7 +48,7 @@ def run(experiment: Experiment, *, progress: bool = True) -> Run:
 
 def _run(experiment: Experiment, progress: bool) -> Run:
     begin(experiment)
-    images = data.load(experiment.dataset, experiment.data_root)
+    images = data.load(experiment.dataset, experiment.data_root, experiment.binarise)
     training = experiment.training(len(images.train.images))
     training.progress = progress
     origin = provenance(training.device)
@@ -117,7 +117,7 @@ def write_record(experiment: Experiment, evaluation: Evaluation, **sections: Any
         evaluation: its numbers, and why some are not there.
         **sections: further parts, such as ``training`` and ``provenance``.
     """
-    digest = records.digest
+    sentences = records.sentences_of(experiment.kind)
     record = {
         "schema": records.SCHEMA,
         "name": experiment.title,
@@ -125,7 +125,7 @@ def write_record(experiment: Experiment, evaluation: Evaluation, **sections: Any
         "experiment": recorded(experiment),
         "metrics": evaluation.numbers,
         "not_measured": evaluation.not_measured,
-        "definitions": {name: digest(experiment.definitions[name]) for name in evaluation.numbers},
+        "definitions": {name: records.digest(sentences[name]) for name in evaluation.numbers},
         **sections,
         "finished": now(),
     }

@@ -14,7 +14,7 @@ from vsclib.runs.provenance import provenance
 from vsclib.runs.run import Run, begin, conclude, recorded
 from vsclib.training import fit_many
 
-SHARED = ("kind", "dataset", "data_root", "model", "device", "threads")
+SHARED = ("kind", "dataset", "binarise", "data_root", "model", "device", "threads")
 """What the members of an ensemble have in common, beside what their training must share."""
 
 
@@ -67,7 +67,7 @@ def _run_many(experiments: Sequence[Experiment], progress: bool) -> list[Run | N
         if not one:
             begin(experiment)
     first = experiments[0]
-    images = data.load(first.dataset, first.data_root)
+    images = data.load(first.dataset, first.data_root, first.binarise)
     trainings = [experiment.training(len(images.train.images)) for experiment in experiments]
     for training in trainings:
         training.progress, training.checkpoint = progress, None
@@ -122,6 +122,7 @@ def is_done(experiment: Experiment) -> bool:
         former: dict[str, Any] = records.load(experiment.path)["experiment"]
     except DataError:
         return False
-    # JSON knows no tuples.
+    # A parameter newer than the record had its default. JSON knows no tuples.
+    former = json.loads(json.dumps(recorded(type(experiment)()))) | former
     asked = json.loads(json.dumps(recorded(experiment)))
     return former == asked and (experiment.path / "done.json").is_file()

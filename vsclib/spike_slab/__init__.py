@@ -24,7 +24,14 @@ from vsclib.spike_slab.divergence import (
     kl,
     warm_up,
 )
-from vsclib.spike_slab.gates import concrete_gate, hard_gate, relaxed_gate, straight_through_gate
+from vsclib.spike_slab.gates import (
+    concrete_gate,
+    gapped_straight_through_gate,
+    hard_gate,
+    reinmax_gate,
+    relaxed_gate,
+    straight_through_gate,
+)
 from vsclib.spike_slab.thresholds import (
     ROOT_TWO,
     gamma_threshold,
@@ -53,6 +60,7 @@ __all__ = [
     "bernoulli_kl",
     "concrete_gate",
     "gamma_threshold",
+    "gapped_straight_through_gate",
     "gaussian_kl",
     "gaussian_log_prob",
     "hard_gate",
@@ -68,6 +76,7 @@ __all__ = [
     "mixture_sample",
     "mixture_score",
     "mixture_score_posterior",
+    "reinmax_gate",
     "relaxed_gate",
     "shifted_soft_threshold",
     "split_kl",

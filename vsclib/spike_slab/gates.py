@@ -10,7 +10,7 @@ from vsclib.spike_slab.ranges import require_positive
 
 GammaForm = Literal["sigmoid", "relu"]
 """How gamma comes from the encoder's output."""
-GateName = Literal["straight_through", "relaxed", "concrete"]
+GateName = Literal["straight_through", "relaxed", "concrete", "reinmax", "gapped_straight_through"]
 """How a gradient gets back to gamma."""
 
 SMALLEST_GAMMA = 1e-6
@@ -18,6 +18,10 @@ BIAS: dict[GammaForm, float] = {"sigmoid": -2.0, "relu": 0.0}
 """Bias of gamma's head that suits a form."""
 SUITED: dict[GammaForm, GateName] = {"sigmoid": "straight_through", "relu": "relaxed"}
 """The gate that suits a form."""
+SLOPED: tuple[GateName, ...] = ("straight_through", "relaxed")
+"""The gates that have a slope."""
+TEMPERED: tuple[GateName, ...] = ("concrete", "gapped_straight_through")
+"""The gates that have a temperature."""
 
 
 @explained
@@ -97,6 +101,67 @@ def concrete_gate(noise: Tensor, logit: Tensor, temperature: Tensor | float) -> 
     return torch.sigmoid((torch.logit(noise, eps=tiny) + logit) / temperature)  # (B, J)
 
 
+@explained
+def reinmax_gate(noise: Tensor, gamma: Tensor) -> Tensor:
+    r"""The hard gate forward, exactly 0 or 1, and ReinMax's gradient of second order backward.
+
+    .. math:: \frac{\partial w}{\partial\ell} = 2m(1-m) - \tfrac12\gamma(1-\gamma),
+        \quad m = \tfrac12(\gamma + w) \qquad\Longleftrightarrow\qquad
+        \frac{\partial w}{\partial\gamma} = \frac{w}{2\gamma} + \frac{1-w}{2(1-\gamma)}
+
+    Here :math:`\ell` is the log-odds of gamma. On average :math:`f'(w)` then counts
+    :math:`\frac12[f'(0) + f'(1)]`, the trapezoidal rule for the exact gradient :math:`f(1) - f(0)`:
+    without error where f is quadratic in w. A straight-through gradient of one counts
+    :math:`\gamma f'(1) + (1-\gamma)f'(0)`. In gamma its variance grows like :math:`1/\gamma` at a
+    gate that is almost surely off; in the log-odds it stays bounded.
+
+    Args:
+        noise: uniform in [0, 1), shaped (B, J).
+        gamma: probability of *on*, inside (0, 1), shaped (B, J).
+
+    Source:
+        Liu, Dong, Liu, Yu & Gao (2023, NeurIPS), ReinMax at temperature 1, for two outcomes.
+    """
+    gate = hard_gate(noise, gamma).detach()
+    slope = 0.5 / torch.where(gate > 0, gamma, 1.0 - gamma).detach()
+    return gate + slope * (gamma - gamma.detach())  # (B, J)
+
+
+@explained
+def gapped_straight_through_gate(
+    noise: Tensor, logit: Tensor, temperature: Tensor | float, gap: Tensor | float
+) -> Tensor:
+    r"""The hard gate forward, exactly 0 or 1, and backward a sigmoid that agrees with the draw.
+
+    .. math:: \frac{\partial w}{\partial\ell} = \frac{s(1-s)}T, \qquad
+        s = S\Bigl(\frac{\ell'}T\Bigr), \qquad
+        \ell' = \begin{cases}\max(\ell, \kappa) & w = 1\\ \min(\ell, -\kappa) & w = 0\end{cases}
+
+    The log-odds move, without a gradient, until the outcome that was drawn leads by at least the
+    gap :math:`\kappa`. Given the outcome the gradient is no longer random, unlike that of the
+    concrete gate with a straight-through step. It is biased, for quadratic functions, too.
+
+    Args:
+        noise: uniform in [0, 1), shaped (B, J).
+        logit: log-odds of *on*, shaped (B, J).
+        temperature: T > 0.
+        gap: :math:`\kappa` > 0, in units of the log-odds.
+
+    Raises:
+        ConfigurationError: ``temperature`` or ``gap`` is not positive.
+
+    Source:
+        Fan, Chi, Rudnicky & Ramadge (2022, ICML), here for two outcomes with logits (l, 0).
+    """
+    require_positive("temperature", temperature)
+    require_positive("gap", gap)
+    gate = hard_gate(noise, torch.sigmoid(logit)).detach()
+    held = logit.detach()
+    moved = torch.where(gate > 0, torch.clamp(held, min=gap), torch.clamp(held, max=-gap))
+    soft = torch.sigmoid((logit + (moved - held)) / temperature)
+    return gate + (soft - soft.detach())  # (B, J)
+
+
 # ------------------------------------------------------- what the models' options stand for
 
 
@@ -121,8 +186,13 @@ def training_gate(
     gamma: Tensor,
     slope: Tensor | float,
     temperature: Tensor | float,
+    gap: Tensor | float = 1.0,
 ) -> Tensor:
     """The gate (B, J) of a training, with a gradient in gamma; noise is uniform in [0, 1)."""
+    if gate == "reinmax":
+        return reinmax_gate(noise, gamma)
+    if gate == "gapped_straight_through":
+        return gapped_straight_through_gate(noise, torch.logit(gamma), temperature, gap)
     if gate == "concrete":
         return concrete_gate(noise, torch.logit(gamma), temperature)
     if gate == "relaxed":

@@ -91,6 +91,30 @@ class Pool(NamedTuple):
     slab_gap: Tensor
 
 
+class SlabPool(NamedTuple):
+    """The single Gaussian that is equivalent to K weighted ones: see :class:`Pool`.
+
+    Attributes:
+        mu, logvar: (B, J), mean and log-variance.
+        gap: (B, J), cost in nats of the disagreement of the K Gaussians.
+    """
+
+    mu: Tensor
+    logvar: Tensor
+    gap: Tensor
+
+
+@explained
+def pool_slabs(weights: Tensor, mu: Tensor, logvar: Tensor) -> SlabPool:
+    """Pool K Gaussians, image by image; the arguments are those of :func:`pool`."""
+    precision = (-logvar).exp()
+    average_precision = weights @ precision  # (B, J)
+    mean = weights @ (mu * precision) / average_precision  # (B, J)
+    spread = weights @ (mu.square() * precision) - mean.square() * average_precision  # (B, J)
+    gap = 0.5 * (weights @ logvar + average_precision.log() + spread)
+    return SlabPool(mean, -average_precision.log(), gap)
+
+
 @explained
 def pool(weights: Tensor, gamma: Tensor, mu: Tensor, logvar: Tensor) -> Pool:
     r"""Pool K spike-and-slab priors, image by image.
@@ -105,14 +129,10 @@ def pool(weights: Tensor, gamma: Tensor, mu: Tensor, logvar: Tensor) -> Pool:
         gamma: probability of *on* under each prior, inside (0, 1), shaped (K, J).
         mu, logvar: mean and log-variance of each prior's slab, shaped (K, J).
     """
-    precision = (-logvar).exp()
-    average_precision = weights @ precision  # (B, J)
-    mean = weights @ (mu * precision) / average_precision  # (B, J)
-    spread = weights @ (mu.square() * precision) - mean.square() * average_precision  # (B, J)
-    slab_gap = 0.5 * (weights @ logvar + average_precision.log() + spread)
+    slabs = pool_slabs(weights, mu, logvar)
     on, off = weights @ gamma.log(), weights @ torch.log1p(-gamma)  # (B, J), (B, J)
     gamma, spike_gap = torch.sigmoid(on - off), -torch.logaddexp(on, off)
-    return Pool(gamma, mean, -average_precision.log(), spike_gap, slab_gap)
+    return Pool(gamma, slabs.mu, slabs.logvar, spike_gap, slabs.gap)
 
 
 @explained
@@ -152,22 +172,41 @@ def averaged_kl(
 def kl_to_each(q: tuple[Tensor, Tensor, Tensor], priors: tuple[Tensor, Tensor, Tensor]) -> Tensor:
     r"""KL from every spike-and-slab to each of K priors, summed over latents: (B, K), in nats.
 
-    The square in the Gaussian's KL is multiplied out: this needs products (B, J) x (J, K) and no
-    tensor (B, K, J). The arguments are those of :func:`averaged_kl`.
+    The arguments are those of :func:`averaged_kl`.
 
     Source:
         Tonolini et al. (2019 supplement), section C.
     """
-    gamma, mu, logvar = q
-    prior_gamma, prior_mu, prior_logvar = priors
-    precision = (-prior_logvar).exp()  # (K, J)
-    squares = (gamma * (mu.square() + logvar.exp())) @ precision.T  # (B, K)
-    squares = squares - 2.0 * (gamma * mu) @ (prior_mu * precision).T  # (B, K)
-    constants = gamma @ (prior_mu.square() * precision + prior_logvar - 1.0).T  # (B, K)
-    slab = 0.5 * (squares + constants - (gamma * logvar).sum(1, keepdim=True))
+    (gamma, *slab), (prior_gamma, *prior_slab) = q, priors
+    slabs = slab_kl_to_each(gamma, (slab[0], slab[1]), (prior_slab[0], prior_slab[1]))
     entropy = (gamma * gamma.log() + (1.0 - gamma) * torch.log1p(-gamma)).sum(1, keepdim=True)
-    on = slab + entropy - gamma @ prior_gamma.log().T
+    on = slabs + entropy - gamma @ prior_gamma.log().T
     return on - (1.0 - gamma) @ torch.log1p(-prior_gamma).T  # (B, K)
+
+
+@explained
+def slab_kl_to_each(
+    share: Tensor, q: tuple[Tensor, Tensor], priors: tuple[Tensor, Tensor]
+) -> Tensor:
+    r"""KL from every Gaussian to each of K, weighted and summed over latents: (B, K), in nats.
+
+    .. math:: \sum_j \gamma_j\,\mathrm{KL}\bigl(
+        \mathcal N(\mu_j,\sigma_j^2)\,\|\,\mathcal N(\mu_{kj},\sigma_{kj}^2)\bigr)
+
+    The square in the Gaussian's KL is multiplied out: this needs products (B, J) x (J, K) and no
+    tensor (B, K, J).
+
+    Args:
+        share: gamma, the weight of each latent, (B, J); ones for a dense code.
+        q: mean and log-variance of each image's code, each (B, J).
+        priors: the same of each pseudo-input, each (K, J).
+    """
+    (mu, logvar), (prior_mu, prior_logvar) = q, priors
+    precision = (-prior_logvar).exp()
+    squares = (share * (mu.square() + logvar.exp())) @ precision.T  # (B, K)
+    squares = squares - 2.0 * (share * mu) @ (prior_mu * precision).T  # (B, K)
+    constants = share @ (prior_mu.square() * precision + prior_logvar - 1.0).T  # (B, K)
+    return 0.5 * (squares + constants - (share * logvar).sum(1, keepdim=True))
 
 
 @explained

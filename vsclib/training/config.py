@@ -45,6 +45,8 @@ class TrainingConfig:
     """Of matrix products: ``tf32`` (NVIDIA alone) keeps 10 bits of 23, an error of 5e-4 in each
     factor; ``bfloat16`` keeps 7, an error of 4e-3. Weights and sums stay in float32.
     """
+    draw_pixels: bool = False
+    """Draw every pixel of a batch afresh, white with its grey level as probability."""
     progress: bool = True
     """Show a progress bar, and a line for every tenth of the way."""
     extend: bool = False

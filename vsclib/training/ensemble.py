@@ -18,6 +18,7 @@ from vsclib.training import resumption
 from vsclib.training.compilation import traced, wanted
 from vsclib.training.config import TrainingConfig
 from vsclib.training.optimization import advance, catch_up, make_optimizer, make_scheduler
+from vsclib.training.pixels import batch_of
 from vsclib.training.stacking import Stack, learning, own_values
 from vsclib.training.state import TrainingState
 from vsclib.training.step_gradient import Inputs, Tensors, draws_of, function, schedules
@@ -116,7 +117,10 @@ class EnsembleState:
             state.compiled = compiled
         step = function(model, self.config.precision, members=True)
         rows = torch.stack([torch.arange(self.config.batch_size)] * self.size)
-        inputs = self.inputs(rows.to(self.images.device))
+        rows = rows.to(self.images.device)
+        example = self.images[rows]
+        # Drawn pixels are floats already.
+        inputs = self.inputs(rows, scaled(example) if self.config.draw_pixels else example)
         try:
             self.call = traced(step, inputs, compiled)
         except ConfigurationError as error:
@@ -135,15 +139,21 @@ class EnsembleState:
             for first, last in itertools.pairwise(edges)
         ]
 
-    def inputs(self, rows: Tensor) -> Inputs:
-        """What the step takes; rows (E, B)."""
+    def inputs(self, rows: Tensor, images: Tensor) -> Inputs:
+        """What the step takes; rows (E, B), images (E, B, C, H, W)."""
         values = dict(self.values)
         for name in schedules(self.states[0].model):
             now = [float(schedules(s.model)[name](s.number)) for s in self.states]
             values[name] = torch.tensor(now).to(self.images.device, non_blocking=True)  # (E,)
-        images = self.images[rows]  # (E, B, C, H, W)
         stacked = self.stacked
         return Inputs(stacked.learned, stacked.kept, values, images, rows, tuple(self.draws))
+
+    def batches(self, rows: Tensor) -> Tensor:
+        """The members' images, (E, B, C, H, W); drawn pixels come from each member's generator."""
+        if not self.config.draw_pixels:
+            return self.images[rows]
+        pairs = zip(rows, self.states, strict=True)
+        return torch.stack([batch_of(self.images[r], s.generator, draw=True) for r, s in pairs])
 
     def draw(self) -> None:
         """New random numbers of every member, from its own generator."""
@@ -161,8 +171,10 @@ class EnsembleState:
 
     def advance(self) -> None:
         """One step of every member."""
+        rows = torch.stack([state.order() for state in self.states])  # (E, B)
+        images = self.batches(rows)  # before the model's own draws, as in a training alone
         self.draw()
-        gradient, loss = self.call(*self.inputs(torch.stack([s.order() for s in self.states])))
+        gradient, loss = self.call(*self.inputs(rows, images))
         for name, mask in self.masks.items():
             gradient[name] = gradient[name] * mask
         if self.config.clip_norm is not None:

@@ -24,6 +24,7 @@ DECISIVE = (
     "scheduler_options",
     "clip_norm",
     "precision",
+    "draw_pixels",
 )
 """The options of a training that its weights depend on."""
 

@@ -80,7 +80,7 @@ def fit(
     config = _configured(config, options)
     config.warn_of_idle()
     _check(model)
-    pixels = pixels_for(model, data, config.batch_size)
+    pixels = pixels_for(model, data, config.batch_size, config.draw_pixels)
     held_out = None if validation is None else pixels_for(model, validation)
     device = training_device(config)
     if config.checkpoint is not None:

@@ -87,7 +87,7 @@ def fit_many(
     check_members(models)
     _check_configs(models, configs)
     first = configs[0]
-    pixels = pixels_for(models[0], data, first.batch_size)
+    pixels = pixels_for(models[0], data, first.batch_size, first.draw_pixels)
     device = training_device(first)
     images = on_device(pixels, device)
     order = sorted(range(len(models)), key=lambda index: rate_of(configs[index]))

@@ -7,15 +7,17 @@ from torch import Tensor
 from vsclib.data.dataset import DataSet, Split
 from vsclib.errors import DataError
 from vsclib.models import Trainable
+from vsclib.models.contract import scaled
 
 
 def pixels_for(
-    model: Trainable, data: DataSet | Split | np.ndarray, batch_size: int = 1
+    model: Trainable, data: DataSet | Split | np.ndarray, batch_size: int = 1, draw: bool = False
 ) -> np.ndarray:
     """The images, of a data set the training part, checked against what the model takes.
 
     Raises:
-        DataError: another shape or dtype, values that are none, or fewer images than a batch.
+        DataError: another shape or dtype, values that are none, fewer images than a batch, or
+            real values where pixels are to be drawn.
     """
     part = data.train if isinstance(data, DataSet) else data
     images = part.images if isinstance(part, Split) else part
@@ -24,6 +26,11 @@ def pixels_for(
         raise DataError(
             f"these are real-valued float32 images, but model {model.name!r} takes uint8 from 0 to "
             '255: create it with likelihood = "gaussian_real", or give grey levels'
+        )
+    if real and draw:
+        raise DataError(
+            "draw_pixels = True draws uint8 grey levels, these are real-valued float32 images: "
+            "leave it out"
         )
     if not real and (images.dtype != np.uint8 or images.shape[1:] != model.image_shape):
         raise DataError(
@@ -52,3 +59,18 @@ def on_device(images: np.ndarray, device: torch.device) -> Tensor:
     """All images as a tensor on the device."""
     # PyTorch warns of arrays that it could not write to.
     return torch.from_numpy(np.require(images, requirements=["C", "W"])).to(device)
+
+
+def batch_of(images: Tensor, generator: torch.Generator, draw: bool) -> Tensor:
+    """Images as models take them; or, with ``draw``, each pixel drawn as a Bernoulli variable.
+
+    Args:
+        images: (B, C, H, W), uint8 or real-valued.
+        generator: of the training, on the images' device; used for a draw only.
+        draw: whether to draw.
+    """
+    # Bytes over 255 lie in [0, 1]: they need no check at every step.
+    levels = scaled(images)  # (B, C, H, W)
+    if not draw:
+        return levels
+    return (torch.rand(levels.shape, generator=generator, device=levels.device) < levels).float()

@@ -13,13 +13,13 @@ from torch import Tensor
 from vsclib import checkpoints
 from vsclib.errors import TrainingError, warn_caller
 from vsclib.models import Loss, Trainable, TrainingStep
-from vsclib.models.contract import scaled
 from vsclib.schedules import Linear, Staircase
 from vsclib.training import resumption
 from vsclib.training.callbacks import Callback, Progress
 from vsclib.training.config import TrainingConfig, stream
 from vsclib.training.identity import checksum_of, identity_of, weights_checksum
 from vsclib.training.optimization import advance, make_optimizer, make_scheduler
+from vsclib.training.pixels import batch_of
 from vsclib.training.step_gradient import schedules, with_gradient
 from vsclib.training.validation import Validation
 
@@ -152,8 +152,7 @@ class TrainingState:
     def gradient(self, images: Tensor) -> tuple[TrainingStep, Loss]:
         """A step on the next of all images, and its loss, whose gradient is with the weights."""
         rows = self.order()  # (B,)
-        # Bytes over 255 lie in [0, 1]: they need no check at every step.
-        batch = scaled(images[rows])  # (B, C, H, W)
+        batch = batch_of(images[rows], self.generator, self.config.draw_pixels)  # (B, C, H, W)
         step = TrainingStep(batch, self.generator, self.number, rows)
         try:
             return step, self.compute(step)
