@@ -24,6 +24,9 @@ DRY ?=
 PROFILE ?= local
 PAGES ?=
 SWEEP_VENV ?= .sweep-venv
+# make verify RETRAIN=1 draws one of the records that took at most so many minutes; SEED fixes the draw.
+RETRAIN ?=
+MINUTES ?= 10
 # Parts of the benchmark, and how often each contestant takes its turn; QUICK=1 only says whether all runs.
 PART ?=
 ROUNDS ?=
@@ -44,7 +47,7 @@ LIBRARY := $(shell find vsclib -name '*.py' 2>/dev/null)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help book pages serve lint quick test hooks train sweep chapters checks bench assignments grade lock clean distclean
+.PHONY: help book pages serve lint quick test hooks train sweep chapters checks verify bench assignments grade lock clean distclean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -98,6 +101,10 @@ chapters: $(INSTALLED) ## execute chapters again and store their outputs: all, o
 
 checks: $(INSTALLED) ## run every check of the ledger and store what it finds for the book's pages
 	$(BIN)/python -m ledger
+
+verify: $(INSTALLED) ## recompute every number that the pages quote; RETRAIN=1 trains a record again: SEED= MINUTES=10
+	OMP_NUM_THREADS=1 $(BIN)/python -m results.verify $(if $(RETRAIN),--retrain --minutes $(MINUTES)) \
+	    $(if $(filter command environment,$(word 1,$(origin SEED))),--seed $(SEED))
 
 bench: $(INSTALLED) ## measure what things cost on this machine: all parts, or PART="comparison ladder"; ROUNDS=9
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks $(PART) $(if $(ROUNDS),--rounds $(ROUNDS)) \
