@@ -343,7 +343,8 @@ def test_elbo_takes_known_codes_and_refuses_no_samples(digits):
 
 
 @pytest.mark.parametrize(
-    "name", ["abp", "ae", "relu_sae", "short_run", "sparse_generator", "top_k"]
+    "name",
+    ["abp", "ae", "batch_top_k", "jump_relu", "relu_sae", "short_run", "sparse_generator", "top_k"],
 )
 def test_models_without_a_bound_say_so(digits, name):
     assert metrics.elbo(tiny(name), digits.test.images[:5], seeded()) is None
