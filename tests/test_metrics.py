@@ -458,7 +458,7 @@ def test_a_record_is_plain_defined_and_complete(digits, name):
     assert json.loads(json.dumps(record, allow_nan=False)) == record
     sparse = name in ("vsc", "vsc_mixture", "vsc_thresholds", "vsc_uai", "vsc_wu")
     learned = name in ("vae_mixture", "vsc_mixture", "vsc_uai")
-    has_bound = sparse or name in ("vae", "vae_mixture", "beta_vae", "beta_tcvae")
+    has_bound = sparse or name in ("vae", "vae_mixture", "beta_vae", "beta_tcvae", "poisson_vae")
     assert (record["elbo"] is not None) is has_bound
     assert (record["accuracy_mu_gamma"] is not None) is sparse
     assert (record["low_threshold"] is not None) is (

@@ -26,6 +26,7 @@ FAMILIES: dict[str, str | type[Model]] = {
     "beta_tcvae": "beta_tcvae:BetaTCVAE",
     "beta_vae": "vae:BetaVAE",
     "jump_relu": "jump_relu:JumpReLU",
+    "poisson_vae": "poisson_vae:PoissonVAE",
     "relu_sae": "sparse_autoencoder:ReluSAE",
     "short_run": "short_run:ShortRun",
     "sparse_generator": "sparse_generator:SparseGenerator",
