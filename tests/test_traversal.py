@@ -119,7 +119,16 @@ def test_every_model_travels_with_its_codes(name):
     active = np.frombuffer(base64.b64decode(widget.active), np.uint8).reshape(4, 12)
     np.testing.assert_array_equal(active, code.active.numpy())
     assert widget.gated == (
-        name in (*SPARSE, "batch_top_k", "jump_relu", "relu_sae", "sparse_generator", "top_k")
+        name
+        in (
+            *SPARSE,
+            "batch_top_k",
+            "jump_relu",
+            "poisson_vae",
+            "relu_sae",
+            "sparse_generator",
+            "top_k",
+        )
     )
     assert (
         np.frombuffer(base64.b64decode(widget.pixels), np.uint8).reshape(images.shape).tolist()
