@@ -11,7 +11,9 @@ NAMES = models.names()
 UNBOUNDED = tuple(name for name in NAMES if not models.family(name).has_bound)
 # The families with a spike-and-slab of their own: gates and a bound.
 SPARSE = tuple(
-    name for name in NAMES if models.family(name).sparse and models.family(name).has_bound
+    name
+    for name in NAMES
+    if models.family(name).has_bound and hasattr(models.family(name).Config, "alpha")
 )
 LIKELIHOODS = ("bernoulli", "continuous_bernoulli", "gaussian", "gaussian_learned", "gaussian_real")
 

@@ -34,6 +34,9 @@ VARIANTS = [
     ("vsc_wu", {"alpha": 0.3}),
     ("relu_sae", {"l1": 0.3}),
     ("top_k", {"k": 2, "dead_after": 7}),
+    ("batch_top_k", {"k": 2, "dead_after": 7}),
+    ("jump_relu", {"l0": 0.3}),
+    ("poisson_vae", {"arrivals": 12}),
     ("short_run", {"sigma": 0.2, "chains": 3, "kept": 2, "skip": 4, "langevin_noise": True}),
     ("sparse_generator", {"alpha": 0.05, "hidden_layers": 2, "inference_steps": 5}),
 ]

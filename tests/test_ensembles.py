@@ -17,7 +17,7 @@ from vsclib.training.stacking import filled_up, give_back
 
 SMALL = {"image_shape": (1, 8, 8), "latents": 6, "hidden": 16}
 IMAGES = data.load("digits").train.images
-ALONE = {"abp", "top_k"}
+ALONE = {"abp", "batch_top_k", "top_k"}
 
 
 def members(name, options):
@@ -69,6 +69,8 @@ def test_a_member_ends_where_it_ends_alone(name):
         ("vsc_thresholds", [{"alpha": a, "charge": "base"} for a in (0.05, 0.2)]),
         ("vsc_uai", [{"alpha": 0.1, "sharpness": s} for s in (5.0, 10.0)]),
         ("relu_sae", [{"l1": 0.5}, {"l1": 2.0}]),
+        ("jump_relu", [{"l0": 0.5}, {"l0": 2.0, "bandwidth": 0.2}]),
+        ("vsc", [{"gate": "gapped_straight_through", "gate_gap": gap} for gap in (0.5, 1.0)]),
         ("vae", [{"likelihood": "gaussian", "sigma": s} for s in (0.2, 0.4)]),
         ("vae", [{"network": "conv"}] * 2),
         ("short_run", [{"inference_steps": 3, "step_size": s} for s in (0.05, 0.1)]),

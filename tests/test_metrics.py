@@ -343,7 +343,8 @@ def test_elbo_takes_known_codes_and_refuses_no_samples(digits):
 
 
 @pytest.mark.parametrize(
-    "name", ["abp", "ae", "relu_sae", "short_run", "sparse_generator", "top_k"]
+    "name",
+    ["abp", "ae", "batch_top_k", "jump_relu", "relu_sae", "short_run", "sparse_generator", "top_k"],
 )
 def test_models_without_a_bound_say_so(digits, name):
     assert metrics.elbo(tiny(name), digits.test.images[:5], seeded()) is None
@@ -457,7 +458,7 @@ def test_a_record_is_plain_defined_and_complete(digits, name):
     assert json.loads(json.dumps(record, allow_nan=False)) == record
     sparse = name in ("vsc", "vsc_mixture", "vsc_thresholds", "vsc_uai", "vsc_wu")
     learned = name in ("vae_mixture", "vsc_mixture", "vsc_uai")
-    has_bound = sparse or name in ("vae", "vae_mixture", "beta_vae", "beta_tcvae")
+    has_bound = sparse or name in ("vae", "vae_mixture", "beta_vae", "beta_tcvae", "poisson_vae")
     assert (record["elbo"] is not None) is has_bound
     assert (record["accuracy_mu_gamma"] is not None) is sparse
     assert (record["low_threshold"] is not None) is (

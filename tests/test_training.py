@@ -26,6 +26,7 @@ MOVING = {
     "vsc": {"lam_begin": 3, "lam_until": 14, "gate": "relaxed", "kl_warm_up": 9},
     "abp": {"inference_steps": 5, "cold_steps": 20},
     "top_k": {"k": 1, "dead_after": 2},
+    "batch_top_k": {"k": 1, "dead_after": 2},
     "short_run": {"inference_steps": 5, "langevin_noise": True, "chains": 2},
     "sparse_generator": {"alpha_decay": 0.2, "inference_steps": 5},
 }
@@ -72,7 +73,12 @@ def test_every_model_learns_to_rebuild_digits(digits, name):
     with options: 4.3), and the error that is asked for is .40 to .80 of the average image's.
     """
     # Both start at the average image, and so near their ends.
-    options = {"top_k": {"k": 6}, "relu_sae": {"l1": 0.1}}.get(name, {})
+    options = {
+        "top_k": {"k": 6},
+        "batch_top_k": {"k": 6},
+        "relu_sae": {"l1": 0.1},
+        "jump_relu": {"l0": 0.1},
+    }.get(name, {})
     model = models.create(name, image_shape=SHAPE, latents=12, hidden=64, **options)
     history = fit(model, digits, steps=120, batch_size=100, learning_rate=3e-3, progress=False)
     start, end = history.terms["total"][0], np.mean(history.terms["total"][-10:])

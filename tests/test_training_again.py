@@ -138,6 +138,8 @@ def test_an_extended_training_is_that_of_all_steps_at_once(tmp_path, name):
     options = {"inference_steps": 2} if name in GENERATORS else {}
     if name.startswith("vsc") and name != "vsc_thresholds":
         options |= {"gate": "relaxed", "slope_start": 10.0, "slope_end": 10.0}
+    if name == "poisson_vae":
+        options |= {"temperature_end": 1.0}
     path, whole, part = tmp_path / "c.safetensors", tiny(name, **options), tiny(name, **options)
     there = train(whole, steps=16)
     train(part, steps=8, checkpoint=path)

@@ -118,7 +118,18 @@ def test_every_model_travels_with_its_codes(name):
     np.testing.assert_allclose(stored_codes(widget.get_state()), code.z.detach().numpy(), atol=1e-6)
     active = np.frombuffer(base64.b64decode(widget.active), np.uint8).reshape(4, 12)
     np.testing.assert_array_equal(active, code.active.numpy())
-    assert widget.gated == (name in (*SPARSE, "relu_sae", "sparse_generator", "top_k"))
+    assert widget.gated == (
+        name
+        in (
+            *SPARSE,
+            "batch_top_k",
+            "jump_relu",
+            "poisson_vae",
+            "relu_sae",
+            "sparse_generator",
+            "top_k",
+        )
+    )
     assert (
         np.frombuffer(base64.b64decode(widget.pixels), np.uint8).reshape(images.shape).tolist()
         == images.tolist()

@@ -231,6 +231,8 @@ OF_FUNCTION: dict[str, dict[str, Any]] = {
     },
     "inference.follow_score": {"score": lambda: lambda z: -z, "steps": 2, "step_size": 0.1},
     "spike_slab.log_shares": {"batch": 4, "images": 40, "estimator": "stratified"},
+    "spike_slab.arrival_count": {"noise": POSITIVE.unsqueeze(2), "log_rate": Z},
+    "spike_slab.poisson_kl": {"log_rate": Z, "log_prior": Z / 2},
     "spike_slab.mixture_sample": {"shape": (2, 3), "sigma1": 1.0, "sigma2": 0.1},
     "spike_slab.shifted_soft_threshold": {"threshold": POSITIVE},
     "spike_slab.threshold_gamma": {"threshold": POSITIVE},

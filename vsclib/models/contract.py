@@ -119,8 +119,8 @@ class Trainable(nn.Module):
 
         A wrapper averages gradients over processes, each with its part of the batch. That is the
         gradient of the whole batch where the loss is a mean over images; ``beta_tcvae`` compares
-        the images of a batch, ``top_k`` counts in it which latents are idle, and the chains of
-        ``abp`` stay with the process that moved them.
+        the images of a batch, ``top_k`` counts in it which latents are idle, ``batch_top_k`` shares
+        latents among them, too, and the chains of ``abp`` stay with the process that moved them.
         """
         return self.loss(step)
 

@@ -22,8 +22,11 @@ from vsclib.own_networks import FACTORIES, require_new
 FAMILIES: dict[str, str | type[Model]] = {
     "abp": "abp:ABP",
     "ae": "autoencoder:AutoEncoder",
+    "batch_top_k": "batch_top_k:BatchTopK",
     "beta_tcvae": "beta_tcvae:BetaTCVAE",
     "beta_vae": "vae:BetaVAE",
+    "jump_relu": "jump_relu:JumpReLU",
+    "poisson_vae": "poisson_vae:PoissonVAE",
     "relu_sae": "sparse_autoencoder:ReluSAE",
     "short_run": "short_run:ShortRun",
     "sparse_generator": "sparse_generator:SparseGenerator",

@@ -57,17 +57,21 @@ class TopK(SparseAutoEncoder):
         active = torch.zeros_like(values, dtype=torch.bool).scatter(1, largest, True)
         return Code(values * active, active)
 
+    def gate_batch(self, values: Tensor) -> tuple[Code, dict[str, Tensor]]:
+        """The code of a training batch's values (B, J), and what the gate keeps for later."""
+        return self.gate(values), {}
+
     def objective(self, step: TrainingStep) -> Loss:
         """Minus the log-likelihood of the image, and what draws dead latents back."""
         x, (values,) = step.images, self.encoder(step.images)
-        code = self.gate(values)
+        code, state = self.gate_batch(values)
         idle = torch.where(code.active.any(0), 0.0, self.idle + 1.0)
         reconstruction = -self.decoder(code.z).log_prob(x).mean()
         # A training looks at no value as long as no latent can be dead.
         young = not ranges.looking() and step.number < self.config.dead_after
         dead = None if young else idle > self.config.dead_after
         revival = self.revive(x, values, code.z.detach(), dead)
-        return Loss.of({"idle": idle}, reconstruction=reconstruction, revival=revival)
+        return Loss.of(state | {"idle": idle}, reconstruction=reconstruction, revival=revival)
 
     def revive(self, x: Tensor, values: Tensor, fixed: Tensor, dead: Tensor | None) -> Tensor:
         """Minus the weighted log-likelihood of images when dead latents add to fixed codes; ()."""

@@ -16,6 +16,7 @@ Sparse Coding's second form is in :mod:`~vsclib.spike_slab.learned_prior`.
 """
 
 from vsclib.spike_slab import learned_prior
+from vsclib.spike_slab.counts import arrival_count, poisson_kl
 from vsclib.spike_slab.divergence import (
     WarmUp,
     bernoulli_kl,
@@ -57,6 +58,7 @@ __all__ = [
     "Estimator",
     "KLSplit",
     "WarmUp",
+    "arrival_count",
     "bernoulli_kl",
     "concrete_gate",
     "gamma_threshold",
@@ -76,6 +78,7 @@ __all__ = [
     "mixture_sample",
     "mixture_score",
     "mixture_score_posterior",
+    "poisson_kl",
     "reinmax_gate",
     "relaxed_gate",
     "shifted_soft_threshold",
