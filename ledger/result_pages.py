@@ -14,9 +14,9 @@ from typing import Any
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
-from ledger.entries import read
+from ledger import entries, results
 from ledger.result_figures import figure
-from ledger.results import OWN, Result, results
+from ledger.results import OWN, Result
 from ledger.verdicts import Finding, Judged, judge
 from vsclib.errors import VsclibError
 
@@ -139,7 +139,8 @@ def section(finding: Finding) -> str:
 
 def glance(findings: dict[str, Finding]) -> str:
     """All results in one table, and how many have which verdict."""
-    documents, rows, counts = read().documents, [], Counter()
+    documents, rows = entries.read().documents, []
+    counts: Counter[str] = Counter()
     for finding in findings.values():
         result = finding.result
         if result.document == OWN:
@@ -164,7 +165,7 @@ def insert_results(app: Sphinx, docname: str, source: list[str]) -> None:
     if not MARKER.search(source[0]):
         return
     try:
-        findings = judge(results())
+        findings = judge(results.read())
     except VsclibError as error:
         raise ExtensionError(str(error)) from None
 

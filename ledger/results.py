@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 import yaml
 
-from ledger.entries import FOLDER, read
+from ledger import entries
+from ledger.entries import FOLDER
 from vsclib.configuration import configuration, configure
 from vsclib.errors import ConfigurationError, nearest
 
@@ -94,7 +95,7 @@ class Result:
 
 
 @functools.cache
-def results(path: Path = FOLDER / "results.yml") -> Mapping[str, Result]:
+def read(path: Path = FOLDER / "results.yml") -> Mapping[str, Result]:
     """Every result by its id, in the order of the documents.
 
     Raises:
@@ -102,7 +103,7 @@ def results(path: Path = FOLDER / "results.yml") -> Mapping[str, Result]:
             compares nothing, or a printed value that is none of the result's.
     """
     file = yaml.safe_load(path.read_text(encoding="utf-8"))
-    documents, found = read().documents, {}
+    documents, found = entries.read().documents, {}
     for fields in file["results"]:
         entry = _result(fields)
         if entry.document not in (*documents, OWN):

@@ -7,7 +7,7 @@ import numpy as np
 
 from ledger.evidence import Trained, chosen, strata, value
 from ledger.results import Claim, Result
-from vsclib.records import Comparison, compare, corrected
+from vsclib.records import Comparison, corrected, exact_test
 
 Standing = Literal["holds", "fails", "undecided", "not run"]
 Verdict = Literal["reproduced", "partly", "refuted", "undecided", "not run"]
@@ -84,9 +84,8 @@ def _trained(result: Result, selection: Mapping) -> list[Trained]:
 def _measured(result: Result, claim: Claim) -> Judged:
     """The numbers of a claim, before it is known how many others are compared."""
     ours = _trained(result, claim.of)
-    values = [
-        found * claim.scale for one in ours if (found := value(one, claim.measure)) is not None
-    ]
+    numbers = [value(one, claim.measure) for one in ours]
+    values = [number * claim.scale for number in numbers if number is not None]
     mean = float(np.mean(values)) if values else None
     other = claim.above or claim.below
     if not other:
@@ -99,11 +98,10 @@ def _measured(result: Result, claim: Claim) -> Judged:
     if not a:
         return Judged(claim, "not run", None, None, mean, None, (len(values), 0))
     first, second = ([[x * claim.scale for x in one] for one in group] for group in (a, b))
-    found = compare(first, second)
-    of, against = (float(np.mean([np.mean(one) for one in group])) for group in (a, b))
+    found = exact_test(first, second)
+    here, there = (float(np.mean([np.mean(one) for one in group])) for group in (first, second))
     p = None if claim.within is not None else found.p
-    scaled = (of * claim.scale, against * claim.scale)
-    return Judged(claim, "undecided", found, p, *scaled, found.trainings)
+    return Judged(claim, "undecided", found, p, here, there, found.trainings)
 
 
 def _decided(judged: Judged) -> Judged:

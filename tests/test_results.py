@@ -12,11 +12,11 @@ from scipy import stats
 
 from ledger import evidence, verdicts
 from ledger.evidence import Trained
-from ledger.results import OWN, Claim, Result, contents, results
+from ledger.results import OWN, Claim, Result, contents, read
 from ledger.verdicts import judge
 from vsclib.errors import ConfigurationError
 
-RESULTS = results()
+RESULTS = read()
 
 
 # ------------------------------------------------------------------------------------- the list
@@ -73,7 +73,7 @@ def test_a_slip_in_the_list_is_named(changed, words, tmp_path):
     path = tmp_path / "results.yml"
     path.write_text(text)
     with pytest.raises(ConfigurationError, match=words):
-        results(path)
+        read(path)
 
 
 # --------------------------------------------------------------------------------- the verdicts

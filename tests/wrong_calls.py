@@ -255,6 +255,8 @@ OF_FUNCTION: dict[str, dict[str, Any]] = {
     "figures.samples": {"columns": 3},
     "figures.show": {"picture": lambda: figures.canvas("A picture.")[0]},
     "figures.traversal_strip": {"image": PIXELS[:1], "latents": (0, 1), "values": (-1.0, 1.0)},
+    "records.corrected": {"p_values": [0.01, 0.2]},
+    "records.exact_test": {"first": [[3.0, 4.0]], "second": [[1.0, 2.0]]},
     "records.definitions_of": {"kind": "train"},
     "records.sentences_of": {"kind": "train"},
     "records.digest": {"sentence": "A sentence."},

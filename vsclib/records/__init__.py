@@ -8,7 +8,7 @@ which each number was measured.
 ``python -m vsclib.records results`` lists the records that are stale against present measures.
 """
 
-from vsclib.records.comparison import Comparison, compare, corrected
+from vsclib.records.comparison import Comparison, corrected, exact_test
 from vsclib.records.schema import (
     SCHEMA,
     Record,
@@ -31,11 +31,11 @@ __all__ = [
     "Record",
     "Standing",
     "Summary",
-    "compare",
     "corrected",
     "definitions_of",
     "describe",
     "digest",
+    "exact_test",
     "load",
     "read",
     "register",

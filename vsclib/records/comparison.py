@@ -10,7 +10,7 @@ from scipy import stats
 
 from vsclib.errors import ConfigurationError, DataError
 
-LARGEST = 2_000_000
+MOST_COUNTED = 2_000_000
 """Most arrangements that are counted one by one; 5 against 5 seeds on two data sets are 63,504."""
 DRAWS = 100_000
 """Arrangements that are drawn where there are more; their p-value says so by ``exact``."""
@@ -38,9 +38,8 @@ class Comparison(NamedTuple):
     trainings: tuple[int, int]
 
 
-def compare(
-    first: Sequence[Sequence[float]] | Sequence[np.ndarray],
-    second: Sequence[Sequence[float]] | Sequence[np.ndarray],
+def exact_test(
+    first: Sequence[Sequence[float] | np.ndarray], second: Sequence[Sequence[float] | np.ndarray]
 ) -> Comparison:
     r"""Compare a number of two groups of trainings, within strata such as data sets.
 
@@ -66,18 +65,17 @@ def compare(
         Fisher (1935), The Design of Experiments; Welch (1947) for the interval.
 
     Example:
-        >>> compare([[3.0, 4.0, 5.0]], [[0.0, 1.0, 2.0]]).p
+        >>> exact_test([[3.0, 4.0, 5.0]], [[0.0, 1.0, 2.0]]).p
         0.1
     """
     if len(first) != len(second) or not first:
-        found = f"{len(first)} and {len(second)} strata"
-        raise ConfigurationError(f"{found} cannot be compared: give the same, one or more, of both")
+        given = f"{len(first)} and {len(second)} strata"
+        raise ConfigurationError(f"{given} cannot be compared: give the same, one or more, of both")
     pairs = [(_sound(a), _sound(b)) for a, b in zip(first, second, strict=True)]
-    differences = [a.mean() - b.mean() for a, b in pairs]
-    found = float(np.mean(differences))
+    found = float(np.mean([a.mean() - b.mean() for a, b in pairs]))
     low, high = _interval(pairs, found)
     counts = [math.comb(len(a) + len(b), len(a)) for a, b in pairs]
-    exact = math.prod(counts) <= LARGEST
+    exact = math.prod(counts) <= MOST_COUNTED
     others = _counted(pairs) if exact else _drawn(pairs)
     # Sums of the same numbers in another order differ in the last digits.
     as_far = np.abs(others) >= abs(found) * (1.0 - 1e-9) - 1e-15
