@@ -13,7 +13,7 @@ A measured number is an expression of selections, which stand apart from ``+ - *
     accuracy-latents[model=vae, latents=8].elbo   cells of a sweep; NAME:full[...] of another size
     codes-labels[run=vae-mnist, labels=100].accuracy
     inference-speed[kinds=3 chains].ratios(median)
-    vae-mnist.psnr - printed:li-han-table-1.vae / 2
+    vae-mnist.psnr - printed:li-han-table-1[vae] / 2
 
 Of a file that holds no runs, ``[key=value]`` steps into ``file[key][value]``, or picks entries of a
 list; a dotted path leads on. ``python -m results.verify`` recomputes all of them.
@@ -58,7 +58,8 @@ WORDS |= {word: 10 * number for number, word in enumerate(_TENS, start=3)}
 """Whole numbers in words."""
 
 _SELECTION = re.compile(
-    r"(?P<printed>printed:)?(?P<source>[A-Za-z][\w-]*)(?::(?P<size>[a-z]+))?"
+    r"printed:(?P<item>[\w-]+)\[(?P<name>[^\]]+)\]"
+    r"|(?P<source>[A-Za-z][\w-]*)(?::(?P<size>[a-z]+))?"
     r"(?:\[(?P<where>[^\]]*)\])?\.(?P<path>[\w.-]+?)(?:\((?P<statistic>[a-z]+)\))?(?=[\s)]|$)"
 )
 _OPERATIONS = {
@@ -183,19 +184,22 @@ class Results:
         """
         if bound.role == "constant":
             return self._constant(bound)
-        value = self.value(bound.target, "printed:" if bound.role == "printed" else "")
+        if bound.role == "printed":
+            value = Value(*self._printed(*bound.target.partition(".")[::2]))
+        else:
+            value = self.value(bound.target)
         if not agrees(bound.written, value.number):
             right = rounded(bound.written, value.number)
             raise ConfigurationError(f"{bound} is {right} by its record: write {right}")
         return value
 
-    def value(self, expression: str, prefix: str = "") -> Value:
+    def value(self, expression: str) -> Value:
         """The number and the origin of an expression of selections; ConfigurationError for none."""
         numbers: list[float] = []
         notes: list[str] = []
 
         def look_up(found: re.Match) -> str:
-            number, note = self._selection(found, prefix)
+            number, note = self._selection(found)
             numbers.append(number)
             notes.append(note)
             return f" _{len(numbers) - 1} "
@@ -213,9 +217,9 @@ class Results:
             raise ConfigurationError(f"{bound} is not what its own calculation gives: repair one")
         return Value(float(written), f"constant: {bound.target}")
 
-    def _selection(self, found: re.Match, prefix: str) -> tuple[float, str]:
-        if found["printed"] or prefix:
-            return self._printed(found["source"], found["path"])
+    def _selection(self, found: re.Match) -> tuple[float, str]:
+        if found["item"]:
+            return self._printed(found["item"], found["name"])
         statistic = found["statistic"] or "mean"
         if statistic not in STATISTICS:
             raise ConfigurationError(

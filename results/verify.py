@@ -9,7 +9,6 @@ What is wrong is named, and the exit code is 1.
 """
 
 import argparse
-import importlib
 import json
 import random
 import sys
@@ -20,6 +19,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ledger import results as ledger
 from results.bound import Bound, Results, as_written, bound_in
 from results.reproduce import experiment_of, listing
 from vsclib import records, runs
@@ -67,11 +67,8 @@ def quoted(sources: Iterable[Path]) -> Iterator[Quoted]:
 
 
 def printed_values() -> dict[str, dict[str, float]]:
-    """What the documents print, item by item, of ``ledger/results.yml``; nothing without it."""
-    if not (ROOT / "ledger" / "results.yml").is_file():
-        return {}
-    module = importlib.import_module("ledger.results")
-    return {name: dict(item.printed) for name, item in module.read().items()}
+    """What the documents print, item by item, of ``ledger/results.yml``."""
+    return {name: dict(item.printed) for name, item in ledger.results().items()}
 
 
 def wrong(numbers: Iterable[Quoted], results: Results) -> list[str]:
@@ -103,8 +100,12 @@ def unquoted(
         pages: HTML of pages whose tables quote with ``data-target="item.name"``.
     """
     targets = " ".join(one.bound.target for one in numbers) + pages
-    names = (f"{item}.{name}" for item, printed in declared.items() for name in printed)
-    return [name for name in names if name not in targets]
+    return [
+        f"{item}.{name}"
+        for item, printed in declared.items()
+        for name in printed
+        if f"{item}.{name}" not in targets and f"printed:{item}[{name}]" not in targets
+    ]
 
 
 # ----------------------------------------------------------------------------------- training again
