@@ -152,7 +152,7 @@ def test_options_without_effect_on_the_gate_earn_a_warning(gate, idle):
 @pytest.mark.parametrize("name", ["vsc", "vsc_mixture"])
 @pytest.mark.parametrize("gate", ["reinmax", "gapped_straight_through"])
 def test_models_learn_through_the_gates(name, gate):
-    """Over three seeds the loss falls to .80 of its start or below."""
+    """Over three seeds the loss falls to .60 to .61 of its start."""
     options = {"alpha": 0.3, "gate": gate} | ({"pseudo_inputs": 5} if "_" in name else {})
     model = tiny(name, latents=12, hidden=32, **options)
     head = 2 * model.latents

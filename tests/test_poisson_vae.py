@@ -103,6 +103,7 @@ def test_terms_and_temperature():
 @pytest.mark.trains
 @pytest.mark.slow
 def test_trains_on_digits_with_a_true_bound():
+    """Over three seeds the loss falls to .53 to .58 of its start, .38 to .40 of the counts are on."""
     digits = data.load("digits")
     model = tiny("poisson_vae", latents=20, hidden=64)
     found = vsclib.fit(model, digits, steps=400, learning_rate=3e-3, progress=False)

@@ -109,7 +109,7 @@ def test_one_pseudo_input_at_zero_and_one_is_the_vae():
 @pytest.mark.trains
 @pytest.mark.slow
 def test_trains_on_digits_and_pays_for_its_choice():
-    """Over three seeds the loss falls to .70 of its start or below."""
+    """Over three seeds the loss falls to .56 to .58 of its start."""
     digits = data.load("digits")
     model = tiny("vae_mixture", latents=8, hidden=32, pseudo_inputs=10)
     history = vsclib.fit(model, digits, steps=300, learning_rate=3e-3, progress=False)
