@@ -157,8 +157,8 @@ def compared(
     """Hold a run's numbers against those of its repetition.
 
     On the same processor, PyTorch and threads the printed digits must agree. Elsewhere a number may
-    be off by as much as the seeds of the run differ, by a hundredth of its size, or by one of what
-    is counted, whichever is most.
+    be off by twice as much as the seeds of the run differ, by a fiftieth of its size, or by one of
+    what is counted, whichever is most.
 
     Returns:
         A line a number, the lines of those that are off, and how they were compared.
@@ -182,7 +182,8 @@ def compared(
         ]
         line = f"{name:24} {shown[0]:>12} {shown[1]:>12}"
         lines.append(line)
-        allowed = max(records.summarise(seeds, name).spread, abs(old) / 100, isinstance(old, int))
+        spread = records.summarise(seeds, name).spread
+        allowed = max(2 * spread, abs(old) / 50, isinstance(old, int))
         if not differ or new is None:
             agree = shown[0] == shown[1]
         else:
