@@ -124,7 +124,7 @@ def _curves(panels: Mapping[str, dict[str, Points]], wanted: Mapping[str, Any]) 
                     labels.append(label)
         if len(labels) > 1:
             picture.legend(handles, labels, loc="outside lower center", ncols=3)
-    return _element(
+    return element(
         picture, "Means of the seeds; the bar at a point runs from the smallest to the largest."
     )
 
@@ -150,8 +150,9 @@ def _bars(panels: Mapping[str, dict[str, Points]], wanted: Mapping[str, Any]) ->
             axis.set_title(SETS.get(name, name))
             axis.set_xlabel(wanted["heading"])
         axes[0][0].invert_yaxis()
-    return _element(picture, "A dot a training; the stroke is their mean.")
+    return element(picture, "A dot a training; the stroke is their mean.")
 
 
-def _element(picture: figures.Picture, caption: str) -> str:
+def element(picture: figures.Picture, caption: str) -> str:
+    """A picture with its caption, as an element of a page."""
     return f"<figure>\n{picture.drawing()}<figcaption>{escape(caption)}</figcaption>\n</figure>"

@@ -89,6 +89,17 @@ def printed(result: Result) -> str:
     return raw(f"<details><summary>All {len(rows)} printed numbers</summary>{table}</details>")
 
 
+def rule(text: str) -> str:
+    """What a verdict is judged by, as the list of results has it."""
+    return f":::{{container}} rule\n{text}\n:::\n"
+
+
+def steps(finding: Finding) -> str:
+    """The lengths of the trainings behind a result."""
+    found = sorted({one.training["steps"] for one in finding.trained}) or [0]
+    return f"{found[0]:,}" if len(found) == 1 else f"{found[0]:,} to {found[-1]:,}"
+
+
 def origin(finding: Finding) -> str:
     """Where the numbers come from, in a sentence."""
     if not finding.trained:
@@ -96,17 +107,17 @@ def origin(finding: Finding) -> str:
     parts = []
     for source in dict.fromkeys(one.source for one in finding.trained):
         mine = [one for one in finding.trained if one.source == source]
-        steps = sorted({one.training["steps"] for one in mine})
         seeds = len({one.parameters.get("seed") for one in mine})
         commits = sorted({(one.provenance["commit"] or "unknown")[:7] for one in mine})
-        length = f"{steps[0]:,}" if len(steps) == 1 else f"{steps[0]:,} to {steps[-1]:,}"
+        length = steps(finding._replace(trained=tuple(mine)))
         parts.append(
             f"{source} ({len(mine)} trainings, {seeds} seeds, {length} steps, "
             f"commit {', '.join(commits)})"
         )
     again = [f"`make sweep SWEEP={name} SIZE=laptop`" for name in finding.result.sweeps]
     again += [f"`python results/reproduce.py {name}`" for name in finding.result.runs[:1]]
-    return f"*Records:* {'; '.join(parts)}. *Again:* {', '.join(again)}.\n"
+    said = f"*Records:* {'; '.join(parts)}. *Again:* {', '.join(again)}."
+    return f":::{{container}} from-records\n{said}\n:::\n"
 
 
 def section(finding: Finding) -> str:
@@ -119,13 +130,13 @@ def section(finding: Finding) -> str:
         raw(f"<p>{badge(finding.verdict)}</p>"),
     ]
     if result.words:
-        lines += [f"> {result.words}", ""]
+        lines += [rule(f"> {result.words}")]
     if result.why:
-        lines += [result.why, ""]
+        lines += [rule(result.why)]
     if result.reading:
-        lines += [f"**Read as.** {result.reading}", ""]
+        lines += [rule(f"**Read as.** {result.reading}")]
     if result.departs:
-        lines += [f"**Departs.** {result.departs}", ""]
+        lines += [rule(f"**Departs.** {result.departs.replace('{steps}', steps(finding))}")]
     if result.claims:
         rows = [claim_row(judged) for judged in finding.judged]
         lines += [raw(html_table(COLUMNS, rows, "claims-beside-records"))]

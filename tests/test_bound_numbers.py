@@ -25,11 +25,15 @@ PAGES_WITH_RESULTS = (
     "notebooks/11-modern-neighbours.html",
     "notebooks/12-codes-at-work.html",
     "preface.html",
+    "results.html",
+    "results/*.html",
 )
 # What holds no prose, or what is computed; a table of records is made by an extension, and says so.
 NOT_PROSE = [
     *("script", "style", "nav", "svg", "pre", "code", "a"),
     *(".bound", ".math", ".eqno", ".cell_output", ".cell_input", ".caption-number"),
+    # What a verdict is judged by: typed once, in ledger/results.yml.
+    *(".rule", "section:has(.verdict) > h2"),
     *(".section-number", ".from-records", ".headerlink", ".citation", ".bound-numbers"),
 ]
 # Numbers that only name something: a year, a place in a document, an exercise, a data set's or a
