@@ -24,6 +24,8 @@ SETS = {
     "mnist": "MNIST",
     "fashion_mnist": "Fashion-MNIST",
     "smiley": "Smiley",
+    "colour_digits": "colour_digits",
+    "smiley_colour": "smiley_colour",
     "uci_har": "UCI HAR, features",
     "uci_har_signals": "UCI HAR, signals",
 }
