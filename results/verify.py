@@ -68,7 +68,7 @@ def quoted(sources: Iterable[Path]) -> Iterator[Quoted]:
 
 def printed_values() -> dict[str, dict[str, float]]:
     """What the documents print, item by item, of ``ledger/results.yml``."""
-    return {name: dict(item.printed) for name, item in ledger.results().items()}
+    return {name: dict(item.printed) for name, item in ledger.read().items()}
 
 
 def wrong(numbers: Iterable[Quoted], results: Results) -> list[str]:

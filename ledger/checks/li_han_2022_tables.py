@@ -1,34 +1,37 @@
 """Li & Han (2022), tables: numbers that contradict one another, a decibel that counts double."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor
 
+from ledger.results import read
 from vsclib.checks import Correction, Verdict, close, correction, fails
 from vsclib.metrics.image_quality import image_psnr
 
 SETS = ("MNIST", "Fashion", "CelebA", "SVHN")
-TABLE_1 = {
-    "VSC": (32.73, 34.45, 40.11, 41.31),
-    "VAE": (38.71, 38.69, 47.74, 47.53),
-    "beta-VAE": (33.68, 33.99, 40.82, 39.64),
-    "short-run": (39.91, 43.61, 53.56, 58.41),
-    "ours": (37.20, 39.02, 49.37, 50.17),
-}
+LEVELS = ("0.3", "0.5", "0.7")
+
+
+def _rows(id: str, models: Iterable[str], columns: Iterable[str]) -> dict[str, tuple[float, ...]]:
+    """A printed table, of the ledger's list of results."""
+    printed, columns = read()[id].printed, tuple(columns)
+    return {model: tuple(printed[f"{model} {column}"] for column in columns) for model in models}
+
+
+TABLE_1 = _rows("li-han-2022-table-1", ("VSC", "VAE", "beta-VAE", "short-run", "ours"), SETS)
 """PSNR as printed, by data set in the order of SETS."""
-TABLE_3 = {
-    "VSC": (72.41, 57.94, 53.54),
-    "beta-VAE": (72.31, 62.13, 59.49),
-    "ABP": (74.16, 47.74, 55.39),
-    "short-run": (78.78, 74.23, 68.17),
-    "ours": (82.22, 75.54, 71.52),
-}
+TABLE_3 = _rows("li-han-2022-table-3", ("VSC", "beta-VAE", "ABP", "short-run", "ours"), LEVELS)
 """Accuracy in percent on images with more and more noise."""
-TABLE_4 = {"MNIST": 37.20, "Fashion": 39.02, "SVHN": 49.37, "CelebA": 50.17}
+TABLE_4 = {name: read()["li-han-2022-table-4"].printed[f"PSNR proposed {name}"] for name in SETS}
 """PSNR of the proposed model as printed."""
-SUPPLEMENT = {"multiple chains": (19.44, 19.82, 19.90), "single chain": (18.56, 19.77, 19.84)}
+SUPPLEMENT = {
+    row.removeprefix("PSNR "): values
+    for row, values in _rows(
+        "li-han-supplement-table-1", ("PSNR multiple chains", "PSNR single chain"), "357"
+    ).items()
+}
 """PSNR on MNIST in the supplement's Table 1."""
 
 
@@ -92,7 +95,9 @@ def a_header_is_swapped() -> Iterator[Correction]:
 
 def two_similarities_for_one_experiment() -> Iterator[Verdict]:
     """SSIM on MNIST with noise of 0.5: Table 2's 0.33 is Table 4's row of constant sparsity."""
-    table_2, proposed, constant = 0.33, 0.31, 0.33
+    table_2 = read()["li-han-2022-table-2"].printed["ours 0.5"]
+    table_4 = read()["li-han-2022-table-4"].printed
+    proposed, constant = table_4["SSIM proposed MNIST"], table_4["SSIM constant MNIST"]
     yield fails(
         close, "E24, proposed model, Table 4 against Table 2", proposed, table_2, tolerance=5e-3
     )
