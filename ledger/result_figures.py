@@ -62,14 +62,21 @@ def _lines(trained: list[Trained], wanted: Mapping[str, Any]) -> dict[str, Point
     """For each line its points: the values of all seeds by their place on the axis."""
     found: dict[str, Points] = {}
     for one in trained:
-        name = NAMES.get(one.case, one.case)
-        if wanted["x"] == "alpha":
-            name = "VSC"
+        name = _name(one, trained, wanted["x"])
         place = 0.0 if wanted["x"] == "case" else float(one.parameters[wanted["x"]])
         number = value(one, wanted["y"])
         if number is not None:
             found.setdefault(name, {}).setdefault(place, []).append(number)
     return found
+
+
+def _name(one: Trained, others: list[Trained], axis: str) -> str:
+    """What a line is called: its case, with the number of latents where that differs."""
+    if axis == "alpha":
+        return "VSC"
+    several = len({o.parameters["latents"] for o in others if o.case == one.case}) > 1
+    latents = f", {one.parameters['latents']} latents" if axis == "case" and several else ""
+    return NAMES.get(one.case, one.case) + latents
 
 
 NAMES = {"sparse generator": "Sparse, proposed", "short-run generator": "Short-run"}
@@ -132,26 +139,25 @@ def _curves(panels: Mapping[str, dict[str, Points]], wanted: Mapping[str, Any]) 
 
 
 def _bars(panels: Mapping[str, dict[str, Points]], wanted: Mapping[str, Any]) -> str:
+    names = list(dict.fromkeys(name for lines in panels.values() for name in lines))
     with figures.style():
-        most = max(map(len, panels.values()))
         picture, axes = figures.canvas(
             _said(panels, wanted),
             columns=len(panels),
-            height=0.32 * most + 0.9,
+            height=0.32 * len(names) + 0.9,
             squeeze=False,
             sharey=True,
         )
-        for axis, (name, lines) in zip(axes[0], panels.items(), strict=True):
-            for row, (_, points) in enumerate(lines.items()):
-                values = next(iter(points.values()))
-                axis.plot(
-                    values, [row] * len(values), "o", color=figures.SLAB, alpha=0.6, markersize=5
-                )
+        for axis, (title, lines) in zip(axes[0], panels.items(), strict=True):
+            for name, points in lines.items():
+                values, row = points[0.0], names.index(name)
+                dots = {"color": figures.SLAB, "alpha": 0.6, "markersize": 5}
+                axis.plot(values, [row] * len(values), "o", **dots)
                 axis.plot([np.mean(values)], [row], "|", color=figures.INK, markersize=12)
-            axis.set_yticks(range(len(lines)), list(lines))
-            axis.set_title(SETS.get(name, name))
+            axis.set_yticks(range(len(names)), names)
+            axis.set_title(SETS.get(title, title))
             axis.set_xlabel(wanted["heading"])
-        axes[0][0].invert_yaxis()
+        axes[0][0].set_ylim(len(names) - 0.5, -0.5)
     return element(picture, "A dot a training; the stroke is their mean.")
 
 

@@ -21,7 +21,7 @@ from ledger.verdicts import Finding, Judged, judge
 from vsclib.errors import VsclibError
 
 MARKER = re.compile(r"^% (?P<what>results-at-a-glance|results: (?P<document>[\w-]+))$", re.M)
-COLUMNS = ("what is said", "here", "against", "difference, 95 %", "p", "trainings", "")
+COLUMNS = ("what is said", "", "here", "against", "difference, 95 %", "p", "trainings")
 ORDER = ("reproduced", "partly", "refuted", "undecided", "not run")
 
 
@@ -56,12 +56,12 @@ def claim_row(judged: Judged) -> list[str]:
     ours, theirs = judged.trainings
     return [
         escape(claim.says),
+        badge(judged.standing),
         number(judged.mean),
         number(judged.against),
         gap,
         chance(judged.p),
         f"{ours}, {theirs}" if theirs else str(ours),
-        badge(judged.standing),
     ]
 
 
@@ -124,7 +124,7 @@ def section(finding: Finding) -> str:
     """One result: what it says, how it is read, what the records say."""
     result = finding.result
     lines = [
-        f"({result.id})=",
+        f"(result-{result.id})=",
         f"## {result.called}: {result.title}",
         "",
         raw(f"<p>{badge(finding.verdict)}</p>"),
@@ -157,7 +157,7 @@ def glance(findings: dict[str, Finding]) -> str:
         if result.document == OWN:
             continue
         counts[finding.verdict] += 1
-        target = f"results/{result.document}.html#{result.id}"
+        target = f"results/{result.document}.html#result-{result.id}"
         rows.append(
             [
                 f'<a href="{target}">{escape(documents[result.document].short)}, '

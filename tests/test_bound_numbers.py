@@ -374,7 +374,8 @@ def tabulated(html: str, declared: dict[str, dict[str, float]]) -> str:
     """The printed values of a page's tables that show them as they are, as ``item.name``."""
     found = []
     for table in BeautifulSoup(html, "html.parser").select("table.printed-values"):
-        item = table.find_previous(id=list(declared))["id"]
+        section = table.find_previous(id=[f"result-{name}" for name in declared])
+        item = section["id"].removeprefix("result-")
         for row in table.select("tbody tr"):
             name, value = (cell.text for cell in row.find_all(["th", "td"])[:2])
             if declared[item].get(name) == float(value):

@@ -211,7 +211,7 @@ def test_the_built_pages_show_the_verdicts_that_follow_from_the_records(built_bo
     for id, finding in found.items():
         if finding.result.document == OWN:
             continue
-        row = re.search(rf'#{re.escape(id)}">.*?</tr>', glance, re.DOTALL)
+        row = re.search(rf'#result-{re.escape(id)}">.*?</tr>', glance, re.DOTALL)
         assert row and f">{finding.verdict}</span>" in row[0], id
         page = built_book / "results" / f"{finding.result.document}.html"
-        assert f'id="{id}"' in page.read_text(encoding="utf-8"), id
+        assert f'id="result-{id}"' in page.read_text(encoding="utf-8"), id
