@@ -84,7 +84,7 @@ def refused(kind: type[VsclibError], call, *parts: str) -> str:
         (
             "vae",
             {"likelihood": "normal"},
-            ("likelihood = 'normal'", "'bernoulli', 'gaussian', 'gaussian_learned'"),
+            ("likelihood = 'normal'", "'bernoulli', 'continuous_bernoulli', 'gaussian'"),
         ),
         ("vae", {"image_shape": (28, 28)}, ("image_shape = (28, 28)", "3 values")),
         ("vae", {"image_shape": (1, 0, 28)}, ("image_shape = 0", ">= 1")),
