@@ -35,7 +35,7 @@ class VAEMixture(PseudoInputs):
     objective and start, without spikes and without a sparsity term.
 
     Source:
-        Tomczak & Welling (2018, AISTATS), Eq. 9, the mixture prior, trained there on draws; the
+        Tomczak & Welling (2018, AISTATS), the mixture prior, trained there on draws; the
         bound of Hershey & Olsen (2007).
     """
 
