@@ -24,7 +24,7 @@ import json
 import operator
 import re
 import statistics
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from functools import cached_property
 from pathlib import Path
@@ -261,11 +261,11 @@ class Results:
         size = size or ("laptop" if "laptop" in sizes else next(iter(sizes)))
         if size not in sizes:
             raise ConfigurationError(f"{name} was not run at {size!r}: {nearest(size, sizes)}")
-        cells = [
-            cell
-            for cell in sizes[size]["cells"]
-            if _fits({"case": cell["case"], **cell["parameters"]}, where)
-        ]
+        every = sizes[size]["cells"]
+        rows = [{"case": cell["case"], **cell["parameters"]} for cell in every]
+        # A parameter that only some cases have is one to select by.
+        _require_known(where, {key for row in rows for key in row})
+        cells = [cell for cell, row in zip(every, rows, strict=True) if _fits(row, where)]
         chosen = ", ".join(f"{key} = {value}" for key, value in where.items())
         if not cells:
             raise ConfigurationError(f"{name}:{size} has no cell with {chosen}: look at its file")
@@ -320,6 +320,7 @@ def _of_rows(
     for run, line in runs.items():
         stem, _, seed = run.partition("-seed")
         for row in line["rows"]:
+            _require_known(where, {"run", "seed", *row})
             if _fits({"run": stem, "seed": seed, **row}, where):
                 found.append(row)
                 commits.append(line["provenance"]["commit"])
@@ -342,10 +343,14 @@ def _conditions(text: str | None) -> dict[str, str]:
 
 def _fits(found: Mapping[str, Any], where: Mapping[str, str]) -> bool:
     """Whether a cell or a row is among those that a selection names."""
+    return all(key in found and _same(found[key], value) for key, value in where.items())
+
+
+def _require_known(where: Mapping[str, str], known: Iterable[str]) -> None:
+    names = list(known)
     for key in where:
-        if key not in found:
-            raise ConfigurationError(f"there is no {key!r} to select by: {nearest(key, found)}")
-    return all(_same(found[key], value) for key, value in where.items())
+        if key not in names:
+            raise ConfigurationError(f"there is no {key!r} to select by: {nearest(key, names)}")
 
 
 def _same(found: Any, asked: str) -> bool:
@@ -360,6 +365,8 @@ def _descend(found: Any, where: Mapping[str, str], path: Sequence[str], label: s
     """What a file holds behind its conditions and a dotted path; lists are gone through."""
     for key, value in where.items():
         if isinstance(found, list):
+            for entry in found:
+                _require_known({key: value}, entry)
             found = [entry for entry in found if _fits(entry, {key: value})]
         else:
             found = _step(_step(found, key, label), value, label)
