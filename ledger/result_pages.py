@@ -21,7 +21,7 @@ from ledger.verdicts import Finding, Judged, judge
 from vsclib.errors import VsclibError
 
 MARKER = re.compile(r"^% (?P<what>results-at-a-glance|results: (?P<document>[\w-]+))$", re.M)
-COLUMNS = ("what is said", "", "here", "against", "difference, 95 %", "p", "trainings")
+COLUMNS = ("what is said", "verdict", "here", "against", "difference, 95 %", "p", "trainings")
 ORDER = ("reproduced", "partly", "refuted", "undecided", "not run")
 
 
@@ -135,7 +135,7 @@ def section(finding: Finding) -> str:
         lines += [rule(result.why)]
     if result.reading:
         lines += [rule(f"**Read as.** {result.reading}")]
-    if result.departs:
+    if result.departs and finding.trained:
         lines += [rule(f"**Departs.** {result.departs.replace('{steps}', steps(finding))}")]
     if result.claims:
         rows = [claim_row(judged) for judged in finding.judged]

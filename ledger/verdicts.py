@@ -13,6 +13,8 @@ Standing = Literal["holds", "fails", "undecided", "not run"]
 Verdict = Literal["reproduced", "partly", "refuted", "undecided", "not run"]
 LEVEL = 0.05
 """A ranking is decided when its corrected p-value lies below this."""
+FEWEST = 3
+"""Trainings from which a number is held against another."""
 STRATA = ("dataset", "latents")
 """What two groups must have in common to be compared: unless the sentence is about it."""
 
@@ -71,10 +73,17 @@ def judge(results: Mapping[str, Result]) -> dict[str, Finding]:
                 _decided(one if one.p is None else one._replace(p=next(values)))
                 for one in first[result.id]
             )
-            trained = tuple(one for claim in result.claims for one in _trained(result, claim.of))
+            asked = [one for claim in result.claims for one in _selections(claim)]
+            trained = tuple(one for selection in asked for one in _trained(result, selection))
             unique = tuple({id(one): one for one in trained}.values())
             found[result.id] = Finding(result, _verdict(judged), judged, unique)
     return {id: found[id] for id in results}
+
+
+def _selections(claim: Claim) -> list[dict]:
+    """The trainings that a claim is about, and those that it compares them with."""
+    other = claim.above or claim.below
+    return [claim.of, {**claim.of, **other}] if other else [claim.of]
 
 
 def _trained(result: Result, selection: Mapping) -> list[Trained]:
@@ -109,6 +118,9 @@ def _decided(judged: Judged) -> Judged:
     claim, found = judged.claim, judged.comparison
     if judged.mean is None or judged.standing == "not run":
         return judged._replace(standing="not run")
+    few = judged.trainings[0] if found is None else min(judged.trainings)
+    if judged.p is None and few < FEWEST:
+        return judged._replace(standing="undecided")
     if found is not None and claim.within is not None:
         return judged._replace(
             standing="holds" if abs(found.difference) <= claim.within else "fails"

@@ -159,6 +159,15 @@ def _level(one: Trained) -> tuple:
     return tuple(one.parameters.get(name) for name in verdicts.STRATA)
 
 
+def test_two_trainings_decide_no_number(verdict):
+    claim = Claim(says="so", measure="psnr", of={"case": "good"}, at_least=1.0)
+    few = [one for one in FIVE if one.parameters["seed"] < 2]
+    assert verdict(few, claim).judged[0].standing == "undecided"
+    near = Claim(says="so", measure="psnr", of={"case": "good"}, above={"case": "bad"}, within=99.0)
+    assert verdict(few, near).verdict == "undecided"
+    assert verdict(FIVE, near).verdict == "reproduced"
+
+
 def test_every_stored_ranking_agrees_with_scipy():
     """Of one data set, where the groups are equally large: SciPy's own exact permutation test."""
     seen = 0
