@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from growing import part_of
 from torch import Tensor
 
 from vsclib import data, metrics, models
@@ -96,10 +97,7 @@ def main() -> int:
     try:
         for name in few.sets:
             images = data.load(name)
-            part = record["sets"].get(name)
-            if part is None or part["sha256"] != images.sha256:
-                part = {"sha256": images.sha256, "lines": {}}
-                record["sets"][name] = part
+            part = part_of(record, name, images)
             for line, numbers in lines_of(Probe(images), part["lines"], few):
                 part["lines"][line] = numbers | {"provenance": origin}
                 print(f"{name}: {line} {numbers['accuracy']:.3f}", flush=True)

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from growing import part_of
 
 from vsclib import data, linear, metrics
 from vsclib.errors import VsclibError
@@ -89,10 +90,7 @@ def main() -> int:
     try:
         for name in few.sets:
             images = data.load(name)
-            part = record["sets"].get(name)
-            if part is None or part["sha256"] != images.sha256:
-                part = {"sha256": images.sha256, "lines": {}}
-                record["sets"][name] = part
+            part = part_of(record, name, images)
             for line, setting in settings(few):
                 if line not in part["lines"]:
                     part["lines"][line] = measure(images, *setting) | {"provenance": origin}

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from conftest import load_script
+from conftest import REPOSITORY, load_script
 from sklearn.linear_model import LogisticRegression
 
 from vsclib import data
@@ -22,6 +22,8 @@ FEW = ("--sets", "digits", "--latents", "8", "--seeds", "0")
 
 
 def script(name, tmp_path, monkeypatch):
+    # As Python does for a script: what lies beside it can be imported.
+    monkeypatch.syspath_prepend(str(REPOSITORY / "results"))
     module = load_script(f"results/{name}.py")
     monkeypatch.setattr(module, "TARGET", tmp_path / f"{name}.json")
     monkeypatch.setattr(module.data, "load", lambda name: DIGITS)
