@@ -192,7 +192,7 @@ def test_every_stored_ranking_agrees_with_scipy():
             )
             assert judged.comparison.p == pytest.approx(scipys.pvalue, abs=1e-9), claim.says
             seen += 1
-    assert seen >= 2
+    assert seen >= 20
 
 
 def test_a_changed_record_changes_what_follows(monkeypatch):
