@@ -115,7 +115,7 @@ def kept(work: Path, submission: Submission, digest: str) -> Graded | None:
         if (facts.pop("file"), facts.pop("assignment")) != (_fingerprint(submission), digest):
             return None
         parts = {name: [Part(*part) for part in lines] for name, lines in facts["parts"].items()}
-        facts |= {"parts": parts, "remarks": submission.remarks}
+        facts |= {"parts": parts, "remarks": tuple(facts["remarks"])}
         return Graded(**facts)
     except (OSError, ValueError, TypeError, LookupError, AttributeError):
         return None
