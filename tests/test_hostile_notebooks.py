@@ -118,7 +118,8 @@ def attacks(outside: Path) -> dict[str, Attack]:
         "kills-its-process": Attack("import os\nos._exit(0)", reason="ended the process"),
         "kills-all": Attack("import os\nos.kill(-1, 9)", reason=""),
         "fork-bomb": Attack(
-            "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass", reason="took more"
+            "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass",
+            reason="took more",
         ),
         "fills-the-disk": Attack(
             "for place in ('/tmp', '/dev/shm', '.', '/'):\n"

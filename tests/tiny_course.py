@@ -10,7 +10,7 @@ from conftest import REPOSITORY
 
 sys.path.insert(0, str(REPOSITORY / "assignments"))
 
-from grading.assignment import Assignment, read  # noqa: E402
+from grading.assignment import Assignment, read
 
 SOURCE = REPOSITORY / "tests" / "fixtures" / "course"
 RIGHT = {"answer-1": "number = 271", "answer-2": "def area(r):\n    return math.pi * r**2"}

@@ -44,6 +44,9 @@ class Limits(NamedTuple):
     file_size: int = 64_000_000
 
 
+USUAL = Limits()
+
+
 class Outcome(NamedTuple):
     """What came of a fenced command.
 
@@ -110,8 +113,8 @@ def walls(read_only: Sequence[Path]) -> list[str]:
     walls += ["--cap-drop", "ALL", "--uid", "1000", "--gid", "1000", "--hostname", "fence"]
     for place in seen:
         walls += ["--ro-bind-try", place, place]
-    for scratch in ("/tmp", HOME):  # noqa: S108 - inside the fence
-        walls += ["--size", str(Limits().file_size), "--tmpfs", scratch]
+    for scratch in ("/tmp", HOME):
+        walls += ["--size", str(USUAL.file_size), "--tmpfs", scratch]
     walls += ["--proc", "/proc", "--dev", "/dev", "--size", "1000000", "--tmpfs", "/dev/shm"]
     walls += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", HOME, "--clearenv"]
     for name, value in environment(HOME).items():
@@ -139,7 +142,7 @@ def run(
     *,
     stdin: bytes = b"",
     read_only: Sequence[Path] = (),
-    limits: Limits = Limits(),
+    limits: Limits = USUAL,
     fenced: bool = True,
 ) -> Outcome:
     """Run a command to its end or to its limits; nothing of it is alive afterwards.

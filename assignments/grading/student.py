@@ -78,7 +78,7 @@ def grade(assignment: Assignment, submission: Submission, fenced: bool) -> Grade
 def _ask_all(
     assignment: Assignment, cells: list[dict[str, Any]], fenced: bool
 ) -> tuple[dict[str, dict], dict[str, str], set[int]]:
-    """Every question's answers, the reasons where running failed, and cells that ran out of time."""
+    """Every question's answers, where running failed the reason, and cells out of time."""
     answers: dict[str, dict] = {}
     reasons: dict[str, str] = {}
     endless: set[int] = set()
@@ -140,10 +140,12 @@ def run_module(
 ) -> fence.Outcome:
     """Run one of the grading's own modules behind the fence, which holds no other file of it."""
     files = [ROOM / "grading" / f"{name}.py" for name in ("__init__", *_needs(module))]
-    start = "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); runpy.run_module(sys.argv.pop(1), run_name='__main__', alter_sys=True)"
-    library = str(fence.REPOSITORY)
-    start = f"import sys; sys.path.append({library!r}); {start}"
-    command = [sys.executable, "-c", start, str(ROOM), module, *arguments]
+    start = (
+        f"import runpy, sys; sys.path[:0] = [{str(ROOM)!r}]; "
+        f"sys.path.append({str(fence.REPOSITORY)!r}); "
+        "runpy.run_module(sys.argv.pop(1), run_name='__main__', alter_sys=True)"
+    )
+    command = [sys.executable, "-c", start, module, *arguments]
     return fence.run(
         command, stdin=stdin, read_only=[*files, *read_only], limits=limits, fenced=fenced
     )
