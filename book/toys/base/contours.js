@@ -28,8 +28,16 @@ export function contour({ xs, ys, values }, level) {
 
 /** Contour lines as one SVG path in a plot. */
 export function contourPath(plot, surface, level, style) {
+  const seen = (segment) => segment.every(([x, y]) => x >= plot.x[0] && x <= plot.x[1] && y >= plot.y[0] && y <= plot.y[1]);
   const shape = contour(surface, level)
+    .filter(seen)
     .map((segment) => segment.map(([x, y]) => `${plot.px(x).toFixed(1)} ${plot.py(y).toFixed(1)}`).join("L"))
     .join("M");
   return shape ? `<path d="M${shape}" style="fill:none;${style}"/>` : "";
+}
+
+/** The x at which a contour line passes a height y, the first from the left; NaN where it does not. */
+export function contourAt(surface, level, y) {
+  const found = contour(surface, level).filter(([[, one], [, other]]) => one <= y !== other <= y);
+  return Math.min(...found.map(([[x]]) => x), Number.POSITIVE_INFINITY);
 }

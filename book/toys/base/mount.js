@@ -8,6 +8,7 @@
 // and, where it needs them,
 //   ratio      [wide, narrow]: height over width of the picture
 //   start      (values) => the state at the beginning and after a reset
+//   again      (state) => the state from which "Play" starts anew when it has come to its end
 //   changed    (state, name) => the state after the control of this name has been moved
 //   step       (state) => the state one step later; it gives the toy "Play" and "One step"
 //   finished   (state) => whether there is nothing left to play

@@ -39,13 +39,45 @@ function drawn(shape, { colour = "ink", width = 1.6, dash = "solid", fill = "non
   return `<${shape} style="fill:${inside};stroke:${COLOUR[colour]};stroke-width:${width}${dashes};opacity:${opacity}"/>`;
 }
 
-/** A line in pixels; orange gets thin edges of ink, since alone it is too faint on white. */
-export function stroke(points, look = {}) {
-  const places = points.filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y));
-  if (!places.length) return "";
-  const shape = `path d="M${places.map(([x, y]) => `${short(x)} ${short(y)}`).join("L")}"`;
+/** Lines in pixels; orange gets thin edges of ink, since alone it is too faint on white. */
+export function strokes(pieces, look = {}) {
+  if (!pieces.length) return "";
+  const shape = `path d="${pieces.map((points) => `M${points.map(([x, y]) => `${short(x)} ${short(y)}`).join("L")}`).join("")}"`;
   const edge = look.colour === "spike" ? drawn(shape, { ...look, colour: "ink", width: (look.width ?? 2) + 1.2 }) : "";
   return edge + drawn(shape, look.colour === "spike" ? { width: 2, ...look } : look);
+}
+
+export function stroke(points, look = {}) {
+  return strokes([points], look);
+}
+
+// The part of a segment inside a box, by Liang & Barsky; null where there is none.
+function inside([x1, y1], [x2, y2], { left, right, top, bottom }) {
+  let [from, to] = [0, 1];
+  const [dx, dy] = [x2 - x1, y2 - y1];
+  for (const [p, q] of [[-dx, x1 - left], [dx, right - x1], [-dy, y1 - top], [dy, bottom - y1]]) {
+    if (p === 0) {
+      if (q < 0) return null;
+    } else if (p < 0) from = Math.max(from, q / p);
+    else to = Math.min(to, q / p);
+  }
+  return from < to ? [[x1 + from * dx, y1 + from * dy], [x1 + to * dx, y1 + to * dy]] : null;
+}
+
+/** The pieces of a line that are inside a box. */
+export function cut(points, box) {
+  const pieces = [];
+  let last = null;
+  for (let i = 0; i + 1 < points.length; i++) {
+    const part = inside(points[i], points[i + 1], box);
+    if (!part || part.flat().some(Number.isNaN)) {
+      last = null;
+      continue;
+    }
+    if (last && last.at(-1)[0] === part[0][0] && last.at(-1)[1] === part[0][1]) last.push(part[1]);
+    else pieces.push((last = part));
+  }
+  return pieces;
 }
 
 /** A filled circle in pixels with an edge of ink. */
@@ -67,11 +99,11 @@ export function ticks(lowest, highest, count = 5) {
   });
 }
 
-/** Powers of ten inside a range. */
-export function decades(lowest, highest) {
+/** Powers of ten inside a range, at most so many. */
+export function decades(lowest, highest, count = 6) {
   const first = Math.ceil(Math.log10(lowest) - 1e-9);
   const last = Math.floor(Math.log10(highest) + 1e-9);
-  const every = Math.ceil((last - first + 1) / 6);
+  const every = Math.ceil((last - first + 1) / count);
   const powers = Array.from({ length: last - first + 1 }, (_, i) => first + i);
   return powers
     .filter((power) => (power - first) % every === 0)
@@ -125,9 +157,10 @@ export class Plot {
     return [this.x[0] + across * (this.x[1] - this.x[0]), this.y[0] + up * (this.y[1] - this.y[0])];
   }
 
-  /** A line through values. Points outside leave at the edge. */
+  /** The part of a line through values that is inside the panel. */
   line(points, look = {}) {
-    this.parts.push(stroke(points.map((point) => this.place(point)), look));
+    const places = points.map(([x, y]) => [this.px(x), this.py(y)]);
+    this.parts.push(strokes(cut(places, this), look));
     return this;
   }
 
@@ -189,7 +222,7 @@ export class Plot {
   #axes() {
     const { left, right, top, bottom } = this;
     const parts = [stroke([[left, top], [left, bottom], [right, bottom]], { colour: "line", width: 1 })];
-    const of = (axis, count) => (this.log.includes(axis) ? decades(...this[axis]) : ticks(...this[axis], count));
+    const of = (axis, count) => (this.log.includes(axis) ? decades(...this[axis], count) : ticks(...this[axis], count));
     if (this.xTicks) {
       const marks = of("x", clamp(Math.floor((right - left) / 55), 2, 8));
       for (const { value, text } of marks) {
