@@ -5,7 +5,7 @@ import { Plot, panels } from "./base/plot.js";
 import { drawnBack, keptShares } from "./mathematics/diffusion.js";
 
 export const title = "One step answers grey, many decide";
-export const ratio = [0.66, 1.2];
+export const ratio = [0.66, 0.95];
 const COUNTS = [1, 2, 5, 10, 20, 50];
 const [PIXELS, GREY] = [40, 0.8];
 const KEPT = keptShares(1000);
@@ -47,7 +47,7 @@ export function grey(paths, taken) {
 
 export function draw({ paths, taken, choice }, size) {
   const n = COUNTS[choice];
-  const [first, second] = panels(size, 2, [0.74, 0.26]);
+  const [first, second] = panels(size, [0.74, 0.26], { stacked: false });
   const left = new Plot(first, { x: [0, 1], y: [-2.6, 2.6], xLabel: "from noise to image", yLabel: "pixel", xTicks: false });
   for (const level of [-1, 1]) left.line([[0, level], [1, level]], { colour: "line", width: 1, dash: "dashed" });
   const shownPaths = paths.map((path) => path.slice(0, taken + 1));

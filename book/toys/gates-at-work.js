@@ -33,7 +33,7 @@ export function draw({ gate, projections, level, k }, size) {
     if (code[j] > 0) plot.bar(j + 1, code[j], { colour: "slab", width: 0.5 });
     else plot.line([[j + 0.75, 0], [j + 1.25, 0]], { width: 2.4 });
   });
-  plot.legend([["projection of the image", { colour: "data", width: 3 }], ["code", { colour: "slab", width: 6 }], ["exact zero", { width: 2.4 }]], { x: 0.52, y: 0.06 });
+  plot.legend([["projection", { colour: "data", width: 3 }], ["code", { colour: "slab", width: 6 }], ["exact zero", { width: 2.4 }]], { x: 0.52, y: 0.06 });
   return plot.toString();
 }
 

@@ -35,7 +35,7 @@ export function charges({ kind, mu, score }) {
 }
 
 export function draw(state, size) {
-  const [first, second] = panels(size, 2, [0.58, 0.42]);
+  const [first, second] = panels(size, [0.58, 0.42]);
   const { weights, unpaid, choice, mixture } = charges(state);
   const zs = grid(-4, 4, 241);
   const left = new Plot(first, { x: [-4, 4], y: [0, 1.6], xLabel: "z", yLabel: "density, and each prior's weight" });
@@ -73,7 +73,7 @@ export function text(state) {
 }
 
 export function handles(state, size) {
-  const left = new Plot(panels(size, 2, [0.58, 0.42])[0], { x: [-4, 4], y: [0, 1.6], xLabel: "z", yLabel: "density" });
+  const left = new Plot(panels(size, [0.58, 0.42])[0], { x: [-4, 4], y: [0, 1.6], xLabel: "z", yLabel: "density" });
   return [
     {
       name: "code",

@@ -34,8 +34,8 @@ export function draw({ tau, rho, gamma, mu }, size) {
   map.dot(gamma, mu, { colour: "spike", radius: 7 });
   const exact = spikeSlabKL(gamma, mu, SIGMA, ALPHA);
   const wrong = exact + widthsSurplus(gamma, rho);
-  const widths = grid(Math.log(WIDTHS[0]), Math.log(WIDTHS[1]), 22).map(Math.exp);
-  const measure = (width) => narrowKL(gamma, mu, SIGMA, ALPHA, width, rho, 301);
+  const widths = grid(Math.log(WIDTHS[0]), Math.log(WIDTHS[1]), 18).map(Math.exp);
+  const measure = (width) => narrowKL(gamma, mu, SIGMA, ALPHA, width, rho, 241);
   const curve = widths.map((width) => [width, measure(width)]);
   const highest = Math.max(exact, wrong, ...curve.map(([, value]) => value)) * 1.2;
   const plot = new Plot(panels(size)[1], { x: WIDTHS, y: [0, highest], log: "x", xLabel: "τ", yLabel: "KL, nats" });

@@ -15,7 +15,7 @@ const climb = (z) => pairSummit(z, ALPHA, SIGMA2);
 
 /** The summits, the highest first. */
 export const SUMMITS = [[0, 0], [1.5, 0], [0, 1.4], [1, 1]].map(climb).sort((one, other) => height(other) - height(one));
-const surface = sampled((x, y) => height([x, y]), grid(-0.8, 2.1, 51), grid(-0.8, 2.1, 51));
+const surface = sampled((x, y) => height([x, y]), grid(-0.8, 2.1, 43), grid(-0.8, 2.1, 43));
 const LEVELS = [30, 20, 13, 8, 5, 3, 1.5, 0.5].map((below) => height(SUMMITS[0]) - below);
 
 export const controls = [
@@ -64,7 +64,7 @@ export function finished({ taken }) {
 export function onHills(trails) {
   const counts = SUMMITS.map(() => 0);
   for (const trail of trails) {
-    const end = pairSummit(trail.at(-1), ALPHA, SIGMA2, 120);
+    const end = pairSummit(trail.at(-1), ALPHA, SIGMA2, 80);
     const away = SUMMITS.map((summit) => Math.hypot(summit[0] - end[0], summit[1] - end[1]));
     counts[away.indexOf(Math.min(...away))]++;
   }

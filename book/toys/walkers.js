@@ -68,7 +68,7 @@ function ellipse(plot, centre, variances, look) {
 }
 
 export function draw({ places, taken, s, noise }, size) {
-  const [first, second] = panels(size, 2, [0.56, 0.44]);
+  const [first, second] = panels(size, [0.56, 0.44]);
   const left = new Plot(first, { x: [-0.5, 2.4], y: [-0.5, 2.6], xLabel: "first latent", yLabel: "second latent", equal: true });
   for (const place of places) left.dot(...turned(place), { colour: "data", radius: 2, edge: "data", opacity: 0.8 });
   ellipse(left, MEAN, [1 / LOUD, 1 / QUIET], { colour: "slab", width: 2 });

@@ -248,9 +248,9 @@ export class Plot {
   }
 }
 
-/** The boxes of panels side by side on a wide picture and one under the other on a narrow one. */
-export function panels(size, count = 2, shares = Array(count).fill(1 / count)) {
-  const wide = size.width >= 420;
+/** The boxes of panels side by side, by their shares, or one under the other on a narrow picture. */
+export function panels(size, shares = [0.5, 0.5], { stacked = size.width < 420 } = {}) {
+  const wide = !stacked;
   let start = 0;
   return shares.map((share) => {
     const box = wide

@@ -47,7 +47,7 @@ export function bestGamma(alpha, gain) {
 }
 
 /** KL of the two mixtures in which Gaussians of width tau and rho tau stand for the spikes. */
-export function narrowKL(gamma, mu, sigma, alpha, tau, rho, points = 1201) {
+export function narrowKL(gamma, mu, sigma, alpha, tau, rho, points = 401) {
   // The points z = width sinh(t) are fine near zero and coarse far out.
   const width = Math.min(tau, rho * tau);
   const end = Math.asinh(15 / width);

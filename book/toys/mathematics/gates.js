@@ -20,7 +20,7 @@ export function gate(name, noise, gamma, sharpness) {
 }
 
 /** Mean value and mean gradient of a gate over the noise, by midpoints. */
-export function meanGate(name, gamma, sharpness, points = 4000) {
+export function meanGate(name, gamma, sharpness, points = 1000) {
   let [value, gradient] = [0, 0];
   for (let i = 0; i < points; i++) {
     const drawn = gate(name, (i + 0.5) / points, gamma, sharpness);
