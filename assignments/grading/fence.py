@@ -116,10 +116,11 @@ def walls(read_only: Sequence[Path]) -> list[str]:
     walls = [str(program()), "--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-net"]
     walls += ["--unshare-uts", "--unshare-cgroup-try", "--die-with-parent", "--new-session"]
     walls += ["--cap-drop", "ALL", "--uid", "1000", "--gid", "1000", "--hostname", "fence"]
-    for place in seen:
-        walls += ["--ro-bind-try", place, place]
+    # The scratch folders come first: a repository or data below /tmp would be hidden behind one.
     for scratch in ("/tmp", HOME):
         walls += ["--size", str(USUAL.file_size), "--tmpfs", scratch]
+    for place in seen:
+        walls += ["--ro-bind-try", place, place]
     walls += ["--proc", "/proc", "--dev", "/dev", "--size", "1000000", "--tmpfs", "/dev/shm"]
     walls += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", HOME, "--clearenv"]
     for name, value in environment(HOME).items():
