@@ -148,7 +148,10 @@ def executed_notebook(path: Path, cells: list[str]) -> None:
 
 
 def build_small_book(
-    folder: Path, pages: list[str], settings: Path = REPOSITORY / "_config.yml"
+    folder: Path,
+    pages: list[str],
+    settings: Path = REPOSITORY / "_config.yml",
+    extensions: tuple[str, ...] = ("widget_script",),
 ) -> Path:
     """Builds a book of the given pages with the scripts and settings of the real one.
 
@@ -163,7 +166,9 @@ def build_small_book(
         "execute": {"execute_notebooks": "off"},
         "sphinx": {
             "recursive_update": True,
-            "local_extensions": {"widget_script": str(REPOSITORY / "book" / "_extensions")},
+            "local_extensions": {
+                name: str(REPOSITORY / "book" / "_extensions") for name in extensions
+            },
             "config": {name: real[name] for name in PAGE_SETTINGS},
         },
     }

@@ -9,10 +9,9 @@
     const count = () => {
       const right = [...first.values()].filter(Boolean).length;
       const rest = forms.length - first.size;
-      output.textContent = first.size
-        ? `${right} of ${first.size} right at the first try` +
-          (rest ? `, ${rest} more to answer.` : `: your result is ${right} of ${forms.length}.`)
-        : "";
+      output.textContent = rest
+        ? `${right} of ${first.size} right at the first try, ${rest} more to answer.`
+        : `Your result: ${right} of ${forms.length}, counted at the first try.`;
       result.hidden = first.size === 0;
     };
 
@@ -57,6 +56,13 @@
       count();
       forms[0].querySelector("input").focus();
     });
+    // MathJax gives each formula a place among the tab stops, between a choice and its check.
+    window.addEventListener("load", () =>
+      window.MathJax?.startup?.promise?.then(() => {
+        for (const formula of quiz.querySelectorAll("label mjx-container, legend mjx-container"))
+          formula.removeAttribute("tabindex");
+      }),
+    );
     quiz.classList.add("quiz-live");
   }
 })();
