@@ -130,7 +130,10 @@ def test_sources_quote_what_the_records_say() -> None:
         ("<table><tr><th>at 4</th><td>0.5</td></tr></table>", ["4", "0.5"]),
         ("<div class='from-records'><table><tr><td>0.5</td></tr></table></div>", []),
         ("<figure><figcaption><p>With 4 rows</p></figcaption></figure>", ["4"]),
-        ("<legend><span class='quiz-number'>1.</span> Of 4</legend><label>of 5</label>", ["4", "5"]),
+        (
+            "<legend><span class='quiz-number'>1.</span> Of 4</legend><label>of 5</label>",
+            ["4", "5"],
+        ),
         ("<p>In <code>x = 3</code>, $a$ <span class='math'>\\(2\\)</span></p>", []),
         ("<p>See <a href='x'>chapter 5</a>, Table 3, figures 3 and 6, appendix E.4</p>", []),
         ("<p>VSC of 2019, ICLR 2019, erratum E68, float32 and L0</p>", []),

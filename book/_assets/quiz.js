@@ -32,8 +32,8 @@
       const right = why.classList.contains("quiz-right");
       chosen.closest("label").classList.add(right ? "is-right" : "is-wrong");
       said.append(why);
-      // The clone of a formula that was not typeset yet.
-      window.MathJax?.typesetPromise?.([said]);
+      // Formulas are typeset once: MathJax would find its own hidden MathML in a clone and set that, too.
+      if (!said.querySelector("mjx-container")) window.MathJax?.typesetPromise?.([said]);
       if (!first.has(form)) first.set(form, right);
       count();
     };
