@@ -9,10 +9,9 @@
     const count = () => {
       const right = [...first.values()].filter(Boolean).length;
       const rest = forms.length - first.size;
-      output.textContent = first.size
-        ? `${right} of ${first.size} right at the first try` +
-          (rest ? `, ${rest} more to answer.` : `: your result is ${right} of ${forms.length}.`)
-        : "";
+      output.textContent = rest
+        ? `${right} of ${first.size} right at the first try, ${rest} more to answer.`
+        : `Your result: ${right} of ${forms.length}, counted at the first try.`;
       result.hidden = first.size === 0;
     };
 
@@ -33,8 +32,8 @@
       const right = why.classList.contains("quiz-right");
       chosen.closest("label").classList.add(right ? "is-right" : "is-wrong");
       said.append(why);
-      // The clone of a formula that was not typeset yet.
-      window.MathJax?.typesetPromise?.([said]);
+      // Formulas are typeset once: MathJax would find its own hidden MathML in a clone and set that, too.
+      if (!said.querySelector("mjx-container")) window.MathJax?.typesetPromise?.([said]);
       if (!first.has(form)) first.set(form, right);
       count();
     };
@@ -57,6 +56,13 @@
       count();
       forms[0].querySelector("input").focus();
     });
+    // MathJax gives each formula a place among the tab stops, between a choice and its check.
+    window.addEventListener("load", () =>
+      window.MathJax?.startup?.promise?.then(() => {
+        for (const formula of quiz.querySelectorAll("label mjx-container, legend mjx-container"))
+          formula.removeAttribute("tabindex");
+      }),
+    );
     quiz.classList.add("quiz-live");
   }
 })();

@@ -1,8 +1,8 @@
 """Five questions at the end of each chapter that has a file ``book/quizzes/NAME.yml``.
 
-``NAME`` is the chapter's path under ``notebooks``, such as ``03-vsc`` or ``derivations/01-elbo``. The
-notebook itself is left as it is: the section *Test yourself* is put behind its last cell while the
-page is read. A file is a list of five questions, whose texts are the book's Markdown::
+``NAME`` is the chapter's path under ``notebooks``, such as ``03-vsc`` or ``derivations/01-elbo``.
+The notebook itself is left as it is: the section *Test yourself* is put behind its last cell while
+the page is read. A file is a list of five questions, whose texts are the book's Markdown::
 
     - question: What does $\\alpha$ weigh?
       choices:
@@ -113,7 +113,9 @@ def _choice(path: Path, number: int, what: str, entry: Any) -> Choice:
     _keys(path, number, what, entry, {"text", "because"}, {"right"})
     right = entry.get("right", False)
     if not isinstance(right, bool):
-        raise BadQuiz(path, number, f"{what} says right: {right!r}, not true: write true, or drop it")
+        raise BadQuiz(
+            path, number, f"{what} says right: {right!r}, not true: write true, or drop it"
+        )
     text = _text(path, number, f"text of {what}", entry["text"])
     because = _text(path, number, f"because of {what}", entry["because"])
     return Choice(text, right, because)
@@ -159,7 +161,9 @@ def check_files(app: Sphinx) -> None:
                 path.relative_to(chapters).with_suffix("").as_posix()
                 for path in chapters.rglob("[0-9]*.ipynb")
             ]
-            raise BadQuiz(folder / f"{name}.yml", None, f"no chapter {name}: {nearest(name, known)}")
+            raise BadQuiz(
+                folder / f"{name}.yml", None, f"no chapter {name}: {nearest(name, known)}"
+            )
 
 
 # ------------------------------------------------------------------------------------- the section
@@ -259,11 +263,15 @@ class QuizDirective(Directive):
     def _question(self, number: int, question: Question, path: Path) -> Asked:
         asked = Asked(number=number)
         first, *more = self._parsed(question.text, path)
+        if not isinstance(first, nodes.paragraph):
+            raise BadQuiz(path, number, "begins with no sentence: put what is asked first")
         asked += Legend("", *first.children, number=number)
         asked += more  # a displayed formula is no part of the group's name
         answers = Answers()
         for letter, choice in zip(LETTERS, question.choices, strict=False):
-            (text,) = self._parsed(choice.text, path)
+            text, *more = self._parsed(choice.text, path)
+            if more or not isinstance(text, nodes.paragraph):
+                raise BadQuiz(path, number, f"choice {letter} is no single sentence: shorten it")
             asked += Offered("", *text.children, letter=letter, group=f"quiz-{number}")
             explained = Explained(letter=letter, right=choice.right)
             explained += self._parsed(choice.because, path)
