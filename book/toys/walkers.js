@@ -6,7 +6,7 @@ import { law, restVariance, stepped } from "./mathematics/langevin.js";
 
 export const title = "Langevin walkers, loud and quiet";
 export const ratio = [0.62, 1.45];
-const [LOUD, QUIET, TURN, WALKERS, SHORT, LONGEST] = [150, 4, 0.5, 150, 30, 300];
+const [LOUD, QUIET, TURN, WALKERS, SHORT, LONGEST] = [150, 4, 0.5, 120, 30, 300];
 const MEAN = turnedBack([0.3, 1.5]);
 
 export const controls = [

@@ -112,7 +112,8 @@ class Mounted {
       ? { min: 0, max: RESOLUTION, step: 1, value: toTrack(control, control.value) }
       : { min: control.lowest, max: control.highest, step: control.step, value: control.value };
     const input = element("input", { type: "range", id, "data-lm-suppress-shortcuts": "true", ...track });
-    const output = element("output", { for: id });
+    // The slider says its value by itself, so the output keeps quiet.
+    const output = element("output", { for: id, "aria-live": "off" });
     input.addEventListener("input", () => this.move(control.name, sliderValue(control, input)));
     this.inputs.set(control.name, { control, input, output });
     return element("div", { class: "toy-slider" }, element("label", { for: id }, control.label), output, input);
