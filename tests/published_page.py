@@ -148,9 +148,12 @@ def executed_notebook(path: Path, cells: list[str]) -> None:
 
 
 def build_small_book(
-    folder: Path, pages: list[str], settings: Path = REPOSITORY / "_config.yml"
+    folder: Path,
+    pages: list[str],
+    settings: Path = REPOSITORY / "_config.yml",
+    extensions: tuple[str, ...] = ("widget_script",),
 ) -> Path:
-    """Builds a book of the given pages with the scripts and settings of the real one.
+    """Builds a book of the given pages with the scripts, settings and some extensions of the real.
 
     Returns:
         The folder of its HTML.
@@ -160,10 +163,13 @@ def build_small_book(
     config = {
         "title": "A small book",
         "only_build_toc_files": True,
+        "parse": {"myst_enable_extensions": ["colon_fence", "dollarmath"]},
         "execute": {"execute_notebooks": "off"},
         "sphinx": {
             "recursive_update": True,
-            "local_extensions": {"widget_script": str(REPOSITORY / "book" / "_extensions")},
+            "local_extensions": {
+                name: str(REPOSITORY / "book" / "_extensions") for name in extensions
+            },
             "config": {name: real[name] for name in PAGE_SETTINGS},
         },
     }
