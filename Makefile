@@ -35,9 +35,15 @@ MINUTES ?= 10
 PART ?=
 ROUNDS ?=
 QUICK ?=
-# A teacher's: make grade SUBMISSIONS=folder GRADES=grades.csv
+# A teacher's: make grade ASSIGNMENT=gates SUBMISSIONS=folder; one student anew: ONLY=ada; what is late:
+# DEADLINE=2026-12-01T12:00; without a fence where there is none, as you: UNFENCED=1.
+ASSIGNMENT ?=
 SUBMISSIONS ?=
 GRADES ?= grades.csv
+FEEDBACK ?= feedback
+ONLY ?=
+DEADLINE ?=
+UNFENCED ?=
 
 UV := $(shell uv --version >/dev/null 2>&1 && echo uv)
 BIN := $(VENV)/bin
@@ -51,7 +57,7 @@ LIBRARY := $(shell find vsclib -name '*.py' 2>/dev/null)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help book pages serve lint quick test hooks train sweep chapters checks verify bench assignments grade lock clean distclean
+.PHONY: help book pages serve lint quick test hooks train sweep chapters checks verify bench assignments grade feedback lock clean distclean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -114,13 +120,15 @@ bench: $(INSTALLED) ## measure what things cost on this machine: all parts, or P
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks $(PART) $(if $(ROUNDS),--rounds $(ROUNDS)) \
 	    $(if $(QUICK),--quick --output build/benchmark)
 
-assignments: $(COURSE) ## write the assignments as students get them, without solutions, to assignments/release
-	$(BIN)/python assignments/release.py
+assignments: $(COURSE) ## write the assignments as students get them, without solutions: all, or ASSIGNMENT=gates
+	$(BIN)/python assignments/release.py $(ASSIGNMENT)
 
-grade: ## run and grade SUBMISSIONS=folder, which RUNS STUDENTS' CODE AS YOU: see assignments/README.md
-	@test -n "$(SUBMISSIONS)" || { echo "say what to grade: make grade SUBMISSIONS=folder" >&2; exit 1; }
-	@$(MAKE) --no-print-directory --silent $(COURSE)
-	@$(BIN)/python assignments/grade.py "$(SUBMISSIONS)" --output "$(GRADES)"
+grade: $(COURSE) ## grade ASSIGNMENT=name SUBMISSIONS=folder, each student in a fence: grades.csv and pages of feedback
+	@$(BIN)/python assignments/grade.py "$(ASSIGNMENT)" "$(SUBMISSIONS)" --output "$(GRADES)" --feedback "$(FEEDBACK)" \
+	    $(if $(ONLY),--only "$(ONLY)") $(if $(DEADLINE),--deadline "$(DEADLINE)") $(if $(UNFENCED),--unfenced)
+
+feedback: $(COURSE) ## write the students' pages again from the grades that are kept: ASSIGNMENT=name
+	@$(BIN)/python assignments/hand_back.py "$(ASSIGNMENT)" --feedback "$(FEEDBACK)"
 
 lock: ## resolve the newest allowed versions into requirements.lock (needs uv)
 	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --upgrade \

@@ -1,0 +1,5 @@
+"""What a teacher can put right."""
+
+
+class CourseError(Exception):
+    """Something a teacher can put right; the message is one line."""
