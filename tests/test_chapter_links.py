@@ -200,6 +200,8 @@ def test_what_the_book_folds_is_folded_in_jupyterlab(chapter: Path) -> None:
         state = cell["metadata"].get("jupyter", {})
         assert state.get("source_hidden", False) == folded, f"{chapter.name}, {cell['id']}"
         assert state.get("outputs_hidden", False) == (folded and bool(cell["outputs"]))
+        # JupyterLab shows the first line of what it folds.
+        assert not folded or cell["source"][0].startswith("# "), f"{chapter.name}, {cell['id']}"
 
 
 def test_an_executed_chapter_keeps_its_answers_folded() -> None:
