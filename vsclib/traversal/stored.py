@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from vsclib.files import write_text
-from vsclib.traversal.script import STUB
+from vsclib.traversal.script import STUB, WIDGET
 
 STATE = "application/vnd.jupyter.widget-state+json"
-WIDGET = "vsclib.traversal.Traversal"
 REFERENCE = "IPY_MODEL_"
 # Of a widget's model that has data and no view, as ipywidgets writes it.
 PLAIN_MODEL = {

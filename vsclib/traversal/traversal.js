@@ -308,11 +308,15 @@ function psnr(mean, image) {
   return 10 * Math.log10(1 / Math.max(error, 1e-10));
 }
 
-// The decoder is a model of its own, which the widgets of a page share.
+// The decoder is a model of its own, which the widgets of a page share; a page that is written by
+// hand, as MyST's `anywidget` directive does, gives it in place.
 async function decoderOf(model) {
-  const name = model.get("decoder").replace("IPY_MODEL_", "");
-  const exported = await model.widget_manager.get_model(name);
-  return readDecoder(exported.get("layers"), exported.get("weights"));
+  const decoder = model.get("decoder");
+  if (typeof decoder !== "string") return readDecoder(decoder.layers, halvesOf(decoder.weights));
+  const exported = await model.widget_manager.get_model(decoder.replace("IPY_MODEL_", ""));
+  const packed = exported.get("packed");
+  const halves = packed ? packedHalves(packed) : halvesOf(exported.get("weights"));
+  return readDecoder(exported.get("layers"), halves);
 }
 
 async function render({ model, el }) {
