@@ -26,7 +26,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).resolve().parents[2]
 ROLE = re.compile(r"\{(?P<role>[a-z:]+)\}`(?P<text>[^`]+)`")
 TITLED = re.compile(r"(?P<title>[^<]+?) <(?P<target>[^<>]+)>")
 LINK = re.compile(r"\[(?P<text>[^\[\]]*)\]\((?P<path>[\w./-]*)(?:#(?P<name>[\w.,-]+))?\)")
