@@ -27,15 +27,18 @@ PAGE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_s
 <title>{{ assignment.title }}: {{ student }}</title>
 <style>
  :root { color-scheme: light dark; }
- body { font: 1rem/1.5 system-ui, sans-serif; max-width: 44rem; margin: 2rem auto; padding: 0 1rem; }
+ body { font: 1rem/1.5 system-ui, sans-serif; }
+ body { max-width: 44rem; margin: 2rem auto; padding: 0 1rem; }
  h2 { font-size: 1.15rem; margin: 1.6rem 0 .4rem; }
- pre { font: inherit; white-space: pre-wrap; overflow-wrap: anywhere; border-left: 3px solid; padding-left: 1rem; }
+ pre { font: inherit; white-space: pre-wrap; overflow-wrap: anywhere; }
+ pre { border-left: 3px solid; padding-left: 1rem; }
  dd { margin: 0 0 .6rem 1rem; }
 </style></head><body>
 <h1>{{ assignment.title }}</h1>
 <p>{{ student }}</p>
 {% for text, words in texts %}
-<h2>Written answer{% if texts|length > 1 %} {{ loop.index }}{% endif %}{% if words %} ({{ words }} words){% endif %}</h2>
+<h2>Written answer{% if texts|length > 1 %} {{ loop.index }}{% endif %}
+{% if words %} ({{ words }} words){% endif %}</h2>
 <pre>{{ text }}</pre>
 {% endfor %}
 <h2>What full points ask for</h2>
