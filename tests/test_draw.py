@@ -247,6 +247,22 @@ def test_thirty_steps_take_less_than_150_ms(modules, digits):
     assert min(milliseconds) < 150  # the others may have waited for a busy machine
 
 
+def test_the_generator_comes_nearer_to_an_h_than_the_encoders(modules):
+    """What the page says of a letter."""
+    found = modules.evaluate(
+        """() => {
+          const line = (...ends) => ends.map(([x, y]) => ({ x, y }));
+          const strokes = [line([0.3, 0.2], [0.3, 0.8]), line([0.7, 0.2], [0.7, 0.8]), line([0.3, 0.5], [0.7, 0.5])];
+          const x = m.centred(m.rasterise(strokes, 140, 0.05), 140);
+          const { vae, vsc, generator } = models;
+          const z = m.walk(generator, x, 30, generator.setting).at(-1);
+          const encoded = [vae, vsc].map((model) => m.decode(model, m.encode(model, x).z));
+          return [...encoded, m.decode(generator, z)].map((mean) => m.psnr(x, mean));
+        }"""
+    )
+    assert found[2] > max(found[:2]) + 1
+
+
 # --------------------------------------------------------------------------------- from ink to digit
 
 

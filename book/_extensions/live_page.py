@@ -68,19 +68,24 @@ def models() -> dict[str, Any]:
     return written["models"]
 
 
+def breakable(text: str, after: str = "") -> str:
+    """Code that a narrow cell may break, and that is whole when copied."""
+    parts = re.findall(f"[^{after}]+{after}?" if after else ".{1,8}", text)
+    return f"<code style='white-space: normal'>{'<wbr>'.join(parts)}</code>"
+
+
 def table() -> str:
     """Where each model comes from, and what writing its weights down did to it."""
     lines = [
-        "| model | its record in `results/` | PSNR, as trained | as this page has it "
-        "| SHA-256 of the trained file |",
-        "|---|---|---|---|---|",
+        "| model | PSNR, as trained | as this page has it "
+        "| record in `results/`, SHA-256 of the file |",
+        "|---|---|---|---|",
     ]
     for name, model in models().items():
-        digest, rounding = model["sha256"], model["rounding"]
-        parts = [digest[start : start + 8] for start in range(0, len(digest), 8)]
-        sum_of = f"<code style='white-space: normal'>{'<wbr>'.join(parts)}</code>"
+        rounding = model["rounding"]
         levels = f"{rounding['psnr']:.2f} dB | {rounding['psnr_rounded']:.2f} dB"
-        lines.append(f"| {NAMES[name]} | `{model['record']}` | {levels} | {sum_of} |")
+        origin = f"{breakable(model['record'], '-')}<br>{breakable(model['sha256'])}"
+        lines.append(f"| {NAMES[name]} | {levels} | {origin} |")
     return "\n".join(lines)
 
 
