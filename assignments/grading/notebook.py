@@ -77,9 +77,7 @@ def read(path: Path) -> list[dict[str, Any]]:
             for cell in notebook["cells"]
         ]
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OSError):
-        raise UnreadableError(
-            "the file is no notebook: save it in Jupyter and hand in the .ipynb file"
-        )
+        raise UnreadableError("the file is no notebook: save it in Jupyter and hand in the .ipynb file")
     return cells
 
 

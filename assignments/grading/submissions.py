@@ -108,15 +108,14 @@ def _choose(
     written = datetime.fromtimestamp(newest.stat().st_mtime).astimezone()
     if deadline is not None and written > deadline:
         late = written - deadline
-        remarks.append(
-            f"late by {late.days} d {late.seconds // 3600} h {late.seconds // 60 % 60} min"
-        )
+        remarks.append(f"late by {late.days} d {late.seconds // 3600} h {late.seconds // 60 % 60} min")
     return Submission(shown, newest, tuple(remarks))
 
 
 def readable(name: str) -> str:
     """A name on one line: letters of any script, no control characters, not endless."""
     kept = "".join(
-        letter if unicodedata.category(letter)[0] != "C" else "?" for letter in _composed(name)
+        letter if unicodedata.category(letter)[0] != "C" else "?"
+        for letter in _composed(name)
     )
     return kept if len(kept) <= MOST_LETTERS else f"{kept[:MOST_LETTERS]}…"

@@ -37,9 +37,7 @@ def whole(gamma, mean, deviation, alpha):
 
 def over(function, *tensors):
     """A function of numbers for each element of tensors."""
-    values = [
-        function(*numbers) for numbers in zip(*(t.flatten().tolist() for t in tensors), strict=True)
-    ]
+    values = [function(*numbers) for numbers in zip(*(t.flatten().tolist() for t in tensors), strict=True)]
     return torch.tensor(values, dtype=torch.float64).reshape(tensors[0].shape)
 
 
@@ -99,7 +97,9 @@ def question_4(answer, mark):
 
     def right(alpha):
         answer.borrowed(f"at {alpha}")
-        truth = over(lambda g, m, s: whole(g, m, s, alpha), probes.GAMMA, probes.MU, probes.SIGMA)
+        truth = over(
+            lambda g, m, s: whole(g, m, s, alpha), probes.GAMMA, probes.MU, probes.SIGMA
+        )
         return close(answer[f"at {alpha}"], truth)
 
     mark(2, "the slab's own price", right_slab)
