@@ -55,7 +55,7 @@ class Panel {
     const whose = this.title ? `${this.title}: ` : "";
     this.output = picture(this.shape, "picture reconstruction", `${whose}reconstruction`);
     this.quality = element("p", { class: "quality" });
-    this.result = element("div", { class: "figure" },
+    this.result = element("div", { class: "view" },
       heading(this.title || "Reconstruction"), this.output, this.quality);
     this.bars = new Bars(this.J, this.limit);
     this.bars.svg.append(svgTitle("Drag a bar; click it to give its latent a slider"));

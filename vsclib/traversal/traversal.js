@@ -62,7 +62,7 @@ class View {
 
   build() {
     this.data = picture(this.shape, "picture data", "data: the chosen image");
-    this.dataFigure = element("div", { class: "figure" }, heading("Data"), this.data);
+    this.dataFigure = element("div", { class: "view" }, heading("Data"), this.data);
     this.dataPart = element("div", { class: "data-part" }, this.dataFigure, this.buildChoices());
     this.strip = element("div", { class: "strip" });
     this.problem = element("p", { class: "problem", role: "status" });
