@@ -44,7 +44,9 @@ def notebook(path: Path) -> dict:
 def changed(assignment: Assignment, changes: list[list[str]]) -> dict:
     """The solution's notebook with some answers changed."""
     content = copy.deepcopy(notebook(assignment.notebook))
-    cells = {cell["metadata"].get("nbgrader", {}).get("grade_id"): cell for cell in content["cells"]}
+    cells = {
+        cell["metadata"].get("nbgrader", {}).get("grade_id"): cell for cell in content["cells"]
+    }
     for answer, old, new in changes:
         text = "".join(cells[answer]["source"])
         assert old in text, f"{assignment.name}: {answer} does not hold {old!r}"
