@@ -13,7 +13,7 @@ const LEVELS = [0.1, 0.3, 0.6, 1, 2, 3, 4, 5];
 const surface = sampled((gamma, mu) => spikeSlabKL(gamma, mu, SIGMA, ALPHA), grid(0.01, 0.99, 31), grid(0, 3, 31));
 
 export const controls = [
-  { name: "tau", label: "τ, width of q's spike", lowest: WIDTHS[0], highest: WIDTHS[1], log: true, value: 0.01, shown: (v) => v.toExponential(0).replace("-", "−") },
+  { name: "tau", label: "τ, width of q's spike", lowest: WIDTHS[0], highest: WIDTHS[1], log: true, value: 0.01, shown: (v) => (v < 1e-3 ? v.toExponential(0).replace("-", "−") : shown(v, 3)) },
   { name: "rho", label: "ρ, p's width over q's", lowest: 0.5, highest: 8, log: true, value: 3, shown: (v) => shown(v) },
   { name: "gamma", label: "γ", lowest: 0.02, highest: 0.98, step: 0.01, value: 0.6, shown: (v) => shown(v) },
   { name: "mu", label: "μ", lowest: 0, highest: 3, step: 0.05, value: 0.6, shown: (v) => shown(v) },
