@@ -3,6 +3,10 @@
 PYTHON ?= python3
 VENV ?= .venv
 PORT ?= 8000
+# 1 installs PyTorch without the libraries for GPUs (some 5 GB), 0 with them; empty: without on Linux where no GPU is.
+CPU ?=
+# Where PyTorch keeps its wheels for processors alone; out of reach, the usual ones are installed and the cost is said.
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 # Processes that share the tests; a file's tests stay together, since a chapter's cells build on one another.
 WORKERS ?= 2
 # Threads that spin while they wait make a shared machine many times slower; sleeping costs a quiet one nothing to speak of.
@@ -31,9 +35,15 @@ MINUTES ?= 10
 PART ?=
 ROUNDS ?=
 QUICK ?=
-# A teacher's: make grade SUBMISSIONS=folder GRADES=grades.csv
+# A teacher's: make grade ASSIGNMENT=gates SUBMISSIONS=folder; one student anew: ONLY=ada; what is late:
+# DEADLINE=2026-12-01T12:00; without a fence where there is none, as you: UNFENCED=1.
+ASSIGNMENT ?=
 SUBMISSIONS ?=
 GRADES ?= grades.csv
+FEEDBACK ?= feedback
+ONLY ?=
+DEADLINE ?=
+UNFENCED ?=
 
 UV := $(shell uv --version >/dev/null 2>&1 && echo uv)
 BIN := $(VENV)/bin
@@ -47,12 +57,12 @@ LIBRARY := $(shell find vsclib -name '*.py' 2>/dev/null)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help book pages serve lint quick test hooks train sweep chapters checks verify bench assignments grade lock clean distclean
+.PHONY: help book pages serve lint quick test hooks train sweep chapters checks verify bench assignments grade feedback lock clean distclean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
-book: $(FIRST_RUN) ## install, train a first sparse model (about a minute), build the book with that run in it
+book: $(FIRST_RUN) ## install (CPU=1: no libraries for GPUs), train a first sparse model, build the book with it
 	@$(MAKE) --no-print-directory pages
 
 pages: $(INSTALLED) ## build the book from the outputs that its notebooks hold
@@ -110,13 +120,15 @@ bench: $(INSTALLED) ## measure what things cost on this machine: all parts, or P
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks $(PART) $(if $(ROUNDS),--rounds $(ROUNDS)) \
 	    $(if $(QUICK),--quick --output build/benchmark)
 
-assignments: $(COURSE) ## write the assignments as students get them, without solutions, to assignments/release
-	$(BIN)/python assignments/release.py
+assignments: $(COURSE) ## write the assignments as students get them, without solutions: all, or ASSIGNMENT=gates
+	$(BIN)/python assignments/release.py $(ASSIGNMENT)
 
-grade: ## run and grade SUBMISSIONS=folder, which RUNS STUDENTS' CODE AS YOU: see assignments/README.md
-	@test -n "$(SUBMISSIONS)" || { echo "say what to grade: make grade SUBMISSIONS=folder" >&2; exit 1; }
-	@$(MAKE) --no-print-directory --silent $(COURSE)
-	@$(BIN)/python assignments/grade.py "$(SUBMISSIONS)" --output "$(GRADES)"
+grade: $(COURSE) ## grade ASSIGNMENT=name SUBMISSIONS=folder, each student in a fence: grades.csv and pages of feedback
+	@$(BIN)/python assignments/grade.py "$(ASSIGNMENT)" "$(SUBMISSIONS)" --output "$(GRADES)" --feedback "$(FEEDBACK)" \
+	    $(if $(ONLY),--only "$(ONLY)") $(if $(DEADLINE),--deadline "$(DEADLINE)") $(if $(UNFENCED),--unfenced)
+
+feedback: $(COURSE) ## write the students' pages again from the grades that are kept: ASSIGNMENT=name
+	@$(BIN)/python assignments/hand_back.py "$(ASSIGNMENT)" --feedback "$(FEEDBACK)"
 
 lock: ## resolve the newest allowed versions into requirements.lock (needs uv)
 	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --upgrade \
@@ -137,6 +149,12 @@ define run_experiment
 	$(BIN)/python -m vsclib.runs --page $(1) $(2)
 endef
 
+# PyTorch comes first, so that the rest finds it installed. Argument: what installs packages.
+define install_for_cpu
+	@$(BIN)/python .ci/cpu_wheels.py --cpu "$(CPU)" --index "$(TORCH_INDEX)" --python $(BIN)/python -- \
+	    $(1) -c requirements.lock
+endef
+
 # FIRST RUN: the one line to change when the first run of `make book` should be another.
 $(FIRST_RUN): FIRST_PARAMETERS = -p model vsc -p dataset smiley -p alpha 0.05 -p steps 2000 -p name vsc-smiley
 $(FIRST_RUN): notebooks/experiments/train.ipynb $(LIBRARY) | $(INSTALLED)
@@ -144,14 +162,16 @@ $(FIRST_RUN): notebooks/experiments/train.ipynb $(LIBRARY) | $(INSTALLED)
 	@rm -rf runs/vsc-smiley
 	$(call run_experiment,$@,$(FIRST_PARAMETERS))
 
-$(INSTALLED): requirements.txt requirements.lock pyproject.toml $(wildcard ledger/pyproject.toml)
+$(INSTALLED): requirements.txt requirements-cpu.txt requirements.lock pyproject.toml $(wildcard ledger/pyproject.toml)
 	@$(PYTHON) -c 'import sys; sys.version_info < (3, 11) and sys.exit("Python 3.11 or newer is needed, and %s is %d.%d: name a newer one with make PYTHON=python3.12" % (sys.executable, *sys.version_info[:2]))'
 ifeq ($(UV),uv)
 	test -x $(BIN)/python || uv venv --quiet --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(VENV)
+	$(call install_for_cpu,uv pip install --python $(BIN)/python)
 	uv pip install --python $(BIN)/python -r requirements.txt -c requirements.lock
 else
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip
+	$(call install_for_cpu,$(BIN)/python -m pip install --progress-bar off)
 	$(BIN)/python -m pip install --progress-bar off -r requirements.txt -c requirements.lock
 endif
 	@touch $@

@@ -9,8 +9,8 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
-from grading import batch, feedback, submissions, table
-from grading.assignment import read
+from grading import batch, feedback, reading, submissions, table
+from grading.assignment import SOURCE, read
 from grading.errors import CourseError
 
 WORK = Path(__file__).resolve().parent / "work"
@@ -22,7 +22,7 @@ def run(arguments: argparse.Namespace) -> None:
     Raises:
         CourseError: something that the teacher can put right.
     """
-    assignment = read(arguments.assignment)
+    assignment = read(arguments.assignment, arguments.source)
     if not arguments.submissions:
         raise CourseError("say what to grade: make grade ASSIGNMENT=... SUBMISSIONS=folder")
     folder, work = Path(arguments.submissions), arguments.work / assignment.name
@@ -49,6 +49,8 @@ def run(arguments: argparse.Namespace) -> None:
     print(f"\nWritten to {output.resolve()}, beside it the same for Moodle and Canvas.")
     print(f"One page a student in {pages.resolve()}: they hold no tests and may be given back.")
     if assignment.rubric:
+        reading.write(assignment, found, work / "to-read")
+        print(f"What the students wrote lies in {(work / 'to-read').resolve()}, a page for each.")
         print(f"Write the rubric's marks into {table.rubric_file(work)} and grade again.")
 
 
@@ -66,8 +68,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("assignment", help="its name: python assignments/course.py lists them")
+    parser.add_argument(
+        "assignment",
+        nargs="?",
+        default="",
+        help="its name: python assignments/course.py lists them",
+    )
     parser.add_argument("submissions", nargs="?", default="", help="the folder handed in")
+    parser.add_argument(
+        "--source", type=Path, default=SOURCE, help="where assignments lie, if not here"
+    )
     parser.add_argument("--output", type=Path, default=Path("grades.csv"), help="the CSV file")
     parser.add_argument("--work", type=Path, default=WORK, help="where results are kept")
     parser.add_argument(

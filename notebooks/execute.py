@@ -45,7 +45,20 @@ def execute(chapter: Path) -> None:
     ):
         notebook["metadata"]["papermill"].pop(name, None)
     keep_data_only(notebook)
+    fold_answers(notebook)
     write_text(chapter, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
+
+
+def fold_answers(notebook: dict) -> None:
+    """Fold in JupyterLab, too, what the book folds: cells of code with the tag hide-cell."""
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code" and "hide-cell" in cell["metadata"].get(
+            "tags", []
+        ):
+            folded = {"source_hidden": True}
+            if cell["outputs"]:
+                folded["outputs_hidden"] = True
+            cell["metadata"]["jupyter"] = folded
 
 
 def main(names: list[str]) -> int:

@@ -6,6 +6,11 @@ A page binds a number with one of three roles, whose text is the number as the p
     {printed}`38.71 <li-han-table-1.vae>`         what a document prints, from the ledger
     {constant}`784 <pixels of an MNIST image>`    a constant, and what it is
 
+In a chapter a comment behind the number holds what it is bound to, so that a notebook reads as text
+wherever it is opened::
+
+    10,000<!-- measured: vae-mnist.test_images -->
+
 A measured number is an expression of selections, which stand apart from ``+ - * / ( )`` by spaces::
 
     vae-mnist.elbo                                mean over the seeds of a run
@@ -36,6 +41,11 @@ from vsclib.errors import ConfigurationError, DataError, nearest
 
 ROLE = re.compile(r"\{(?P<role>measured|printed|constant)\}`(?P<text>[^`]+)`")
 """A role in the source of a page."""
+
+COMMENT = re.compile(
+    r"(?P<text>[-+\w.,]+(?: %)?)<!-- (?P<role>measured|printed|constant): (?P<target>.+?) -->"
+)
+"""The same in the source of a chapter."""
 
 STATISTICS: dict[str, Callable[[Sequence[float]], float]] = {
     "mean": statistics.fmean,
@@ -114,7 +124,8 @@ def parse(role: str, text: str) -> Bound:
 def bound_in(source: str) -> Iterator[Bound]:
     """Every number that a page's Markdown binds, in order; code blocks are left out."""
     prose = re.sub(r"^(`{3,})(?!\{)[^\n]*\n.*?^\1\s*$", "", source, flags=re.MULTILINE | re.DOTALL)
-    yield from (parse(found["role"], found["text"]) for found in ROLE.finditer(prose))
+    roles = COMMENT.sub(r"{\g<role>}`\g<text> <\g<target>>`", prose)
+    yield from (parse(found["role"], found["text"]) for found in ROLE.finditer(roles))
 
 
 def as_written(text: str) -> tuple[Decimal, int]:

@@ -39,11 +39,12 @@ class Quoted(NamedTuple):
 
 
 def pages(root: Path = ROOT) -> list[Path]:
-    """The sources of the book's pages: Markdown and chapters; a run's page quotes nothing."""
+    """The sources of the book's pages: Markdown, chapters, quizzes; a run's page quotes nothing."""
     places = (root / "book", root / "notebooks")
     found = [
         path for place in places for kind in ("md", "ipynb") for path in place.rglob(f"*.{kind}")
     ]
+    found += (root / "book" / "quizzes").rglob("*.yml")
     left_out = {"_build", ".ipynb_checkpoints", "runs"}
     return sorted({p.resolve() for p in found if not left_out & set(p.relative_to(root).parts)})
 

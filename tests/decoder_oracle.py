@@ -12,6 +12,17 @@ def stored_codes(state: dict) -> np.ndarray:
     )
 
 
+def unpacked(packed: str) -> np.ndarray:
+    """A page's weights as float16, read from the format's description alone."""
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    values = {letter: f"{place:06b}" for place, letter in enumerate(letters)}
+    count = next(n for n in range(3 * len(packed) // 7, 0, -1) if 2 * n + -(-n // 3) == len(packed))
+    bits = [values[letter] for letter in packed]
+    last = "".join(bits[2 * count :])
+    words = [f"{bits[n]}{bits[count + n]}{last[2 * n : 2 * n + 2]}00" for n in range(count)]
+    return np.array([int(word, 2) for word in words], dtype="<u2").view("<f2")
+
+
 def mean_image(decoder: dict, shape: list[int], z: np.ndarray) -> np.ndarray:
     """The image (C, H, W) in [0, 1] that an exported decoder makes of one code (J,)."""
     weights = np.frombuffer(base64.b64decode(decoder["weights"]), "<f2").astype(np.float64)

@@ -15,10 +15,10 @@ from conftest import REPOSITORY
 
 sys.path.insert(0, str(REPOSITORY / "assignments"))
 
-import IPython.core.interactiveshell  # noqa: F401, E402 - imported once for all forks
-import sympy  # noqa: F401, E402
-import torch  # noqa: F401, E402
-from grading import fence, inside, scoring, student  # noqa: E402
+import IPython.core.interactiveshell  # noqa: F401 - imported once for all forks
+import sympy  # noqa: F401
+import torch  # noqa: F401
+from grading import fence, inside, scoring, student
 
 MAINS: dict[str, Callable[[], None]] = {
     "grading.inside": inside.main,

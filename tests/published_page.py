@@ -37,7 +37,7 @@ KNOWN_ERROR = "Identifier 'THEBE_JS_URL' has already been declared"
 # The part of the book's configuration that brings widgets and mathematics to a page.
 PAGE_SETTINGS = (
     "html_static_path",
-    "html_js_files",
+    "templates_path",
     "html_context",
     "html_theme_options",
     "mathjax_path",
@@ -148,26 +148,32 @@ def executed_notebook(path: Path, cells: list[str]) -> None:
 
 
 def build_small_book(
-    folder: Path, pages: list[str], settings: Path = REPOSITORY / "_config.yml"
+    folder: Path,
+    pages: list[str],
+    settings: Path = REPOSITORY / "_config.yml",
+    extensions: tuple[str, ...] = ("light_head", "own_server", "widget_script"),
 ) -> Path:
-    """Builds a book of the given pages with the scripts and settings of the real one.
+    """Builds a book of the given pages with the scripts, settings and some extensions of the real.
 
     Returns:
         The folder of its HTML.
     """
-    shutil.copytree(REPOSITORY / "book" / "_assets", folder / "_assets")
+    for part in ("_assets", "_templates"):
+        shutil.copytree(REPOSITORY / "book" / part, folder / part)
     real = yaml.safe_load(settings.read_text("utf-8"))["sphinx"]["config"]
     config = {
         "title": "A small book",
         "only_build_toc_files": True,
+        "parse": {"myst_enable_extensions": ["colon_fence", "dollarmath"]},
         "execute": {"execute_notebooks": "off"},
         "sphinx": {
             "recursive_update": True,
-            "local_extensions": {"widget_script": str(REPOSITORY / "book" / "_extensions")},
+            "local_extensions": {
+                name: str(REPOSITORY / "book" / "_extensions") for name in extensions
+            },
             "config": {name: real[name] for name in PAGE_SETTINGS},
         },
     }
-    # Unsorted: the order of the widget scripts is part of what is tested.
     (folder / "_config.yml").write_text(yaml.safe_dump(config, sort_keys=False), "utf-8")
     contents: dict = {"format": "jb-book", "root": pages[0]}
     if pages[1:]:

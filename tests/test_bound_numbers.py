@@ -27,6 +27,7 @@ PAGES_WITH_RESULTS = (
     "preface.html",
     "results.html",
     "results/*.html",
+    "slides/week-4.html",
 )
 # What holds no prose, or what is computed; a table of records is made by an extension, and says so.
 NOT_PROSE = [
@@ -35,13 +36,14 @@ NOT_PROSE = [
     # What a verdict is judged by: typed once, in ledger/results.yml.
     *(".rule", "section:has(.verdict) > h2"),
     *(".section-number", ".from-records", ".headerlink", ".citation", ".bound-numbers"),
+    ".quiz-number",
 ]
 # Numbers that only name something: a year, a place in a document, an exercise, a data set's or a
 # format's name.
 NAMES = re.compile(
     r"\b(?:of|in|ICLR|UAI|PMLR|NeurIPS|arXiv) (?:19|20)\d\d\b"
     r"|\b(?:[Ss]ections?|[Ff]igures?|[Tt]ables?|[Ee]quations?|Eqs?\.|[Cc]hapters?|[Ee]xercises?"
-    r"|[Rr]ows?|[Aa]ppendix|[Ee]rrat(?:um|a)|p\.|[Ss]eeds?|[Aa]lgorithm)"
+    r"|[Rr]ows?|[Ww]eeks?|[Aa]ppendix|[Ee]rrat(?:um|a)|p\.|[Ss]eeds?|[Aa]lgorithm)"
     r" [A-Z]?\.?\d+(?:\.\d+)*(?:,? (?:and|to) [A-Z]?\.?\d+(?:\.\d+)*)*"
     r"|^\d+\.(?= [A-Z])"
     r"|\b[A-Za-z]+[-_]?\d[\w-]*"
@@ -58,7 +60,7 @@ def loose(html: str) -> Iterator[tuple[str, str]]:
         unwanted.replace_with("…")
     article.smooth()
     for block in article.find_all(
-        ["p", "li", "td", "th", "dd", "dt", "h1", "h2", "h3", "h4", "figcaption"]
+        ["p", "li", "td", "th", "dd", "dt", "h1", "h2", "h3", "h4", "figcaption", "legend", "label"]
     ):
         text = " ".join(own_text(block).split())
         if TAKES.match(text):
@@ -128,6 +130,10 @@ def test_sources_quote_what_the_records_say() -> None:
         ("<table><tr><th>at 4</th><td>0.5</td></tr></table>", ["4", "0.5"]),
         ("<div class='from-records'><table><tr><td>0.5</td></tr></table></div>", []),
         ("<figure><figcaption><p>With 4 rows</p></figcaption></figure>", ["4"]),
+        (
+            "<legend><span class='quiz-number'>1.</span> Of 4</legend><label>of 5</label>",
+            ["4", "5"],
+        ),
         ("<p>In <code>x = 3</code>, $a$ <span class='math'>\\(2\\)</span></p>", []),
         ("<p>See <a href='x'>chapter 5</a>, Table 3, figures 3 and 6, appendix E.4</p>", []),
         ("<p>VSC of 2019, ICLR 2019, erratum E68, float32 and L0</p>", []),

@@ -28,8 +28,14 @@ def test_what_cannot_be_decided_refutes_nothing():
 
 
 def test_other_errors_refute_nothing_either():
-    with pytest.raises(TypeError):
+    with pytest.raises(CheckRefused, match="missing a required argument: 'tolerance'"):
         checks.fails(checks.close, "tolerance is missing", 1.0, 2.0)
+
+    def broken(name):
+        raise KeyError(name)
+
+    with pytest.raises(KeyError):
+        checks.fails(broken, "a slip in the check itself")
 
 
 def test_nan_in_a_printed_form_refutes_it():

@@ -1,37 +1,45 @@
 """What a reader does to a traversal on a published page, and what must come of it."""
 
+import base64
 import json
 import re
 from pathlib import Path
 
 import numpy as np
-from decoder_oracle import mean_image
+from decoder_oracle import mean_image, unpacked
 from playwright.sync_api import Browser, Locator, Page
 from published_page import visited
 
-from vsclib.traversal.script import SITE_SCRIPT, STUB, STYLE
+from vsclib.traversal.script import SITE_SCRIPT, SITE_STYLE, STUB
 from vsclib.traversal.stored import REFERENCE, WIDGET
 
 GREY_LEVELS = 2
-SCRIPT = r'<script type="application/vnd\.jupyter\.widget-{}\+json">(.*?)</script>'
+PLACE = re.compile(
+    r'<div class="vsclib-live".*?<script type="application/json">(.*?)</script>', re.DOTALL
+)
+MODEL = re.compile(r'<script async src="([^"]*vsclib/models/[^"]*)">')
 
 
 def stored_traversals(page: Path) -> list[dict]:
     """The states of the traversals that a built page shows, in order, decoders inside."""
     text = page.read_text("utf-8")
-    states: dict[str, dict] = {}
-    for script in re.findall(SCRIPT.format("state"), text, re.DOTALL):
-        states |= {name: model["state"] for name, model in json.loads(script)["state"].items()}
-    views = [
-        json.loads(script)["model_id"]
-        for script in re.findall(SCRIPT.format("view"), text, re.DOTALL)
-    ]
-    shown = [states[view] for view in views if view in states]
+    models = {}
+    for address in MODEL.findall(text):
+        script = (page.parent / address).read_text("utf-8")
+        name, state = json.loads(script[script.index("push(") + 5 : script.rindex(")")])
+        models[name] = state
+    shown = [json.loads(state.replace("<\\/", "</")) for state in PLACE.findall(text)]
     return [
-        {**state, "decoder": states[state["decoder"].removeprefix(REFERENCE)]}
+        {**state, "decoder": unpacked_decoder(models[state["decoder"].removeprefix(REFERENCE)])}
         for state in shown
         if state.get("_anywidget_id") == WIDGET
     ]
+
+
+def unpacked_decoder(decoder: dict) -> dict:
+    """A page's decoder with its weights as base64 of float16."""
+    weights = base64.b64encode(unpacked(decoder["packed"]).tobytes()).decode("ascii")
+    return {"layers": decoder["layers"], "weights": weights}
 
 
 def canvas_pixels(canvas: Locator) -> np.ndarray:
@@ -109,7 +117,7 @@ def check_traversals(browser: Browser, folder: Path, address: str, path: str) ->
     for state in states:
         assert (state["_esm"], state.get("_css", "")) == (STUB, ""), f"{path} carries a script"
     assert (folder / "_static/vsclib/traversal.js").read_text("utf-8") == SITE_SCRIPT
-    assert (folder / "_static/vsclib/traversal.css").read_text("utf-8") == STYLE
+    assert (folder / "_static/vsclib/traversal.css").read_text("utf-8") == SITE_STYLE
     with visited(browser, address, path) as visit:
         widgets = visit.page.locator(".vsclib-traversal")
         for place in range(len(states)):

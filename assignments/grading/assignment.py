@@ -107,8 +107,8 @@ def read(name: str, source: Path = SOURCE) -> Assignment:
     if not name or not (folder / "assignment.toml").is_file():
         known = sorted(path.parent.name for path in source.glob("*/assignment.toml"))
         near = difflib.get_close_matches(name, known, 1)
-        hint = f"; do you mean {near[0]}?" if near else ""
-        raise CourseError(f"there is no assignment {name!r}{hint} There are: {', '.join(known)}")
+        hint = f"do you mean {near[0]}? " if near else ""
+        raise CourseError(f"there is no assignment {name!r}: {hint}there are {', '.join(known)}")
     facts = tomllib.loads((folder / "assignment.toml").read_text(encoding="utf-8"))
     cells = source_cells(folder / f"{name}.ipynb")
     worth = {cell.name.replace("-", "_"): cell.points for cell in cells if cell.role == "test"}

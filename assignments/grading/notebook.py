@@ -62,9 +62,9 @@ def read(path: Path) -> list[dict[str, Any]]:
         raise UnreadableError(f"{path.name} is a link, not a file: hand in the notebook itself")
     size = path.stat().st_size
     if size > LARGEST:
-        most = LARGEST / 1e6
         raise UnreadableError(
-            f"the file has {size / 1e6:.0f} MB, at most {most:.0f}: clear its outputs and hand in again"
+            f"the file has {size / 1e6:.0f} MB, at most {LARGEST / 1e6:.0f}: "
+            "clear its outputs and hand in again"
         )
     try:
         notebook = json.loads(path.read_text(encoding="utf-8-sig"))
@@ -77,7 +77,9 @@ def read(path: Path) -> list[dict[str, Any]]:
             for cell in notebook["cells"]
         ]
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OSError):
-        raise UnreadableError("the file is no notebook: save it in Jupyter and hand in the .ipynb file")
+        raise UnreadableError(
+            "the file is no notebook: save it in Jupyter and hand in the .ipynb file"
+        ) from None
     return cells
 
 

@@ -110,7 +110,9 @@ def _from_array(value: Any) -> Any:
     """A tensor or an array; None for anything else."""
     torch, numpy = sys.modules.get("torch"), sys.modules.get("numpy")
     if torch is not None and isinstance(value, torch.Tensor):
-        value = value.as_subclass(torch.Tensor).detach().cpu().resolve_conj().to_dense().contiguous()
+        value = (
+            value.as_subclass(torch.Tensor).detach().cpu().resolve_conj().to_dense().contiguous()
+        )
         if value.dtype in (torch.bfloat16, torch.float16):
             value = value.float()
         value = value.numpy()

@@ -114,15 +114,21 @@ def judge(judges: ModuleType, question: str, plain: dict[str, dict]) -> list[Par
         plain: the answers as they came out of the fence.
     """
     mark = Mark()
-    signal.signal(signal.SIGALRM, _too_slow)
-    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    _alarm(SECONDS)
     try:
         getattr(judges, question)(Answer(plain), mark)
     except TimeoutError:
         mark.parts.append(Part(0.0, False, "", "the answer takes too long to judge"))
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        _alarm(0.0)
     return mark.parts
+
+
+def _alarm(seconds: float) -> None:
+    """Raise TimeoutError after so many seconds; 0 takes it back, and Windows has none."""
+    if sys.platform != "win32":
+        signal.signal(signal.SIGALRM, _too_slow)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
 def _too_slow(number: int, frame: Any) -> None:

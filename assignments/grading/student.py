@@ -58,7 +58,7 @@ def grade(assignment: Assignment, submission: Submission, fenced: bool) -> Grade
         cells = read(submission.path)
     except UnreadableError as error:
         return empty._replace(reasons={"": str(error)})
-    answers, reasons = _ask_all(assignment, cells, fenced)
+    answers, reasons, endless = _ask_all(assignment, cells, fenced)
     parts = _judge(assignment, answers, fenced)
     for question in assignment.questions:
         earned = sum(part.points for part in parts.get(question.name, []) if part.earned)
@@ -67,13 +67,18 @@ def grade(assignment: Assignment, submission: Submission, fenced: bool) -> Grade
             reasons[question.name] = next(iter(lost), "could not be judged")
         elif earned == question.points:
             reasons.pop(question.name, None)
-    return empty._replace(parts=parts, reasons=reasons, seconds=time.monotonic() - began)
+    names = {name for question in assignment.questions for name in question.answers}
+    own = sum(cells[index]["name"] not in names for index in endless)
+    slow = (f"{own} of the student's own cells took too long",) if own else ()
+    seconds = time.monotonic() - began
+    remarks = (*submission.remarks, *slow)
+    return empty._replace(parts=parts, reasons=reasons, remarks=remarks, seconds=seconds)
 
 
 def _ask_all(
     assignment: Assignment, cells: list[dict[str, Any]], fenced: bool
-) -> tuple[dict[str, dict], dict[str, str]]:
-    """Every question's answers and, where running failed, the reason."""
+) -> tuple[dict[str, dict], dict[str, str], set[int]]:
+    """Every question's answers, where running failed the reason, and cells out of time."""
     answers: dict[str, dict] = {}
     reasons: dict[str, str] = {}
     endless: set[int] = set()
@@ -94,7 +99,7 @@ def _ask_all(
             reasons[question.name] = reason
         # A cell that ran out of time once is left out where another question comes after it.
         endless |= {line["index"] for line in trouble if line["words"] == "took too long"}
-    return answers, reasons
+    return answers, reasons, endless - {-1}
 
 
 def _ask(
@@ -135,10 +140,12 @@ def run_module(
 ) -> fence.Outcome:
     """Run one of the grading's own modules behind the fence, which holds no other file of it."""
     files = [ROOM / "grading" / f"{name}.py" for name in ("__init__", *_needs(module))]
-    start = "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); runpy.run_module(sys.argv.pop(1), run_name='__main__', alter_sys=True)"
-    library = str(fence.REPOSITORY)
-    start = f"import sys; sys.path.append({library!r}); {start}"
-    command = [sys.executable, "-c", start, str(ROOM), module, *arguments]
+    start = (
+        f"import runpy, sys; sys.path[:0] = [{str(ROOM)!r}]; "
+        f"sys.path.append({str(fence.REPOSITORY)!r}); "
+        "runpy.run_module(sys.argv.pop(1), run_name='__main__', alter_sys=True)"
+    )
+    command = [sys.executable, "-c", start, module, *arguments]
     return fence.run(
         command, stdin=stdin, read_only=[*files, *read_only], limits=limits, fenced=fenced
     )

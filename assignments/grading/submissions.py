@@ -37,8 +37,8 @@ def find(folder: Path, assignment: str, deadline: datetime | None = None) -> lis
     """What was handed in, by student.
 
     Args:
-        folder: holds ``<student>/<assignment>/<file>``, ``<student>/<file>`` or ``<student>.ipynb``,
-            or what Moodle and Canvas pack.
+        folder: holds ``<student>/<assignment>/<file>``, ``<student>/<file>`` or
+            ``<student>.ipynb``, or what Moodle and Canvas pack.
         assignment: its name.
         deadline: files younger than that are marked as late.
 
@@ -61,7 +61,8 @@ def find(folder: Path, assignment: str, deadline: datetime | None = None) -> lis
             files.setdefault(_composed(_of_file(entry.stem, assignment)), []).append(entry)
     if not files:
         raise CourseError(
-            f"{folder} holds no submission: it should hold <student>/{assignment}/{assignment}.ipynb"
+            f"{folder} holds no submission: it should hold "
+            f"<student>/{assignment}/{assignment}.ipynb"
         )
     return [_choose(student, files[student], assignment, deadline) for student in sorted(files)]
 
@@ -81,7 +82,7 @@ def _of_file(stem: str, assignment: str) -> str:
 
 
 def _notebooks(folder: Path, assignment: str) -> list[Path]:
-    """Notebooks of a student's folder: those in the assignment's folder, else all beside and below."""
+    """Notebooks of a student: those in the assignment's folder, else all beside and below."""
     inside = folder / assignment
     start = inside if inside.is_dir() and not inside.is_symlink() else folder
     found = []
@@ -108,14 +109,15 @@ def _choose(
     written = datetime.fromtimestamp(newest.stat().st_mtime).astimezone()
     if deadline is not None and written > deadline:
         late = written - deadline
-        remarks.append(f"late by {late.days} d {late.seconds // 3600} h {late.seconds // 60 % 60} min")
+        remarks.append(
+            f"late by {late.days} d {late.seconds // 3600} h {late.seconds // 60 % 60} min"
+        )
     return Submission(shown, newest, tuple(remarks))
 
 
 def readable(name: str) -> str:
     """A name on one line: letters of any script, no control characters, not endless."""
     kept = "".join(
-        letter if unicodedata.category(letter)[0] != "C" else "?"
-        for letter in _composed(name)
+        letter if unicodedata.category(letter)[0] != "C" else "?" for letter in _composed(name)
     )
     return kept if len(kept) <= MOST_LETTERS else f"{kept[:MOST_LETTERS]}…"

@@ -79,7 +79,8 @@ def ignore(self: Any, node: BoundNumber) -> None:
 
 def reread_pages(app: Sphinx, env: Any, added: set, changed: set, removed: set) -> list[str]:
     """Pages depend on records, which Sphinx does not watch: read those with numbers every time."""
-    marks = ("{measured}`", "{printed}`", "{constant}`")
+    roles = ("measured", "printed", "constant")
+    marks = [mark for role in roles for mark in (f"{{{role}}}`", f"<!-- {role}: ")]
     return [
         name
         for name in env.found_docs

@@ -53,7 +53,9 @@ def finite_differences(
     require_stencil(name, order, step)
     tolerance = float(tolerance)  # torch takes no whole number of more than 64 bits
     x = to_float64(name, at)
-    claimed = to_float64(name, derivative(x.clone()) if callable(derivative) else derivative)
+    if callable(derivative):
+        derivative = evaluated(name, derivative, x.clone())
+    claimed = to_float64(name, derivative)
     value = _value(name, function, x)
     if claimed.shape == x.shape == value.shape:
         measured = directional(name, function, x, torch.ones_like(x), order, step, tolerance)
@@ -78,11 +80,18 @@ def require_stencil(name: str, order: int, step: float) -> None:
         refuse(name, f"step = {step:g} is not allowed: choose a step > 0, for example 1e-3")
 
 
+def not_float64(value: Any) -> str:
+    """What a function gave instead of a float64 tensor, and the remedy."""
+    if isinstance(value, Tensor):
+        return f"{value.dtype}: compute in x's float64, without .float(), .int() and the like"
+    kind = type(value).__name__
+    return f"{kind}, no float64 tensor: use torch's functions, and no .item() or .numpy()"
+
+
 def _value(name: str, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     value = evaluated(name, function, x.clone())
     if not isinstance(value, Tensor) or value.dtype != torch.float64:
-        kind = getattr(value, "dtype", type(value).__name__)
-        refuse(name, f"f(x) is {kind}: differences need a float64 tensor")
+        refuse(name, f"f(x) is {not_float64(value)}")
     return value.detach()
 
 

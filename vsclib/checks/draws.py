@@ -1,14 +1,14 @@
 """A closed form against the mean of many draws, with its confidence interval."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from vsclib.checks.numbers import difference, paired, to_float64, worst
-from vsclib.checks.verdict import Verdict, refuse, require_whole, settle
+from vsclib.checks.verdict import Verdict, evaluated, refuse, require_whole, settle, shown
 
 # Fewer draws give no reliable interval.
 FEWEST = 1000
@@ -16,7 +16,7 @@ FEWEST = 1000
 
 def monte_carlo(
     name: str,
-    sample: Callable[[int, torch.Generator], Tensor] | Tensor,
+    sample: Any,
     expected: Any,
     draws: int = 1_000_000,
     *,
@@ -79,7 +79,7 @@ def _standard_errors(mean: Tensor, target: Tensor, error: Tensor) -> Tensor:
 
 def _moments(
     name: str,
-    sample: Callable[[int, torch.Generator], Tensor] | Tensor,
+    sample: Any,
     draws: int,
     seed: int,
     batch: int,
@@ -88,8 +88,11 @@ def _moments(
     generator = torch.Generator().manual_seed(seed)
     if callable(sample):
         sizes = [min(batch, draws - start) for start in range(0, draws, batch)]
-        batches: Iterator[Tensor] = (sample(size, generator) for size in sizes)
+        batches: Iterator[Any] = (evaluated(name, sample, n, generator) for n in sizes)
     else:
+        if hasattr(sample, "sample"):
+            reason = f"{shown(sample)} is a distribution"
+            refuse(name, f"{reason}: give a function of a number of draws and a generator")
         values = to_float64(name, sample)
         draws = len(values) if values.dim() else 1
         sizes, batches = [draws], iter([values])
@@ -100,7 +103,7 @@ def _moments(
         values = to_float64(name, drawn)
         if values.dim() == 0 or len(values) != size:
             shape = f"a batch of {size} draws is shaped {tuple(values.shape)}"
-            refuse(name, f"{shape}: give the draws along the first axis")
+            refuse(name, f"{shape}: give the draws, not their mean, along the first axis")
         # Chan's update: sums of squares about the running mean, which do not cancel.
         shift = values.mean(dim=0) - mean
         squares = squares + values.var(dim=0, correction=0) * size

@@ -6,6 +6,7 @@ from typing import Any
 import sympy
 
 from vsclib.checks.points import DIGITS, largest_difference
+from vsclib.checks.symbols import require_one_meaning, to_expression, undefined
 from vsclib.checks.verdict import Verdict, refuse, require_tolerance, settle
 
 # Beyond this many operations SymPy may think for minutes.
@@ -40,7 +41,8 @@ def symbolic(
     Raises:
         CheckFailed: the two differ at a point.
         CheckRefused: SymPy cannot decide and there is no value at the points (or a proof is
-            required), the shapes differ, or no point fulfils the assumptions.
+            required), the shapes differ, no point fulfils the assumptions, or two symbols of one
+            name have other assumptions.
 
     Example:
         >>> x = sympy.Symbol("x")
@@ -49,6 +51,7 @@ def symbolic(
     """
     require_tolerance(name, tolerance)
     pairs = _pairs(name, derived, expected)
+    require_one_meaning(name, *(side for pair in pairs for side in pair), *assumptions)
     search = (assumptions, points, tolerance, seed)
     errors = [largest_difference(name, a, b, *search) for a, b in pairs]
     if all(proves_zero(a - b) for a, b in pairs):
@@ -59,7 +62,7 @@ def symbolic(
     seen = [error for error in errors if error is not None]
     if len(seen) < len(errors):
         reason = "SymPy cannot decide it, and it has no value at random points"
-        refuse(name, f"{reason}: define every symbol and function")
+        refuse(name, f"{reason}{undefined(*pairs[0])}: define every symbol and function")
     how = f"SymPy leaves it open, {points} random points with {DIGITS} digits"
     return settle(name, how, "relative difference", max(seen), tolerance)
 
@@ -95,28 +98,9 @@ def _becomes_zero(attempt: Callable, difference: sympy.Expr) -> bool:
 
 
 def _pairs(name: str, derived: Any, expected: Any) -> list[tuple[sympy.Expr, sympy.Expr]]:
-    derived, expected = to_expression(name, derived), to_expression(name, expected)
+    derived = to_expression(name, derived, "derived", matrix=True)
+    expected = to_expression(name, expected, "expected", matrix=True)
     shapes = getattr(derived, "shape", ()), getattr(expected, "shape", ())
     if shapes[0] != shapes[1]:
         refuse(name, f"shapes {shapes[0]} and {shapes[1]} do not fit: compare like with like")
     return list(zip(derived, expected, strict=True)) if shapes[0] else [(derived, expected)]
-
-
-def to_expression(name: str, value: Any) -> Any:
-    """A value (an expression, a number or a matrix) as a SymPy expression or matrix.
-
-    Raises:
-        CheckRefused: SymPy cannot read it, or it is an equation, a set or not a number.
-    """
-    # SymPy would evaluate a string as code.
-    readable = not isinstance(value, str)
-    try:
-        expression = sympy.sympify(value, strict=True) if readable else None
-    except (sympy.SympifyError, TypeError, ValueError):
-        expression = None
-    if not isinstance(expression, sympy.Expr | sympy.MatrixBase):
-        kind = type(value).__name__
-        refuse(name, f"{kind} is no expression: give a SymPy expression, a number or a matrix")
-    if expression.has(sympy.nan, sympy.zoo):
-        refuse(name, f"{expression} is undefined: NaN never passes")
-    return expression

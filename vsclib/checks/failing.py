@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from vsclib.checks.verdict import Verdict
+from vsclib.checks.verdict import Verdict, judged
 from vsclib.errors import CheckFailed
 
 
@@ -25,7 +25,7 @@ class Correction(NamedTuple):
         return str(self)
 
 
-def fails(check: Callable[..., Verdict], name: str, *args: Any, **kwargs: Any) -> Verdict:
+def fails(check: Callable[..., Any], name: str, *args: Any, **kwargs: Any) -> Verdict:
     """A form is wrong: the given check fails on it.
 
     Only a measured disagreement counts. A check that refuses its input (shapes, an undefined
@@ -41,7 +41,7 @@ def fails(check: Callable[..., Verdict], name: str, *args: Any, **kwargs: Any) -
 
     Raises:
         CheckFailed: the check passes.
-        CheckRefused: the check cannot be decided.
+        CheckRefused: the check cannot be decided, or is no check.
 
     Example:
         >>> from vsclib.checks import close
@@ -49,15 +49,13 @@ def fails(check: Callable[..., Verdict], name: str, *args: Any, **kwargs: Any) -
         pi is 22/7: compared in float64; difference 0.00126, allowed 1e-06; fails, as it should
     """
     try:
-        passed = check(name, *args, **kwargs)
+        passed = judged(name, check, *args, **kwargs)
     except CheckFailed as failure:
         return failure.verdict._replace(passed=True, refutes=True)
     raise CheckFailed(passed._replace(name=f"{name} was to fail and does not", passed=False))
 
 
-def correction(
-    name: str, check: Callable[[str, Any], Verdict], *, printed: Any, right: Any
-) -> Correction:
+def correction(name: str, check: Callable[..., Any], *, printed: Any, right: Any) -> Correction:
     """A printed form fails the check that the right form passes.
 
     Args:
@@ -67,7 +65,7 @@ def correction(
 
     Raises:
         CheckFailed: the right form fails, or the printed one passes.
-        CheckRefused: one of the two cannot be decided.
+        CheckRefused: one of the two cannot be decided, or ``check`` is no check.
 
     Example:
         >>> from vsclib.checks import close
@@ -76,5 +74,5 @@ def correction(
         area, corrected: compared in float64; difference 0.0004, allowed 0.001; passed
         area, as printed: compared in float64; difference 0.566, allowed 0.001; fails, as it should
     """
-    corrected = check(f"{name}, corrected", right)
+    corrected = judged(f"{name}, corrected", check, right)
     return Correction(corrected, fails(check, f"{name}, as printed", printed))

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vsclib.checks.differences import directional, require_stencil
+from vsclib.checks.differences import directional, not_float64, require_stencil
 from vsclib.checks.numbers import difference, to_float64, worst
 from vsclib.checks.verdict import (
     Verdict,
@@ -25,7 +25,7 @@ ORDER = 4
 def gradient(
     name: str,
     function: Callable[..., Tensor],
-    inputs: Sequence[Any],
+    inputs: Sequence[Any] | Tensor | float,
     *,
     step: float = 1e-4,
     tolerance: float = 1e-6,
@@ -58,6 +58,9 @@ def gradient(
     require_stencil(name, ORDER, step)
     tolerance = float(tolerance)  # torch takes no whole number of more than 64 bits
     require_whole(name, 0, seed=seed)
+    if not isinstance(inputs, list | tuple) or not inputs:
+        reason = f"inputs is {type(inputs).__name__}, not a list of one value or more"
+        refuse(name, f"{reason}: write [x] for a function of one argument, [x, y] for one of two")
     points = [to_float64(name, value) for value in inputs]
     leaves = [point.clone().requires_grad_(True) for point in points]
     value = _differentiable(name, function, leaves)
@@ -84,10 +87,9 @@ def gradient(
 def _differentiable(name: str, function: Callable[..., Tensor], leaves: list[Tensor]) -> Tensor:
     value = evaluated(name, function, *leaves)
     if not isinstance(value, Tensor) or value.dtype != torch.float64:
-        kind = getattr(value, "dtype", type(value).__name__)
-        refuse(name, f"it gives {kind}: compute in the inputs' float64")
+        refuse(name, f"it gives {not_float64(value)}")
     if not value.requires_grad:
-        reason = "no gradient reaches its inputs: a step or a detach cuts it off"
+        reason = "no gradient reaches its inputs: a step, .detach() or no_grad cuts it off"
         refuse(name, f"{reason}, use a relaxed gate")
     if not torch.equal(value.nan_to_num(), function(*leaves).nan_to_num()):
         refuse(name, "two calls give two values: draw the noise once, outside, and close over it")

@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -14,10 +14,11 @@ from scipy import integrate
 from torch import Tensor
 
 from vsclib.arguments import explained
-from vsclib.checks.expressions import proves_zero, to_expression
+from vsclib.checks.expressions import proves_zero
 from vsclib.checks.numbers import difference, paired, to_float64, worst
-from vsclib.checks.points import DIGITS, some_points, value_at
-from vsclib.checks.verdict import Verdict, evaluated, refuse, require_tolerance, settle
+from vsclib.checks.points import DIGITS, located, some_points, value_at
+from vsclib.checks.symbols import require_one_meaning, to_expression, undefined
+from vsclib.checks.verdict import Verdict, evaluated, refuse, require_tolerance, settle, shown
 
 # Quadrature over an infinite range goes very far out, where an exponential of an exponential has
 # more digits than fit into memory. Beyond this exponent it counts as infinite.
@@ -41,7 +42,7 @@ def integral(
     name: str,
     integrand: Any,
     variable: sympy.Symbol,
-    limits: tuple[Any, Any],
+    limits: Any,
     expected: Any,
     *assumptions: Any,
     points: int = 3,
@@ -72,23 +73,34 @@ def integral(
             tolerance.
     """
     require_tolerance(name, tolerance)
-    integrand, expected = to_expression(name, integrand), to_expression(name, expected)
-    limits = (to_expression(name, limits[0]), to_expression(name, limits[1]))
-    if variable in expected.free_symbols:
-        reason = f"the expected value holds the variable {variable}"
+    integrand = to_expression(name, integrand, "integrand")
+    expected = to_expression(name, expected, "expected")
+    lower, upper = _two(name, limits, "(0, sympy.oo)")
+    limits = (to_expression(name, lower, "limits[0]"), to_expression(name, upper, "limits[1]"))
+    require_one_meaning(name, integrand, variable, *limits, expected, *assumptions)
+    if variable in expected.free_symbols.union(*(limit.free_symbols for limit in limits)):
+        reason = f"the expected value or a limit holds the variable {variable}"
         refuse(name, f"{reason}: integrate over another symbol")
     free = [each.free_symbols for each in (expected, *limits)]
     symbols = (integrand.free_symbols - {variable}).union(*free)
     places = some_points(name, symbols, assumptions, points, seed)
     claim = integrand, variable, limits, expected
     error = max(_quadrature_error(name, claim, place, tolerance) for place in places)
-    how = "quadrature"
+    how = "quadrature" if variable in integrand.free_symbols else f"integrand without {variable}"
     if symbols:
         how += f" with {DIGITS} digits at {len(places)} random points"
     verdict = settle(name, how, "difference", error, tolerance)
     if by_sympy and _integrates(*claim):
         return settle(name, "integrated by SymPy", "difference", 0.0, 0.0)
     return verdict._replace(how=how + (", SymPy leaves it open" if by_sympy else ""))
+
+
+def _two(name: str, limits: Any, example: str) -> tuple[Any, Any]:
+    """The two limits of an integral."""
+    if not isinstance(limits, list | tuple) or len(limits) != 2:
+        remedy = f"give the two ends alone, for example {example}"
+        refuse(name, f"limits = {shown(limits)} is not allowed: {remedy}")
+    return limits[0], limits[1]
 
 
 def _integrates(integrand: Any, variable: Any, limits: tuple[Any, Any], expected: Any) -> bool:
@@ -105,7 +117,8 @@ def _quadrature_error(
     integrand, variable, limits, expected = claim
     value, ends = value_at(expected, place), [limit.subs(place) for limit in limits]
     if value in (None, sympy.nan) or not all(end.is_extended_real for end in ends):
-        refuse(name, f"it has no value at {place}: state the assumptions")
+        reason = f"the expected value or a limit has no value, {located(place)}"
+        refuse(name, f"{reason}{undefined(expected, *limits)}: state the assumptions")
     with mpmath.workdps(DIGITS):
         density = sympy.lambdify(variable, integrand.subs(place), [BOUNDED, "mpmath"])
         path = [_bound(end) for end in ends]
@@ -115,12 +128,13 @@ def _quadrature_error(
             found, uncertainty = mpmath.quad(density, path, error=True, maxdegree=8)
         except (NameError, TypeError, ValueError, ZeroDivisionError):
             reason = f"the integrand has no value everywhere between {ends[0]} and {ends[1]}"
-            refuse(name, f"{reason}: mind its poles")
+            refuse(name, f"{reason}{undefined(integrand)}: mind its poles")
         target = mpmath.mpmathify(value)
         scale = max(1, abs(target))
         if mpmath.isfinite(found) and not uncertainty <= tolerance * scale:
-            reason = f"quadrature knows it to {float(uncertainty):.1g} only"
-            refuse(name, f"{reason}: raise the tolerance or split the limits")
+            reason = f"quadrature knows it to {float(uncertainty):.1g} only, {located(place)}"
+            remedy = "state assumptions, such as positive=True in a symbol, or split the limits"
+            refuse(name, f"{reason}: {remedy}")
         return float(abs(found - target) / scale)
 
 
@@ -134,11 +148,11 @@ def _bound(end: Any) -> mpmath.mpf:
 def quadrature(
     name: str,
     function: Callable[[Tensor], Any],
-    limits: tuple[float, float],
+    limits: Any,
     expected: Any,
     *,
     tolerance: float = 1e-8,
-    breaks: tuple[float, ...] = (),
+    breaks: Sequence[float] = (),
 ) -> Verdict:
     r"""A function of the library integrates to a value, in float64.
 
@@ -162,13 +176,14 @@ def quadrature(
         value = evaluated(name, function, torch.tensor(x, dtype=torch.float64))
         return to_float64(name, value).numpy()
 
-    ends = [float(limits[0]), *sorted(map(float, breaks)), float(limits[1])]
+    lower, upper = (_end(name, end) for end in _two(name, limits, "(0.0, math.inf)"))
+    ends = [lower, *sorted(map(float, breaks)), upper]
     found, uncertainty = 0.0, 0.0
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        for lower, upper in pairwise(ends):
+        for start, end in pairwise(ends):
             accuracy: Any = {"epsabs": tolerance / 100, "epsrel": 1e-13, "norm": "max"}
-            part, unsure = integrate.quad_vec(integrand, lower, upper, **accuracy)
+            part, unsure = integrate.quad_vec(integrand, start, end, **accuracy)
             found, uncertainty = found + part, uncertainty + unsure
     value, target = paired(name, found, expected)
     scale = target.abs().clamp(min=1.0)
@@ -178,3 +193,14 @@ def quadrature(
         refuse(name, f"{reason}: name the narrow places in breaks")
     many = f", {value.numel()} parameter sets" if value.numel() > 1 else ""
     return settle(name, f"quadrature in float64{many}", "difference", error, tolerance)
+
+
+def _end(name: str, end: Any) -> float:
+    """A limit as a number; SymPy's numbers and infinity are taken."""
+    try:
+        number = math.nan if isinstance(end, str) else float(end)
+    except (TypeError, ValueError, RuntimeError):
+        number = math.nan
+    if math.isnan(number):
+        refuse(name, f"the limit {shown(end)} is no real number: give one, or math.inf")
+    return number

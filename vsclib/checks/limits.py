@@ -5,8 +5,9 @@ from typing import Any
 
 import sympy
 
-from vsclib.checks.expressions import proves_zero, symbolic, to_expression
+from vsclib.checks.expressions import proves_zero, symbolic
 from vsclib.checks.points import DIGITS, some_points, value_at
+from vsclib.checks.symbols import require_one_meaning, to_expression, undefined
 from vsclib.checks.verdict import Verdict, refuse, require_tolerance, settle
 from vsclib.errors import CheckFailed
 
@@ -49,9 +50,16 @@ def limit(
         a slope: limit by SymPy; difference 0, allowed 0; passed
     """
     require_tolerance(name, tolerance)
-    expression, to, expected = (to_expression(name, value) for value in (expression, to, expected))
+    expression = to_expression(name, expression, "expression")
+    to, expected = to_expression(name, to, "to"), to_expression(name, expected, "expected")
+    require_one_meaning(name, expression, variable, to, expected, *assumptions)
     if side not in ("+-", "+", "-"):
         refuse(name, f"side = {side!r} is unknown: choose '+-', '+' or '-'")
+    if expression.has(sympy.Limit):
+        refuse(name, "the expression holds a Limit: give what stands inside it")
+    if variable in to.free_symbols | expected.free_symbols:
+        reason = f"the point or the expected limit holds {variable}, which moves"
+        refuse(name, f"{reason}: write it without {variable}")
     if variable not in expression.free_symbols:
         refuse(name, f"the expression does not hold {variable}: name the variable that moves")
     proofs = []
@@ -114,7 +122,7 @@ def _walk(
             values = [value_at(expression.subs(place), {variable: x}) for x in steps]
             if None in values or sympy.nan in values:
                 reason = "SymPy finds no limit, and the expression has no value close by"
-                refuse(name, f"{reason}: state the assumptions")
+                refuse(name, f"{reason}{undefined(expression)}: state the assumptions")
             gaps = [float(sympy.Abs(value - target)) / scale for value in values]
             if tolerance < gaps[-1] < 0.95 * gaps[-2]:
                 reason = f"SymPy finds no limit, and a walk comes no nearer than {gaps[-1]:.1g}"

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import sympy
 import torch
 from torch import Tensor
 
@@ -16,16 +17,35 @@ def to_float64(name: str, value: Any) -> Tensor:
         CheckRefused: the value is not made of real numbers.
     """
     try:
+        if isinstance(value, list | tuple) and any(isinstance(part, Tensor) for part in value):
+            value = torch.stack([torch.as_tensor(part).detach() for part in value])
         # NumPy keeps a Python number in float64; torch would round it to float32.
         tensor = value if isinstance(value, Tensor) else torch.as_tensor(np.asarray(value))
+        tensor = tensor.to_dense()
     except (TypeError, ValueError, RuntimeError):
         kind = type(value).__name__
-        refuse(name, f"{kind} is not made of numbers: give a number, a list, an array or a tensor")
+        refuse(name, f"{kind} is not made of numbers: {_remedy(value)}")
     if tensor.is_complex():
         refuse(name, "it has complex numbers: compare real and imaginary part apart")
     if tensor.numel() == 0:
         refuse(name, f"shape {tuple(tensor.shape)} holds no number: give at least one")
     return tensor.detach().to("cpu", torch.float64)
+
+
+def _remedy(value: Any) -> str:
+    """What to give instead of a value that is not made of numbers."""
+    if value is None:
+        return "a function gives None if it does not return its result"
+    if isinstance(value, sympy.Basic) and value.free_symbols:
+        symbols = ", ".join(sorted(map(str, value.free_symbols)))
+        return f"put numbers for {symbols} with .subs, then float(...); for formulas, use symbolic"
+    if isinstance(value, sympy.Basic):
+        return "write float(...) around it; for torch's tensors use torch's functions, not SymPy's"
+    if isinstance(value, list | tuple):
+        return "give a list of numbers, float(...) of SymPy's, or lists of one length"
+    if callable(value):
+        return "call it, and give its result"
+    return "give a number, a list, an array or a tensor"
 
 
 def paired(name: str, value: Any, expected: Any) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,7 @@ from typing import Any
 import sympy
 from sympy.core.relational import Relational
 
-from vsclib.checks.verdict import refuse, require_whole, settle
+from vsclib.checks.verdict import refuse, require_whole, settle, shown
 
 DIGITS = 30
 # Below this size differences are absolute: a small number may be a cancelled one.
@@ -46,7 +46,7 @@ def largest_difference(
             continue
         error = math.inf if sympy.nan in (a, b) else _relative(a, b)
         if not error <= tolerance:
-            settle(name, _at(place), "relative difference", error, tolerance)
+            settle(name, located(place), "relative difference", error, tolerance)
         largest, compared = max(largest, error), compared + 1
         if compared == wanted:
             return largest
@@ -76,7 +76,10 @@ def random_points(
             yield place
         misses += 1
     wanted = ", ".join(map(str, relations))
-    refuse(name, f"no random point fulfils {wanted}: loosen the assumptions")
+    remedy = "loosen the assumptions"
+    if sympy.false in relations:
+        remedy += "; False is what Python's == gives, or a relation that its symbols rule out"
+    refuse(name, f"no random point fulfils {wanted}: {remedy}")
 
 
 def some_points(
@@ -107,11 +110,11 @@ def _relative(a: sympy.Expr, b: sympy.Expr) -> float:
 
 
 def _relation(name: str, assumption: Any) -> Any:
-    assumption = sympy.sympify(assumption)
-    if assumption not in (sympy.true, sympy.false) and not isinstance(assumption, Relational):
-        example = "write, for example, sigma2 < sigma1"
-        refuse(name, f"the assumption {assumption} is no relation: {example}")
-    return assumption
+    truth = isinstance(assumption, bool) or assumption in (sympy.true, sympy.false)
+    if not truth and not isinstance(assumption, Relational):
+        example = "write each by itself, for example sigma2 < sigma1, not in quotation marks"
+        refuse(name, f"the assumption {shown(assumption)} is no relation: {example}")
+    return sympy.sympify(assumption)
 
 
 def _draw(symbol: sympy.Symbol, chance: random.Random) -> sympy.Rational:
@@ -126,6 +129,7 @@ def _draw(symbol: sympy.Symbol, chance: random.Random) -> sympy.Rational:
     return -size if negative else size
 
 
-def _at(place: dict[Any, Any]) -> str:
+def located(place: dict[Any, Any]) -> str:
+    """Where a value was taken, for a message."""
     values = ", ".join(f"{symbol} = {float(value):.4g}" for symbol, value in place.items())
     return f"at {values}" if place else "two numbers"

@@ -10,7 +10,17 @@ import torch
 from torch import Tensor
 
 from vsclib.checks.points import DIGITS
-from vsclib.checks.verdict import LARGEST, Verdict, refuse, require_tolerance, require_whole, settle
+from vsclib.checks.symbols import require_one_meaning, undefined
+from vsclib.checks.verdict import (
+    LARGEST,
+    Verdict,
+    evaluated,
+    refuse,
+    require_tolerance,
+    require_whole,
+    settle,
+)
+from vsclib.errors import ConfigurationError, nearest
 
 PRECISIONS = (torch.float16, torch.float32, torch.float64)
 
@@ -54,8 +64,16 @@ class Sweep(NamedTuple):
         return f"{self}\n\n{self.verdict}"
 
     def row(self, form: str, precision: str) -> Breakdown:
-        """The row of a form in a precision such as ``float32``."""
-        return next(r for r in self.rows if (r.form, r.precision) == (form, precision))
+        """The row of a form in a precision such as ``float32``.
+
+        Raises:
+            ConfigurationError: no such form was swept, or not in that precision.
+        """
+        found = {f"{row.form} in {row.precision}": row for row in self.rows}
+        wanted = f"{form} in {precision}"
+        if wanted not in found:
+            raise ConfigurationError(f"{wanted!r} was not swept: {nearest(wanted, found)}")
+        return found[wanted]
 
 
 def overflow(
@@ -101,7 +119,13 @@ def overflow(
     require_whole(name, 2, 10**6, points=points)
     if not 0 < resolution < LARGEST:
         refuse(name, f"resolution = {resolution!r} is not allowed: choose a number > 0")
+    if not forms or not 0 <= z[0] < z[1] < LARGEST:
+        reason = f"{len(forms)} forms over |z| from {z[0]:g} to {z[1]:g} are no sweep"
+        refuse(name, f"{reason}: give at least one form, and 0 <= from < to")
+    safe = (safe,) if isinstance(safe, str) else safe
     precisions, safe, expected = tuple(precisions), tuple(safe), dict(expected or {})
+    if whole := [precision for precision in precisions if not precision.is_floating_point]:
+        refuse(name, f"{whole[0]} has no rounding: choose among torch.float16, float32, float64")
     swept = sorted({str(precision).removeprefix("torch.") for precision in precisions})
     for form, precision in [*((form, None) for form in safe), *expected]:
         if form not in forms or precision not in (None, *swept):
@@ -126,7 +150,10 @@ def overflow(
 
 def _exact(name: str, reference: Any) -> Callable[[float], float]:
     """The reference as a function of a float, with thirty digits; every value is kept."""
+    undone = ""
     if isinstance(reference, sympy.Expr):
+        require_one_meaning(name, reference)
+        undone = undefined(reference)
         if (count := len(reference.free_symbols)) != 1:
             refuse(name, f"the reference holds {count} symbols: put numbers for all but z")
         reference = sympy.lambdify(list(reference.free_symbols), reference, "mpmath")
@@ -137,8 +164,13 @@ def _exact(name: str, reference: Any) -> Callable[[float], float]:
 
     def at(z: float) -> float:
         if z not in known:
-            with mpmath.workdps(DIGITS):
-                known[z] = float(reference(mpmath.mpf(z)))
+            try:
+                with mpmath.workdps(DIGITS):
+                    known[z] = float(reference(mpmath.mpf(z)))
+            except (ArithmeticError, NameError, TypeError, ValueError) as error:
+                reason = f"the reference has no real value at z = {z:g}{undone}"
+                remedy = "give a SymPy expression in z, or a function of mpmath's numbers"
+                refuse(name, f"{reason} ({type(error).__name__}: {error}): {remedy}")
             if not math.isfinite(known[z]):
                 refuse(name, f"the reference is {known[z]} at z = {z:g}: shorten the range")
         return known[z]
@@ -165,7 +197,11 @@ class _Form(NamedTuple):
     def values(self, sizes: Tensor) -> tuple[Tensor, Tensor]:
         """z and -z in the form's precision, (2, N), and the form's values in float64."""
         both = torch.stack([sizes, -sizes]).to(self.precision)
-        value = self.function(both.clone()).detach()
+        value = evaluated(self.name, self.function, both.clone())
+        if not isinstance(value, Tensor):
+            reason = f"{self.label!r} gives a {type(value).__name__}"
+            refuse(self.name, f"{reason}: use torch's functions, and no .item() or .numpy()")
+        value = value.detach()
         if value.shape != both.shape or value.dtype != self.precision:
             given, kept = (value.dtype, tuple(value.shape)), (self.precision, tuple(both.shape))
             reason = f"{self.label!r} turns {kept} into {given}"

@@ -6,7 +6,7 @@ from typing import Any
 import sympy
 
 from vsclib.checks.failing import fails
-from vsclib.checks.verdict import Verdict
+from vsclib.checks.verdict import Verdict, judged, refuse, shown
 
 
 def slips(expression: sympy.Expr) -> dict[str, sympy.Expr]:
@@ -26,17 +26,18 @@ def slips(expression: sympy.Expr) -> dict[str, sympy.Expr]:
     }
 
 
-def catches(name: str, check: Callable[[str, Any], Verdict], right: sympy.Expr) -> Verdict:
+def catches(name: str, check: Callable[..., Any], right: sympy.Expr) -> Verdict:
     """A check of a name and an expression passes on the right expression and fails on every slip.
 
     The verdict on the right expression says how many slips the check caught.
 
     Raises:
         CheckFailed: the right expression fails, or a slip passes.
-        CheckRefused: one of them cannot be decided.
+        CheckRefused: one of them cannot be decided, or the expression has nothing to slip in.
     """
-    verdict = check(name, right)
-    wrong = slips(right)
+    verdict, wrong = judged(name, check, right), slips(right)
+    if not wrong:
+        refuse(name, f"{shown(right)} has no sum and no square to slip in: give a longer formula")
     for what, expression in wrong.items():
         fails(check, f"{name}, {what}", expression)
     return verdict._replace(how=f"{verdict.how}, {len(wrong)} slips caught")

@@ -1,5 +1,6 @@
 """Verdicts: one line with the formula, the method, the error and the tolerance."""
 
+import inspect
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
@@ -8,6 +9,8 @@ from vsclib.errors import CheckFailed, CheckRefused, VsclibError
 
 LARGEST = 1e18
 """Below it lies every step and seed: more fits no number of 64 bits."""
+LONGEST = 60
+"""Characters of a value that a message shows."""
 
 
 class Verdict(NamedTuple):
@@ -50,6 +53,12 @@ class Verdict(NamedTuple):
         return f"{self.error:.3g}"
 
 
+def shown(value: Any) -> str:
+    """A value as a message shows it: on one line, and not all of it if it is long."""
+    text = " ".join((repr(value) if isinstance(value, str) else str(value)).split())
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+
+
 def settle(name: str, how: str, measure: str, error: float, tolerance: float) -> Verdict:
     """The verdict on a measured error; the arguments are the fields of :class:`Verdict`.
 
@@ -85,11 +94,39 @@ def evaluated(name: str, function: Callable[..., Any], *arguments: Any, **named:
     """What a function that is checked gives; CheckRefused when it does not take its arguments."""
     try:
         return function(*arguments, **named)
-    except VsclibError:
+    except (VsclibError, MemoryError):
         raise
-    except (TypeError, ValueError) as error:
-        reason = " ".join(str(error).split())
+    except Exception as error:
+        kind, reason = type(error).__name__, " ".join(str(error).split())[:200]
+        given = [_kind(value) for value in arguments]
+        given += [f"{key} = {_kind(value)}" for key, value in named.items()]
         raise CheckRefused(
-            f"{name}: cannot be checked: the function raised {type(error).__name__} ({reason}): "
-            "give one of float64 tensors, named as it names them"
+            f"{name}: cannot be checked: the function raised {kind} ({reason or 'no reason'}); it "
+            f"is called with ({', '.join(given)}): give one that takes these, by torch's functions"
         ) from error
+
+
+def judged(name: str, check: Callable[..., Any], *arguments: Any, **named: Any) -> Verdict:
+    """The verdict of a check that a reader wrote.
+
+    Raises:
+        CheckFailed: the check fails.
+        CheckRefused: it does not take its arguments, or returns something else than a verdict.
+    """
+    try:
+        inspect.signature(check).bind(name, *arguments, **named)
+    except (TypeError, ValueError) as error:
+        call = ", ".join(["the name", *map(shown, arguments), *named])
+        refuse(name, f"the check is called with ({call}) ({error}): give one that takes these")
+    verdict = check(name, *arguments, **named)
+    if not isinstance(verdict, Verdict):
+        reason = f"the check returns {shown(verdict)} ({type(verdict).__name__}), no verdict"
+        refuse(name, f"{reason}: return what a check such as symbolic or close gives")
+    return verdict
+
+
+def _kind(value: Any) -> str:
+    """An array's type and shape; the type of anything else."""
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        return f"{str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}"
+    return str(value) if isinstance(value, int) else type(value).__name__

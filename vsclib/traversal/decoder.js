@@ -29,20 +29,43 @@ function parameterSizes(layer) {
   return [0, 0];
 }
 
-// The layers with their weights and biases in place, from base64 of float16.
-function readDecoder(layers, base64) {
-  const bytes = bytesOf(base64);
+// Half floats as integers: from base64 of float16, or from the 14 bits that packed.py leaves.
+function halvesOf(weights) {
+  const bytes = bytesOf(weights);
+  return Uint16Array.from({ length: bytes.length / 2 }, (_, i) => bytes[2 * i] | (bytes[2 * i + 1] << 8));
+}
+
+function packedHalves(text) {
+  const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  const digit = new Uint8Array(128);
+  for (let i = 0; i < 64; i++) digit[alphabet.charCodeAt(i)] = i;
+  const count = Math.floor((3 * text.length) / 7);
+  const at = (place) => digit[text.charCodeAt(place)];
+  return Uint16Array.from({ length: count }, (_, i) => {
+    const last = (at(2 * count + Math.floor(i / 3)) >> (4 - 2 * (i % 3))) & 3;
+    return (at(i) << 10) | (at(count + i) << 4) | (last << 2);
+  });
+}
+
+// The layers with their weights and biases in place.
+function readDecoder(layers, halves) {
   const float = Float32Array.from({ length: 65536 }, (_, half) => halfToFloat(half));
+  const sizes = layers.map(parameterSizes);
+  const expected = sizes.flat().reduce((sum, size) => sum + size, 0);
+  if (halves.length !== expected) {
+    throw new Error(`the decoder has ${halves.length} weights and its layers need ${expected}`);
+  }
+  if (halves.some((half) => (half & 0x7c00) === 0x7c00)) {
+    throw new Error("a weight of the decoder is not finite");
+  }
   let offset = 0;
   const take = (size) => {
     const values = new Float32Array(size);
-    for (let i = 0; i < size; i++, offset += 2) {
-      values[i] = float[bytes[offset] | (bytes[offset + 1] << 8)];
-    }
+    for (let i = 0; i < size; i++) values[i] = float[halves[offset++]];
     return values;
   };
-  return layers.map((layer) => {
-    const [stored, bias] = parameterSizes(layer).map(take);
+  return layers.map((layer, place) => {
+    const [stored, bias] = sizes[place].map(take);
     const weight = layer.kind === "conv_transpose" ? outputsLast(layer, stored) : stored;
     return { ...layer, weight, bias };
   });

@@ -9,13 +9,21 @@ def _joined(*names: str) -> str:
     return "\n".join((FOLDER / name).read_text("utf-8") for name in names)
 
 
-SCRIPT = _joined("decoder.js", "drawing.js", "traversal.js")
+SCRIPTS = ("decoder.js", "drawing.js", "dragging.js", "motion.js", "panel.js", "traversal.js")
+SCRIPT = _joined(*SCRIPTS)
 STYLE = _joined("traversal.css", "controls.css")
+WIDGET = "vsclib.traversal.Traversal"
+"""What the widget is called in a stored state."""
 
 MODULE = f"{SCRIPT}\nexport default {{ render }};\n"
 """What a widget brings along where there is a kernel."""
-SITE_SCRIPT = f"(() => {{\n{SCRIPT}\nglobalThis.vsclibTraversal = {{ render }};\n}})();\n"
+SITE_SCRIPT = (
+    f"(() => {{\n{SCRIPT}\n{_joined('page.js')}\nglobalThis.vsclibTraversal = {{ render }};\n"
+    f"drawWidgets({{ {WIDGET!r}: {{ render }} }});\n}})();\n"
+)
 """What a site serves once for all pages; no module, for those do not load from ``file://``."""
+SITE_STYLE = f"{STYLE}\n{_joined('page.css')}"
+"""The style that goes with it."""
 STUB = (
     "export default globalThis.vsclibTraversal ?? "
     '{ render({ el }) { el.textContent = "Run this cell to move the latents."; } };'
