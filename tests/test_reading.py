@@ -41,7 +41,7 @@ def test_a_written_answer_is_shown_as_text_with_the_rubric(tmp_path: Path) -> No
     shown = page(tmp_path, text)
     assert html.escape(text) in shown.replace("&#34;", "&quot;")
     assert "<script" not in shown and "<img" not in shown and "default-src" in shown
-    assert "says &lt; what &gt; holds" in shown and "2 points" in shown
+    assert "says &lt; what &gt; holds" in shown and "verdict</strong>: 2<" in shown
     assert "(7 words)" in shown
 
 

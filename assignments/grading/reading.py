@@ -41,10 +41,10 @@ PAGE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_s
 {% if words %} ({{ words }} words){% endif %}</h2>
 <pre>{{ text }}</pre>
 {% endfor %}
-<h2>What full points ask for</h2>
+<h2>Points, and what all of them ask for</h2>
 <dl>
 {% for criterion in assignment.rubric %}
-<dt><strong>{{ criterion.name }}</strong>, {{ "%g"|format(criterion.points) }} points</dt>
+<dt><strong>{{ criterion.name }}</strong>: {{ "%g"|format(criterion.points) }}</dt>
 <dd>{{ criterion.text }}</dd>
 {% endfor %}
 </dl>
