@@ -22,8 +22,8 @@ from vsclib.traversal.stored import STATE, keep_data_only
 
 TARGET = Path(__file__).parent / "landing.json"
 SIZE = {"latents": 40, "hidden": 100}
-MODELS: dict[str, dict[str, Any]] = {"vae": {}, "vsc": {"alpha": 0.05}}
-TRAINING = {"steps": 2_000, "batch_size": 200, "seed": 0}
+MODELS: dict[str, dict[str, Any]] = {"vae": {}, "vsc": {"alpha": 0.2}}
+TRAINING = {"steps": 3_000, "batch_size": 200, "seed": 0}
 IMAGES = (0, 1, 2, 4, 7, 18, 61, 84)
 """Test images of the digits 7, 2, 1, 4, 9, 3, 8 and 8."""
 TITLES = {"vae": "VAE", "vsc": "VSC"}

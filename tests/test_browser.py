@@ -41,7 +41,8 @@ WORKBENCH = """<!DOCTYPE html><meta charset="utf-8"><link rel="icon" href="data:
   const listeners = {};
   window.saved = [];
   window.model = {
-    widget_manager: { get_model: async (name) => ({ get: (key) => state.models[name][key] }) },
+    widget_manager: { get_model: async (name) => ({ get: (key) => state.models[name][key], set: (key, value) => { state.models[name][key] = value; },
+      on() {}, off() {}, save_changes() {} }) },
     get: (name) => state[name],
     set: (name, value) => { state[name] = value; },
     save_changes: () => { window.saved.push(structuredClone({ z: state.z, image: state.image })); },
@@ -49,8 +50,9 @@ WORKBENCH = """<!DOCTYPE html><meta charset="utf-8"><link rel="icon" href="data:
     off: (event, f) => { listeners[event] = (listeners[event] ?? []).filter((other) => other !== f); },
   };
   window.fromPython = (name, value) => { state[name] = value; listeners[`change:${name}`].forEach((f) => f()); };
+  const address = { read: () => new URLSearchParams(location.search).get("w1"), write: (text) => { window.written = text; } };
   window.listening = () => Object.values(listeners).flat().length;
-  window.leave = await widget.render({ model: window.model, el: document.getElementById("one") });
+  window.leave = await widget.render({ model: window.model, el: document.getElementById("one"), address });
 </script>"""
 
 
@@ -72,7 +74,8 @@ def workbench(folder: Path, widget: Traversal) -> Path:
     exports = "\nexport { decode, halfToFloat, halvesOf, readDecoder };\n"
     decoder = (FOLDER / "decoder.js").read_text("utf-8") + exports
     (folder / "decoder.js").write_text(decoder, "utf-8")
-    models = {widget.decoder.model_id: widget.decoder.get_state()}
+    parts = [widget.decoder, *([widget.beside, widget.beside.decoder] if widget.beside else [])]
+    models = {part.model_id: part.get_state() for part in parts}
     state = {**widget.get_state(), "_css": STYLE, "models": models}
     (folder / "state.json").write_text(json.dumps(state), "utf-8")
     return folder
@@ -226,7 +229,9 @@ def test_an_echo_from_python_leaves_the_focus_where_it_is(bench):
 
 
 def test_notebook_shortcuts_leave_the_controls_their_keys(bench):
-    assert bench.locator(":is(button, input, select):not([data-lm-suppress-shortcuts])").count() == 0
+    assert (
+        bench.locator(":is(button, input, select):not([data-lm-suppress-shortcuts])").count() == 0
+    )
 
 
 def test_a_view_that_is_gone_no_longer_listens(bench):

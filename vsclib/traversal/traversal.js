@@ -379,7 +379,7 @@ async function render({ model, el, address = null }) {
     return () => view.remove();
   } catch (problem) {
     el.replaceChildren(element("p", { class: "problem", role: "status" },
-      `The traversal cannot be drawn: ${problem.message}.`));
+      `The traversal cannot be drawn: ${problem.message.replace(/\.$/, "")}.`));
     return () => {};
   }
 }
