@@ -15,7 +15,7 @@
     const left = scrolls && part.scrollLeft > 1, right = scrolls && part.scrollLeft < room - 1;
     part.classList.toggle("cut-left", left);
     part.classList.toggle("cut-right", right);
-    if (scrolls && !part.hasAttribute("tabindex")) {
+    if (scrolls && !("wide" in part.dataset)) {
       part.tabIndex = 0;
       part.setAttribute("role", "group");
       part.setAttribute("aria-label", `${name(part)}, wider than the page`);
