@@ -23,6 +23,9 @@ REST = "*"
 # A signature of several lines: docutils writes its parameters as a list of definitions of nothing.
 PARAMETERS = re.compile(r"<dl>\s*((?:<dd><em class=\"sig-param\">.*?</dd>\s*)+)</dl>", re.DOTALL)
 
+# What remains of a docstring's fields when the only one is an order to autodoc.
+EMPTY = re.compile(r'<dl class="field-list simple">\s*</dl>')
+
 
 def public_modules(package: str = PACKAGE) -> list[str]:
     """Full names of the package and of every module in it whose path holds no underscore-private
@@ -108,7 +111,7 @@ def plain_parameters(
         return f'<span class="sig-lines">{rows}</span>'
 
     if page.startswith("api/"):
-        context["body"] = PARAMETERS.sub(lines, context["body"])
+        context["body"] = EMPTY.sub("", PARAMETERS.sub(lines, context["body"]))
 
 
 def skip_noise(
