@@ -9,7 +9,7 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
-from grading import batch, feedback, submissions, table
+from grading import batch, feedback, reading, submissions, table
 from grading.assignment import SOURCE, read
 from grading.errors import CourseError
 
@@ -49,6 +49,8 @@ def run(arguments: argparse.Namespace) -> None:
     print(f"\nWritten to {output.resolve()}, beside it the same for Moodle and Canvas.")
     print(f"One page a student in {pages.resolve()}: they hold no tests and may be given back.")
     if assignment.rubric:
+        reading.write(assignment, found, work / "to-read")
+        print(f"What the students wrote lies in {(work / 'to-read').resolve()}, a page for each.")
         print(f"Write the rubric's marks into {table.rubric_file(work)} and grade again.")
 
 

@@ -18,3 +18,5 @@ c.CourseDirectory.db_url = f"sqlite:///{HERE / 'work' / 'gradebook.db'}"
 c.Execute.timeout = 60
 # Its warning that it talks over TCP would stand between the lines of the table.
 c.Execute.extra_arguments = ["--IPKernelApp.log_level=40"]
+# What a written answer is before it is written; grading/reading.py knows it by that.
+c.ClearSolutions.text_stub = "*Your answer.*"

@@ -43,7 +43,7 @@ NOT_PROSE = [
 NAMES = re.compile(
     r"\b(?:of|in|ICLR|UAI|PMLR|NeurIPS|arXiv) (?:19|20)\d\d\b"
     r"|\b(?:[Ss]ections?|[Ff]igures?|[Tt]ables?|[Ee]quations?|Eqs?\.|[Cc]hapters?|[Ee]xercises?"
-    r"|[Rr]ows?|[Aa]ppendix|[Ee]rrat(?:um|a)|p\.|[Ss]eeds?|[Aa]lgorithm)"
+    r"|[Rr]ows?|[Ww]eeks?|[Aa]ppendix|[Ee]rrat(?:um|a)|p\.|[Ss]eeds?|[Aa]lgorithm)"
     r" [A-Z]?\.?\d+(?:\.\d+)*(?:,? (?:and|to) [A-Z]?\.?\d+(?:\.\d+)*)*"
     r"|^\d+\.(?= [A-Z])"
     r"|\b[A-Za-z]+[-_]?\d[\w-]*"

@@ -41,7 +41,8 @@ WORKBENCH = """<!DOCTYPE html><meta charset="utf-8"><link rel="icon" href="data:
   const listeners = {};
   window.saved = [];
   window.model = {
-    widget_manager: { get_model: async (name) => ({ get: (key) => state.models[name][key] }) },
+    widget_manager: { get_model: async (name) => ({ get: (key) => state.models[name][key], set: (key, value) => { state.models[name][key] = value; },
+      on() {}, off() {}, save_changes() {} }) },
     get: (name) => state[name],
     set: (name, value) => { state[name] = value; },
     save_changes: () => { window.saved.push(structuredClone({ z: state.z, image: state.image })); },
@@ -49,8 +50,9 @@ WORKBENCH = """<!DOCTYPE html><meta charset="utf-8"><link rel="icon" href="data:
     off: (event, f) => { listeners[event] = (listeners[event] ?? []).filter((other) => other !== f); },
   };
   window.fromPython = (name, value) => { state[name] = value; listeners[`change:${name}`].forEach((f) => f()); };
+  const address = { read: () => new URLSearchParams(location.search).get("w1"), write: (text) => { window.written = text; } };
   window.listening = () => Object.values(listeners).flat().length;
-  window.leave = await widget.render({ model: window.model, el: document.getElementById("one") });
+  window.leave = await widget.render({ model: window.model, el: document.getElementById("one"), address });
 </script>"""
 
 
@@ -72,7 +74,8 @@ def workbench(folder: Path, widget: Traversal) -> Path:
     exports = "\nexport { decode, halfToFloat, halvesOf, readDecoder };\n"
     decoder = (FOLDER / "decoder.js").read_text("utf-8") + exports
     (folder / "decoder.js").write_text(decoder, "utf-8")
-    models = {widget.decoder.model_id: widget.decoder.get_state()}
+    parts = [widget.decoder, *([widget.beside, widget.beside.decoder] if widget.beside else [])]
+    models = {part.model_id: part.get_state() for part in parts}
     state = {**widget.get_state(), "_css": STYLE, "models": models}
     (folder / "state.json").write_text(json.dumps(state), "utf-8")
     return folder
@@ -153,7 +156,7 @@ def test_a_move_is_drawn_at_once_and_saved_when_it_ends(bench):
 
 
 def test_a_closed_gate_is_an_exact_zero_and_keeps_its_slab(bench):
-    gate = bench.get_by_role("switch", name="spike of latent 3")
+    gate = bench.get_by_role("switch", name="gate of latent 3")
     gate.press("Space")
     assert bench.evaluate("saved.at(-1).z[3]") == 0
     gate.press("Space")
@@ -164,7 +167,7 @@ def test_moving_the_slab_of_a_silent_latent_opens_its_gate(bench):
     bench.get_by_role("spinbutton", name="Latent").fill("4")
     bench.get_by_role("button", name="Add").click()
     slider = bench.get_by_role("slider", name="slab of latent 4")
-    gate = bench.get_by_role("switch", name="spike of latent 4")
+    gate = bench.get_by_role("switch", name="gate of latent 4")
     assert not gate.is_checked()
     slider.press("ArrowRight")
     assert gate.is_checked()
@@ -186,11 +189,12 @@ def test_an_unknown_latent_is_answered_in_words(bench):
 
 
 def test_show_all_gives_every_latent_a_slider(bench):
-    assert bench.get_by_role("slider").count() == 3
+    slabs = bench.get_by_role("slider", name="slab")
+    assert slabs.count() == 3
     bench.get_by_role("button", name="Show all").click()
-    assert bench.get_by_role("slider").count() == 6
+    assert slabs.count() == 6
     bench.get_by_role("button", name="Show all").click()
-    assert bench.get_by_role("slider").count() == 3
+    assert slabs.count() == 3
 
 
 def test_images_are_chosen_by_keyboard_and_reset_brings_the_code_back(bench):
@@ -207,8 +211,8 @@ def test_images_are_chosen_by_keyboard_and_reset_brings_the_code_back(bench):
 
 def test_the_page_follows_python(bench):
     bench.evaluate("fromPython('z', [0, 0, 1.25, -3, 0, 0.5])")
-    assert bench.get_by_role("switch", name="spike of latent 2").is_checked()
-    assert not bench.get_by_role("switch", name="spike of latent 1").is_checked()
+    assert bench.get_by_role("switch", name="gate of latent 2").is_checked()
+    assert not bench.get_by_role("switch", name="gate of latent 1").is_checked()
     bench.evaluate("fromPython('image', 1)")
     assert bench.get_by_role("radio", name="image 1").is_checked()
     assert bench.get_by_role("switch", checked=True).count() == 0
@@ -225,7 +229,9 @@ def test_an_echo_from_python_leaves_the_focus_where_it_is(bench):
 
 
 def test_notebook_shortcuts_leave_the_controls_their_keys(bench):
-    assert bench.locator(":is(button, input):not([data-lm-suppress-shortcuts])").count() == 0
+    assert (
+        bench.locator(":is(button, input, select):not([data-lm-suppress-shortcuts])").count() == 0
+    )
 
 
 def test_a_view_that_is_gone_no_longer_listens(bench):
@@ -246,7 +252,7 @@ def test_bars_show_exact_zeros_as_ticks_and_open_gates_as_dots(bench):
 
 
 def test_every_control_can_be_hit_and_has_a_name(bench):
-    for control in bench.locator(".vsclib-traversal").locator("button, input").all():
+    for control in bench.locator(".vsclib-traversal").locator("button, input, select").all():
         box = control.bounding_box()
         assert box["width"] >= 24 and box["height"] >= 24, control.evaluate("c => c.outerHTML")
         name = control.evaluate(
@@ -256,7 +262,7 @@ def test_every_control_can_be_hit_and_has_a_name(bench):
 
 
 @pytest.mark.parametrize("width", [1280, 360])
-def test_what_moves_is_right_of_the_sliders_or_under_them(browser, tmp_path, width):
+def test_what_moves_is_right_of_the_sliders_or_in_sight_above_them(browser, tmp_path, width):
     with (
         served(workbench(tmp_path, sparse_widget())) as address,
         visited(browser, address, "index.html", width=width) as visit,
@@ -267,7 +273,8 @@ def test_what_moves_is_right_of_the_sliders_or_under_them(browser, tmp_path, wid
         if width > 600:
             assert picture["x"] >= sliders["x"] + sliders["width"]
         else:
-            assert picture["y"] >= sliders["y"] + sliders["height"]
+            assert picture["y"] + picture["height"] <= sliders["y"]
+            assert picture["width"] >= 100
         assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
 
 

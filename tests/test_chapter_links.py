@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,6 +15,7 @@ links = load_script("book/_extensions/chapter_links.py")
 execute = load_script("notebooks/execute.py")
 CHAPTERS = links.chapters()
 HERE = REPOSITORY / "notebooks" / "02-vae.ipynb"
+KNOWN = {"admonition", "warning", "note", "tip"}
 REMEDY = "python book/_extensions/chapter_links.py writes links for roles"
 
 
@@ -64,6 +66,8 @@ def test_a_chapter_has_no_role_that_jupyterlab_cannot_resolve(chapter: Path) -> 
     for cell in cells(chapter, "markdown"):
         text = "".join(cell["source"])
         assert unresolved(text, chapter) == [], f"{chapter.name}: {REMEDY}"
+        directives = set(re.findall(r"^:::+\{(\w+)\}", text, re.MULTILINE))
+        assert directives <= KNOWN, f"{chapter.name}: {directives - KNOWN}; {REMEDY}"
         assert "[](" not in text, f"{chapter.name}: a link without text; {REMEDY}"
         assert dangling(text, chapter) == []
 
@@ -100,6 +104,16 @@ def test_a_role_becomes_a_link_and_a_link_that_role(role: str) -> None:
     assert written == text.replace(role, ROLES[role])
     assert links.as_roles(written, HERE) == text
     assert dangling(written, HERE) == [] and unresolved(written, HERE) == []
+
+
+def test_a_toy_is_a_box_of_words_in_a_notebook() -> None:
+    toy = "Before.\n\n:::{toy} coin-price\nLook for the dot.\n:::"
+    written = links.as_links(toy, HERE)
+    assert written.splitlines()[2:4] == [
+        ":::{admonition} A picture to move, in the built book",
+        ":class: toy coin-price",
+    ]
+    assert links.as_roles(written, HERE) == toy
 
 
 def test_what_is_no_link_into_the_repository_stays() -> None:
@@ -186,6 +200,8 @@ def test_what_the_book_folds_is_folded_in_jupyterlab(chapter: Path) -> None:
         state = cell["metadata"].get("jupyter", {})
         assert state.get("source_hidden", False) == folded, f"{chapter.name}, {cell['id']}"
         assert state.get("outputs_hidden", False) == (folded and bool(cell["outputs"]))
+        # JupyterLab shows the first line of what it folds.
+        assert not folded or cell["source"][0].startswith("# "), f"{chapter.name}, {cell['id']}"
 
 
 def test_an_executed_chapter_keeps_its_answers_folded() -> None:

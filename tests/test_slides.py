@@ -119,7 +119,7 @@ def small_book(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Pa
 def at_top(page: Page) -> str:
     """The heading of the screen that begins at the top of the window."""
     return page.evaluate(
-        """() => [...document.querySelectorAll("h1, h2")]
+        """() => [...document.querySelectorAll(".bd-article h1, .bd-article h2")]
           .filter((heading) => heading.closest("section").getBoundingClientRect().top < innerHeight / 3
             && (heading.tagName === "H2" || scrollY < 10))
           .at(-1).firstChild.textContent"""

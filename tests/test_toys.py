@@ -18,7 +18,7 @@ from vsclib.errors import ConfigurationError
 NAMES = bundle.names()
 STILLS = REPOSITORY / "book" / "_assets" / "toys"
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e-?\d+)?")
-FRAME_MS = 1000 / 60
+COMPUTE_MS = 4
 
 
 # ---------------------------------------------------------------------------------- without a page
@@ -272,7 +272,7 @@ def test_pcas_line_is_a_button_away(visit: Visit) -> None:
     place = toy(visit.page, "line-code")
     place.get_by_role("button", name="Take PCA's line").click()
     yours, best = re.findall(r"error of ([\d.]+).*leaves ([\d.]+)", words(place))[0]
-    assert float(yours) == pytest.approx(float(best), abs=0.02)
+    assert float(yours) == pytest.approx(float(best), abs=0.005)
 
 
 def test_the_words_are_read_out_once_the_reader_rests(visit: Visit) -> None:
@@ -287,14 +287,18 @@ def test_the_words_are_read_out_once_the_reader_rests(visit: Visit) -> None:
     assert place.locator("output:not([aria-live=off])").count() == 0
 
 
+CONTROLS = """() => [...document.querySelectorAll('.toy :is(button, input, select)')].map((c) => {
+  const { width, height } = c.getBoundingClientRect();
+  const name = c.getAttribute('aria-label') || c.labels?.[0]?.textContent || c.textContent;
+  return [c.outerHTML, name, width, height];
+})"""
+
+
 def test_every_control_has_a_name_and_can_be_hit(visit: Visit) -> None:
-    for control in visit.page.locator(".toy :is(button, input, select)").all():
-        box = control.bounding_box()
-        assert box["width"] >= 24 and box["height"] >= 24, control.evaluate("c => c.outerHTML")
-        name = control.evaluate(
-            "c => c.getAttribute('aria-label') || c.textContent || c.labels?.[0]?.textContent"
-        )
-        assert name.strip(), control.evaluate("c => c.outerHTML")
+    controls = visit.page.evaluate(CONTROLS)
+    assert len(controls) > 3 * len(NAMES)
+    assert [html for html, name, _, _ in controls if not name.strip()] == []
+    assert [html for html, _, width, height in controls if min(width, height) < 24] == []
     identities = visit.page.locator(".toy [id]").evaluate_all("all => all.map(e => e.id)")
     assert len(identities) == len(set(identities))
 
@@ -363,25 +367,34 @@ def test_scripts_wait_for_the_page_and_come_only_with_toys(site: Path) -> None:
     assert "toys.css" not in (site / "none.html").read_text(encoding="utf-8")
 
 
-def test_one_move_costs_less_than_a_frame(visit: Visit) -> None:
+MOVE = """(place, i) => {
+  const inputs = [...place.querySelectorAll('input:not(:disabled)')];
+  const input = inputs[i % inputs.length];
+  input.value = Number(input.min) + ((input.max - input.min) * ((i * 7) % 31)) / 31;
+  input.dispatchEvent(new Event('input'));
+}"""
+
+
+def test_a_move_is_computed_in_a_part_of_a_frame(visit: Visit) -> None:
+    # In processor time of the page's thread, so that a busy machine does not count.
+    session = visit.page.context.new_cdp_session(visit.page)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def spent() -> float:
+        metrics = session.send("Performance.getMetrics")["metrics"]
+        return next(1000 * m["value"] for m in metrics if m["name"] == "ScriptDuration")
+
     slow = {}
     for name in NAMES:
-        place = toy(visit.page, name)
+        place, times = toy(visit.page, name), []
         place.scroll_into_view_if_needed()
-        times = place.evaluate(
-            """(place) => {
-              const input = place.querySelector('input:not(:disabled)');
-              return Array.from({ length: 30 }, (_, i) => {
-                input.value = Number(input.min) + ((input.max - input.min) * ((i * 7) % 30)) / 30;
-                const start = performance.now();
-                input.dispatchEvent(new Event('input'));
-                return performance.now() - start;
-              }).sort((a, b) => a - b);
-            }"""
-        )
-        # One of the quick ones: on a machine that is busy, the others measure its neighbours.
-        if times[len(times) // 4] > FRAME_MS / 2:
-            slow[name] = times[len(times) // 4]
+        for i in range(30):
+            before = spent()
+            place.evaluate(MOVE, i)
+            times.append(spent() - before)
+        # The promise is 4 ms for all moves but one in twenty; other processors are slower.
+        if sorted(times)[28] > 2 * COMPUTE_MS:
+            slow[name] = sorted(times)[28]
     assert slow == {}
 
 

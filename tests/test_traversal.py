@@ -18,9 +18,10 @@ from vsclib.errors import ConfigurationError, DataError
 from vsclib.models import Code
 from vsclib.traversal import Traversal
 from vsclib.traversal.decoder_export import export_decoder
+from vsclib.traversal.script import SCRIPTS
 
 REPOSITORY = Path(__file__).parent.parent
-FILES = ("decoder.js", "drawing.js", "traversal.js", "traversal.css", "controls.css")
+FILES = (*SCRIPTS, "page.js", "page.css", "traversal.css", "controls.css")
 
 
 def random_images(count: int = 4, shape: tuple[int, int, int] = (1, 28, 28)) -> np.ndarray:

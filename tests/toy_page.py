@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+from conftest import load_script
 from playwright.sync_api import Page
 from published_page import REPOSITORY, build_small_book
 
@@ -20,15 +21,17 @@ CHAPTERS = sorted(
     ]
 )
 OPENING = ":::{toy} "
+links = load_script("book/_extensions/chapter_links.py")
 
 
 def placed() -> list[tuple[str, str, str]]:
     """Every toy of a chapter: its name, the chapter, and its block of Markdown."""
     return [
-        (cell.source.splitlines()[0].removeprefix(OPENING).strip(), path.stem, cell.source)
+        (block.splitlines()[0].removeprefix(OPENING).strip(), path.stem, block)
         for path in CHAPTERS
         for cell in nbformat.read(path, as_version=4).cells
-        if cell.cell_type == "markdown" and cell.source.startswith(OPENING)
+        if cell.cell_type == "markdown"
+        and (block := links.as_roles(cell.source, path)).startswith(OPENING)
     ]
 
 

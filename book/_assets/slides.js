@@ -11,7 +11,8 @@
 
   const show = (number) => {
     const screen = screens[Math.min(Math.max(number, 0), screens.length - 1)];
-    screen.scrollIntoView({ behavior: "instant", block: "start" });
+    if (screen === screens[0]) window.scrollTo({ top: 0, behavior: "instant" });
+    else screen.scrollIntoView({ behavior: "instant", block: "start" });
     // A reader who hears the page goes there, too.
     screen.tabIndex = -1;
     screen.focus({ preventScroll: true });

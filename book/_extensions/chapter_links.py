@@ -11,6 +11,8 @@ repository, and its bound numbers hold comments, which nobody shows::
     [the figure](#fig-shrinkage)                                   {numref}`fig-shrinkage`
     10,000<!-- measured: vae-mnist.test_images -->                 {measured}`10,000 <...>`
 
+A toy, which only the book can show, is a box of words in a notebook; its class names the toy.
+
 The book reads the roles again: :func:`as_roles` stands between a chapter and its page. An equation
 of the same chapter keeps its role, which JupyterLab resolves. ``python chapter_links.py`` writes
 links for the roles in all chapters.
@@ -24,11 +26,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).resolve().parents[2]
 ROLE = re.compile(r"\{(?P<role>[a-z:]+)\}`(?P<text>[^`]+)`")
 TITLED = re.compile(r"(?P<title>[^<]+?) <(?P<target>[^<>]+)>")
 LINK = re.compile(r"\[(?P<text>[^\[\]]*)\]\((?P<path>[\w./-]*)(?:#(?P<name>[\w.,-]+))?\)")
 BOUND = r"(?P<text>[-+\w.,]+(?: %)?)<!-- (?P<role>measured|printed|constant): (?P<target>.+?) -->"
+
+BOX = ":::{admonition} A picture to move, in the built book\n:class: toy "
 
 
 def chapters() -> list[Path]:
@@ -69,7 +73,8 @@ def as_links(markdown: str, chapter: Path) -> str:
             return found[0]
         return f"[{title_of(chapter.parent / path)}]({path})"
 
-    return LINK.sub(named, ROLE.sub(link, markdown))
+    boxed = re.sub(r"^:::\{toy\} ", lambda _: BOX, markdown, flags=re.MULTILINE)
+    return LINK.sub(named, ROLE.sub(link, boxed))
 
 
 def as_roles(markdown: str, chapter: Path) -> str:
@@ -93,7 +98,7 @@ def as_roles(markdown: str, chapter: Path) -> str:
         page = place.relative_to(ROOT).with_suffix("").as_posix().removeprefix("book/")
         return f"{{doc}}`{' '.join(text.split())} </{page}>`"
 
-    bound = re.sub(BOUND, r"{\g<role>}`\g<text> <\g<target>>`", markdown)
+    bound = re.sub(BOUND, r"{\g<role>}`\g<text> <\g<target>>`", markdown.replace(BOX, ":::{toy} "))
     return LINK.sub(role, bound)
 
 

@@ -15,7 +15,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
+from sphinx.util.docutils import SphinxDirective
 
 from vsclib.files import write_atomically, write_text
 from vsclib.traversal.packed import pack_weights
@@ -23,6 +26,8 @@ from vsclib.traversal.script import SITE_SCRIPT, SITE_STYLE
 from vsclib.traversal.stored import REFERENCE, STATE
 
 FILES = {"vsclib/traversal.js": SITE_SCRIPT, "vsclib/traversal.css": SITE_STYLE}
+ROOT = Path(__file__).resolve().parent.parent.parent
+FILE = re.compile(r'<div class="vsclib-stored" data-file="([^"]+)"></div>')
 VIEW = "application/vnd.jupyter.widget-view+json"
 VIEWS = re.compile(rf'<script type="{re.escape(VIEW)}">(.*?)</script>', re.DOTALL)
 
@@ -121,19 +126,42 @@ def put_widgets(app: Sphinx, page: str, template: str, context: dict[str, Any], 
     """Replace a page's widget views, and take its block of states out of its head."""
     scripts = context.get("script_files", [])
     kept = [script for script in scripts if getattr(script, "attributes", {}).get("type") != STATE]
-    if len(kept) == len(scripts):
-        return
-    scripts[:] = kept  # in place: Sphinx adds to this list
-    notebook = json.loads(Path(app.env.doc2path(page)).read_text("utf-8"))
-    models = notebook["metadata"]["widgets"][STATE]["state"]
-    pictures, made = stills(notebook), Page(app, context)
+    body, made = context.get("body") or "", Page(app, context)
+    if len(kept) < len(scripts):
+        scripts[:] = kept  # in place: Sphinx adds to this list
+        notebook = json.loads(Path(app.env.doc2path(page)).read_text("utf-8"))
+        models = notebook["metadata"]["widgets"][STATE]["state"]
+        pictures = stills(notebook)
 
-    def replaced(view: re.Match) -> str:
-        name = json.loads(html.unescape(view[1]))["model_id"]
-        return made.place(models, name, pictures.get(name))
+        def replaced(view: re.Match) -> str:
+            name = json.loads(html.unescape(view[1]))["model_id"]
+            return made.place(models, name, pictures.get(name))
 
-    context["body"] = VIEWS.sub(replaced, context["body"])
+        body = VIEWS.sub(replaced, body)
+
+    def stored(place: re.Match) -> str:
+        kept = json.loads((ROOT / place[1]).read_text("utf-8"))
+        still = base64.b64decode(kept["still"]), kept["alt"]
+        return made.place(kept["state"], kept["model_id"], still)
+
+    context["body"] = FILE.sub(stored, body)
     add_scripts(app, context, made)
+
+
+class TraversalDirective(SphinxDirective):
+    """Puts a widget that lies in a file of the repository on a page of text."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """A place that `put_widgets` fills."""
+        if not (ROOT / self.arguments[0]).is_file():
+            raise ExtensionError(
+                f"{self.env.docname}: there is no {self.arguments[0]}: name a file of the repository"
+            )
+        self.env.note_dependency(str(ROOT / self.arguments[0]))
+        place = f'<div class="vsclib-stored" data-file="{self.arguments[0]}"></div>'
+        return [nodes.raw("", place, format="html")]
 
 
 def add_scripts(app: Sphinx, context: dict[str, Any], made: Page) -> None:
@@ -151,6 +179,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     digest = hashlib.sha256("".join(FILES.values()).encode()).hexdigest()
     # With another value Sphinx writes every page again: each names the files with their checksum.
     app.add_config_value("widget_script", digest, "html")
+    app.add_directive("traversal", TraversalDirective)
     app.connect("builder-inited", write_files)
     app.connect("html-page-context", put_widgets, priority=800)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -11,6 +11,8 @@ from vsclib.errors import ConfigurationError, nearest
 
 FOLDER = Path(__file__).parent
 BASE = "base/mount.js"
+SHARED = (BASE, "base/plot.js")
+"""What every page with a toy loads once."""
 IMPORT = re.compile(r'^import \{([^}]*)\} from "(\.[^"]+)";$', re.MULTILINE)
 EXPORT = re.compile(r"^export (?=(?:const|function|class) (\w+))", re.MULTILINE)
 TITLE = re.compile(r'^export const title = "([^"]+)";$', re.MULTILINE)
@@ -79,17 +81,17 @@ def as_function(place: str) -> str:
     return f'window.vsclibToys.sources["{place}"] ??= function () {{\n{body}\n{gives}\n}};\n'
 
 
-def bundle(place: str, known: tuple[str, ...] = ()) -> str:
-    """One script that defines a module and all that it needs, without what a page knows already."""
-    parts = [as_function(other) for other in needed(place, known)]
-    return "".join(["(function () {\n", LOADER, *parts, "})();\n"])
+def bundle(*places: str, known: tuple[str, ...] = ()) -> str:
+    """One script that defines modules and all that they need, without what a page knows already."""
+    wanted = dict.fromkeys(other for place in places for other in needed(place, known))
+    return "".join(["(function () {\n", LOADER, *map(as_function, wanted), "})();\n"])
 
 
 def scripts() -> dict[str, str]:
     """The scripts of a site by file name: the base, and one for each toy that brings it to life."""
-    known = tuple(needed(BASE))
-    made = {"base.js": bundle(BASE)}
+    known = tuple(other for place in SHARED for other in needed(place))
+    made = {"base.js": bundle(*SHARED)}
     for name in names():
         start = f'vsclibToys.take("{BASE}").mount("{name}", vsclibToys.take("{name}.js"));\n'
-        made[f"{name}.js"] = bundle(f"{name}.js", known) + start
+        made[f"{name}.js"] = bundle(f"{name}.js", known=known) + start
     return made

@@ -50,8 +50,10 @@ function plots(state, size) {
   const zs = grid(...RANGE, 241);
   const heights = zs.map((z) => [z, height(z, state)]);
   const top = Math.max(...heights.map(([, value]) => value));
+  // As far down as the ball has been, within reason.
+  const lowest = clamp(height(state.begin, state) - 2, top - 45, top - 14);
   const share = 0.56 * size.height;
-  const upper = new Plot({ x: 0, y: 0, width: size.width, height: share }, { x: RANGE, y: [top - 14, top + 1.5], yLabel: "log-joint, nats", xTicks: false });
+  const upper = new Plot({ x: 0, y: 0, width: size.width, height: share }, { x: RANGE, y: [lowest, top + 1.5], yLabel: "log-joint, nats", xTicks: false });
   const lower = new Plot({ x: 0, y: share, width: size.width, height: size.height - share }, { x: RANGE, y: [-30, 30], xLabel: "z", yLabel: "pull, nats per unit of z" });
   return { zs, heights, upper, lower };
 }

@@ -9,12 +9,12 @@ export const title = "The KL of a spike-and-slab, and two widths that shrink";
 export const ratio = [0.66, 1.35];
 const [SIGMA, ALPHA] = [0.4, 0.1];
 const WIDTHS = [1e-6, 0.1];
-const LEVELS = [0.1, 0.3, 0.6, 1, 1.5, 2, 3, 4, 5];
+const LEVELS = [0.1, 0.3, 0.6, 1, 2, 3, 4, 5];
 const surface = sampled((gamma, mu) => spikeSlabKL(gamma, mu, SIGMA, ALPHA), grid(0.01, 0.99, 31), grid(0, 3, 31));
 
 export const controls = [
-  { name: "tau", label: "τ, width of q's spike", lowest: WIDTHS[0], highest: WIDTHS[1], log: true, value: 0.01, shown: (v) => v.toExponential(0).replace("-", "−") },
-  { name: "rho", label: "ρ, p's width over q's", lowest: 0.5, highest: 8, log: true, value: 1, shown: (v) => shown(v) },
+  { name: "tau", label: "τ, width of q's spike", lowest: WIDTHS[0], highest: WIDTHS[1], log: true, value: 0.01, shown: (v) => (v < 1e-3 ? v.toExponential(0).replace("-", "−") : shown(v, 3)) },
+  { name: "rho", label: "ρ, p's width over q's", lowest: 0.5, highest: 8, log: true, value: 3, shown: (v) => shown(v) },
   { name: "gamma", label: "γ", lowest: 0.02, highest: 0.98, step: 0.01, value: 0.6, shown: (v) => shown(v) },
   { name: "mu", label: "μ", lowest: 0, highest: 3, step: 0.05, value: 0.6, shown: (v) => shown(v) },
 ];

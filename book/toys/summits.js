@@ -21,7 +21,7 @@ const LEVELS = [30, 20, 13, 8, 5, 3, 1.5, 0.5].map((below) => height(SUMMITS[0])
 export const controls = [
   { name: "kind", label: "start from", options: STARTS, value: STARTS[0] },
   { name: "walkers", label: "walkers", lowest: 1, highest: 30, step: 1, value: 12, shown: (v) => String(v) },
-  { name: "noise", label: "noise in each step", lowest: 0, highest: 1, step: 0.1, value: 0, shown: (v) => (v ? `${shown(v, 1)} s` : "none") },
+  { name: "noise", label: "noise in each step", lowest: 0, highest: 1, step: 0.1, value: 0, shown: (v) => (v ? `${shown(v, 1)} × s` : "none") },
   { name: "draw", label: "New starts", act: (state) => start({ ...state, seed: state.seed + 1 }) },
   { name: "back", label: "Back to the starts", act: (state) => again(state) },
 ];

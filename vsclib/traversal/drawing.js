@@ -7,7 +7,7 @@ function element(tag, attributes = {}, ...children) {
     else node.setAttribute(name, value);
   }
   // JupyterLab would take a control's arrow keys; its shortcuts pass over what has this mark.
-  if (tag === "input" || tag === "button") node.setAttribute("data-lm-suppress-shortcuts", "true");
+  if (["input", "button", "select"].includes(tag)) node.setAttribute("data-lm-suppress-shortcuts", "true");
   node.append(...children);
   return node;
 }
@@ -32,7 +32,7 @@ function picture(shape, className, name) {
 
 const SVG = "http://www.w3.org/2000/svg";
 
-// The whole code as bars; an exact zero is a thin tick, a spike that fired is a dot on its bar.
+// The whole code as bars; an exact zero is a thin tick, an open gate a dot on its bar.
 class Bars {
   constructor(count, limit) {
     this.limit = limit;
@@ -54,13 +54,13 @@ class Bars {
     return node;
   }
 
-  set(j, value, spike) {
+  set(j, value, open) {
     const top = 50 - 46 * Math.max(-1, Math.min(1, value / this.limit));
     const zero = value === 0;
     this.bars[j].setAttribute("class", zero ? "bar zero" : "bar");
     const shape = zero ? `M${j + 0.5} 47V53` : `M${j + 0.1} 50V${top}H${j + 0.9}V50Z`;
     this.bars[j].setAttribute("d", shape);
-    this.dots[j].setAttribute("d", spike ? `M${j + 0.5} ${top}h0` : "");
+    this.dots[j].setAttribute("d", open ? `M${j + 0.5} ${top}h0` : "");
   }
 
   point(j) {
@@ -69,6 +69,12 @@ class Bars {
     const width = Math.max(1, this.bars.length / 60);
     this.mark.setAttribute("width", width);
     if (j !== null) this.mark.setAttribute("x", j + 0.5 - width / 2);
+  }
+
+  valueAt(event) {
+    const box = this.svg.getBoundingClientRect();
+    const share = (50 - ((event.clientY - box.top) / box.height) * 100) / 46;
+    return this.limit * Math.max(-1, Math.min(1, share));
   }
 
   latentAt(event) {

@@ -119,7 +119,7 @@ async function drawWidget(place, manager, own) {
     place.classList.add("live");
   } catch (problem) {
     place.append(element("p", { class: "vsclib-problem", role: "status" },
-      `This picture cannot be moved here: ${problem.message}.`));
+      `This picture cannot be moved here: ${problem.message.replace(/\.$/, "")}.`));
   }
 }
 

@@ -9,7 +9,8 @@ def _joined(*names: str) -> str:
     return "\n".join((FOLDER / name).read_text("utf-8") for name in names)
 
 
-SCRIPT = _joined("decoder.js", "drawing.js", "traversal.js")
+SCRIPTS = ("decoder.js", "drawing.js", "dragging.js", "motion.js", "panel.js", "traversal.js")
+SCRIPT = _joined(*SCRIPTS)
 STYLE = _joined("traversal.css", "controls.css")
 WIDGET = "vsclib.traversal.Traversal"
 """What the widget is called in a stored state."""

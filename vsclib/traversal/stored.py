@@ -32,11 +32,16 @@ def keep_data_only(notebook: dict[str, Any]) -> None:
     models = notebook["metadata"].get("widgets", {}).get(STATE, {}).get("state", {})
     states = [model["state"] for model in models.values()]
     replaced, decoders = set(), {}
-    for state in states:
-        if state.get("_anywidget_id") != WIDGET:
-            continue
+    widgets = [state for state in states if state.get("_anywidget_id") == WIDGET]
+    for state in widgets:
         state["_esm"] = STUB
         state.pop("_css", None)
+    second = [
+        models[state["beside"].removeprefix(REFERENCE)]["state"]
+        for state in widgets
+        if state.get("beside")
+    ]
+    for state in widgets + second:
         decoder = _decoder(models, state)
         data = [decoder["state"]["layers"], decoder["state"]["weights"]]
         name = hashlib.sha256(json.dumps(data).encode()).hexdigest()[:32]

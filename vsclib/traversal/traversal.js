@@ -1,40 +1,60 @@
-// The live traversal: a code as sliders, decoded here at every move. Nothing is asked of a kernel
-// or of another server; a kernel, where there is one, hears of finished moves only (the traits z
-// and image). decoder.js and drawing.js stand before this file in one script, see script.py.
+// The live traversal: a code as bars and sliders, decoded here at every move. Nothing is asked of a
+// kernel or of another server; a kernel, where there is one, hears of finished moves only (the
+// traits z and image). The other scripts stand before this one in one file, see script.py.
+
+const NARROW = 560; // px; traversal.css has the same number
+const PERIOD = 4; // seconds from one end of a walk to the other
 
 class View {
-  constructor(model, decoder, root) {
+  constructor(model, panels, root, address) {
     this.model = model;
     this.root = root;
+    this.address = address;
     this.shape = model.get("shape");
     this.size = this.shape.reduce((a, b) => a * b);
     this.count = model.get("count");
-    this.J = model.get("dimensions");
-    this.gated = model.get("gated");
-    this.limit = model.get("limit");
-    this.digits = Math.max(2, 2 - Math.floor(Math.log10(this.limit)));
-    this.decoder = decoder;
     this.pixels = bytesOf(model.get("pixels"));
-    this.codes = floatsOf(model.get("codes"));
-    this.slabs = model.get("slabs") ? floatsOf(model.get("slabs")) : this.codes;
-    this.active = bytesOf(model.get("active"));
-    this.rows = new Map();
+    if (this.pixels.length !== this.count * this.size) {
+      throw new Error(`the images hold ${this.pixels.length} values, ${this.count} need ${this.count * this.size}`);
+    }
     this.frame = null;
+    this.playing = null;
+    this.motion = null;
+    this.draws = 0;
+    this.past = [];
+    this.panels = panels.map(({ part, decoder, title }) => new Panel(part, decoder, this.shape, {
+      moved: () => this.stop(),
+      settled: () => this.settle(),
+      redraw: () => this.redraw(),
+      listed: () => this.offerMotions(),
+      imageOf: (i) => this.imageAt(i),
+    }, title));
     // In JupyterLab every widget runs its own copy of this script, so a counter would give two
     // widgets one group of radio buttons.
     this.group = `vsclib-traversal-${Math.random().toString(36).slice(2)}`;
     this.build();
     this.chooseImage(model.get("image"));
-    this.adopt(model.get("z"));
+    this.panels.forEach((panel) => panel.adopt(panel.model.get("z")));
+    this.readAddress();
+    this.last = this.snapshot();
+    this.panels.forEach((panel) => panel.announce());
+    this.listen();
+  }
+
+  listen() {
     this.onImage = () => this.followImage();
     this.onCode = () => this.followCode();
-    model.on("change:image", this.onImage);
-    model.on("change:z", this.onCode);
+    this.model.on("change:image", this.onImage);
+    this.panels.forEach((panel) => panel.model.on("change:z", this.onCode));
+    this.watch = new ResizeObserver(() => this.arrange());
+    this.watch.observe(this.root);
   }
 
   remove() {
     this.model.off("change:image", this.onImage);
-    this.model.off("change:z", this.onCode);
+    this.panels.forEach((panel) => panel.model.off("change:z", this.onCode));
+    this.watch.disconnect();
+    this.stop();
     if (this.frame !== null) cancelAnimationFrame(this.frame);
   }
 
@@ -42,31 +62,47 @@ class View {
 
   build() {
     this.data = picture(this.shape, "picture data", "data: the chosen image");
-    this.output = picture(this.shape, "picture reconstruction", "reconstruction");
-    this.bars = new Bars(this.J, this.limit);
-    this.summary = element("p", { class: "summary", "aria-live": "polite" });
-    this.bars.svg.append(svgTitle("Click a bar to give its latent a slider"));
-    this.quality = element("p", { class: "quality" });
-    this.sliders = element("div", { class: "sliders" });
+    this.dataFigure = element("div", { class: "view" }, heading("Data"), this.data);
+    this.dataPart = element("div", { class: "data-part" }, this.dataFigure, this.buildChoices());
+    this.strip = element("div", { class: "strip" });
+    this.problem = element("p", { class: "problem", role: "status" });
+    this.problem.hidden = true;
+    const parts = this.panels.flatMap((panel) => (this.panels.length > 1
+      ? [element("div", { class: "panel" }, panel.resultPart, panel.codePart)]
+      : [panel.codePart, panel.resultPart]));
     this.root.classList.add("vsclib-traversal");
+    if (this.panels.length > 1) this.root.classList.add("several");
     this.root.append(
       element(
         "div",
         { class: "columns", role: "group", "aria-label": "Live traversal of a code" },
-        element("div", { class: "data-part" }, heading("Data"), this.data, this.buildChoices()),
-        element("div", { class: "code-part" }, heading("Code"), this.buildBars(), this.summary,
-          this.buildHead(), this.sliders, this.buildTools()),
-        element("div", { class: "result-part" },
-          heading("Reconstruction"), this.output, this.quality),
+        this.strip, this.dataPart, ...parts,
       ),
+      this.buildTools(), this.problem,
     );
+  }
+
+  // On a narrow page the pictures stay in sight above what moves them.
+  arrange() {
+    const narrow = this.root.clientWidth < NARROW;
+    if (narrow === this.narrow) return;
+    this.narrow = narrow;
+    if (narrow) this.strip.replaceChildren(this.dataFigure, ...this.panels.map((panel) => panel.result));
+    else {
+      this.dataPart.prepend(this.dataFigure);
+      this.panels.forEach((panel) => panel.resultPart.append(panel.result));
+    }
   }
 
   buildChoices() {
     this.choices = Array.from({ length: this.count }, (_, i) => {
       const radio = element("input",
         { type: "radio", name: this.group, "aria-label": `image ${i}` });
-      radio.addEventListener("change", () => this.chooseImage(i, true));
+      radio.addEventListener("change", () => {
+        this.stop();
+        this.chooseImage(i);
+        this.settle();
+      });
       const thumbnail = picture(this.shape, "thumbnail", "");
       thumbnail.setAttribute("aria-hidden", "true");
       paint(thumbnail, this.imageAt(i), this.shape);
@@ -77,249 +113,273 @@ class View {
     return box;
   }
 
-  buildBars() {
-    const { svg } = this.bars;
-    svg.addEventListener("pointermove", (event) => this.pointAt(this.bars.latentAt(event)));
-    svg.addEventListener("pointerleave", () => this.pointAt(null));
-    svg.addEventListener("click", (event) => this.addLatent(this.bars.latentAt(event)));
-    const scale = element("div", { class: "scale", "aria-hidden": "true" },
-      element("span", {}, "latent 0"), element("span"), element("span", {}, `${this.J - 1}`));
-    this.hint = scale.children[1];
-    return element("div", { class: "chart" }, svg, scale);
-  }
-
-  buildHead() {
-    const names = this.gated ? ["latent", "spike", "slab", "z"] : ["latent", "value", "z"];
-    const head = names.map((name) => element("span", { class: `head-${name}` }, name));
-    const className = this.gated ? "latent head gated" : "latent head";
-    return element("div", { class: className, "aria-hidden": "true" }, ...head);
-  }
-
   buildTools() {
-    const reset = button("Reset", "back to the image's own code");
-    reset.addEventListener("click", () => {
-      this.chooseImage(this.image, true);
-      this.announce();
-    });
-    const number = element("input",
-      { type: "number", min: "0", max: `${this.J - 1}`, step: "1", placeholder: "0" });
-    const add = button("Add", "give this latent a slider");
-    const submit = () => {
-      const j = Number(number.value);
-      if (number.value !== "" && Number.isInteger(j) && j >= 0 && j < this.J) this.addLatent(j);
-      else this.summary.textContent = `Latents are numbered 0 to ${this.J - 1}.`;
+    const tool = (text, title, act) => {
+      const made = button(text, title);
+      made.addEventListener("click", act);
+      return made;
     };
-    add.addEventListener("click", submit);
-    number.addEventListener("keydown", (event) => {
-      if (event.key === "Enter") submit();
+    this.undo = tool("Undo", "back to before the last move", () => this.back());
+    this.undo.disabled = true;
+    const reset = tool("Reset", "back to the image's own code", () => this.reset());
+    const sample = tool("Sample", "draw new values for the latents that are on", () => this.sample());
+    this.motions = element("select", { "aria-label": "what moves" });
+    this.motions.addEventListener("change", () => this.beginMotion());
+    this.play = tool("Play", "", () => this.playOrPause());
+    this.place = element("input", { type: "range", min: "0", max: "100", step: "1", value: "0",
+      "aria-label": "place on the way" });
+    this.place.addEventListener("input", () => {
+      this.stop(false);
+      this.goTo(Number(this.place.value) / 100);
     });
-    this.all = button("Show all", "a slider for every latent");
-    this.all.addEventListener("click", () => this.showAll(!this.showsAll()));
-    this.all.setAttribute("aria-pressed", "false");
-    return element("div", { class: "tools" }, reset,
-      element("label", { class: "adding" }, "Latent", number), add, this.all);
+    this.place.addEventListener("change", () => this.settle());
+    const track = element("div", { class: "track" }, this.place);
+    dragSlider(track, this.place);
+    this.still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    this.label();
+    return element("div", { class: "tools" }, this.undo, reset, sample,
+      element("div", { class: "moving", role: "group", "aria-label": "move by itself" },
+        this.play, this.motions, track));
   }
 
-  buildRow(j) {
-    const slider = element("input", {
-      type: "range", min: `${-this.limit}`, max: `${this.limit}`, step: `${this.limit / 50}`,
-      "data-latent": `${j}`, "aria-label": this.gated ? `slab of latent ${j}` : `latent ${j}`,
-    });
-    const value = element("output", { class: "value" });
-    const row = element("div", { class: this.gated ? "latent gated" : "latent" },
-      element("span", { class: "name", "aria-hidden": "true" }, "z", element("sub", {}, `${j}`)));
-    const parts = { row, slider, value, gate: null };
-    if (this.gated) {
-      parts.gate = element("input", { type: "checkbox", role: "switch", class: "gate",
-        "data-latent": `${j}`, "aria-label": `spike of latent ${j}` });
-      parts.gate.addEventListener("change", () => {
-        this.on[j] = parts.gate.checked ? 1 : 0;
-        this.changed(j);
-        this.save();
-      });
-      row.append(element("span", { class: "gate-cell" }, parts.gate));
-    }
-    slider.addEventListener("input", () => {
-      this.slab[j] = Number(slider.value);
-      this.on[j] = 1; // moving the slab of a silent latent makes it speak
-      this.changed(j);
-    });
-    slider.addEventListener("change", () => this.save());
-    row.append(slider, value);
-    row.addEventListener("pointerenter", () => this.pointAt(j));
-    row.addEventListener("pointerleave", () => this.pointAt(null));
-    row.addEventListener("focusin", () => this.pointAt(j));
-    row.addEventListener("focusout", () => this.pointAt(null));
-    this.rows.set(j, parts);
-    return row;
+  label() {
+    const text = this.still ? "Step" : this.playing === null ? "Play" : "Pause";
+    this.play.textContent = text;
+    this.play.title = this.still ? "one step along the way" : "move along the way, there and back";
   }
 
-  format(value) {
-    if (value === 0) return "0";
-    return value.toFixed(this.digits).replace("-", "\u2212");
-  }
-
-  // -- the code: z = slab where the gate is open, else what the model leaves there (zero, or its
-  // narrow spike)
+  // -- images and codes
 
   imageAt(i) {
     const bytes = this.pixels.subarray(i * this.size, (i + 1) * this.size);
     return Float32Array.from(bytes, (byte) => byte / 255);
   }
 
-  z(j) {
-    return this.on[j] ? this.slab[j] : this.rest[j];
-  }
-
-  code() {
-    return Float32Array.from({ length: this.J }, (_, j) => this.z(j));
-  }
-
-  chooseImage(i, byReader = false) {
-    const from = i * this.J;
+  chooseImage(i) {
     this.image = i;
     this.choices[i].radio.checked = true;
-    this.start = this.codes.slice(from, from + this.J);
-    this.slab = this.slabs.slice(from, from + this.J);
-    this.on = this.gated ? this.active.slice(from, from + this.J) : new Uint8Array(this.J).fill(1);
-    this.rest = this.start.map((value, j) => (this.on[j] ? 0 : value));
     paint(this.data, this.imageAt(i), this.shape);
-    this.listed = [...this.model.get("shown")[i]];
-    this.showRows();
-    this.changedAll();
-    if (byReader) this.save();
-  }
-
-  // Takes a code over, from Python, a stored page or another view of the same widget.
-  adopt(z) {
-    const now = this.code();
-    const moved = [...now.keys()].filter((j) => now[j] !== Math.fround(z[j]));
-    for (const j of moved) {
-      this.on[j] = !this.gated || Math.fround(z[j]) !== this.rest[j] ? 1 : 0;
-      if (this.on[j]) this.slab[j] = z[j];
-    }
-    const unlisted = moved.filter((j) => !this.rows.has(j));
-    this.listed.push(...unlisted);
-    if (unlisted.length) this.showRows(); // only then: new rows would take the focus from old ones
-    if (moved.length) this.changedAll();
+    this.motion = null;
+    this.panels.forEach((panel) => panel.chooseImage(i));
   }
 
   followImage() {
-    if (this.model.get("image") !== this.image) this.chooseImage(this.model.get("image"));
+    if (this.model.get("image") === this.image) return;
+    this.stop();
+    this.chooseImage(this.model.get("image"));
+    this.panels.forEach((panel) => panel.announce());
+    this.last = this.snapshot();
   }
 
   followCode() {
     this.followImage(); // a code belongs to its image, whichever of the two is heard of first
-    this.adopt(this.model.get("z"));
+    this.panels.forEach((panel) => {
+      panel.adopt(panel.model.get("z"));
+      panel.announce();
+    });
+    if (this.playing === null) this.last = this.snapshot();
   }
 
-  save() {
-    this.announce();
+  // A move has ended: it can be undone, and whoever listens hears of it.
+  settle() {
+    const now = this.snapshot();
+    if (!sameState(this.last, now)) this.past = [...this.past.slice(-99), this.last];
+    this.save(now);
+  }
+
+  save(now = this.snapshot()) {
+    this.last = now;
+    this.undo.disabled = this.past.length === 0;
+    this.problem.hidden = true;
     this.model.set("image", this.image);
-    this.model.set("z", Array.from(this.code()));
-    this.model.save_changes();
+    this.panels.forEach((panel) => {
+      panel.save();
+      panel.model.save_changes();
+    });
+    this.address?.write(writeAddress(this.image, this.panels.map((panel) => ({
+      own: panel.codeOf(this.image),
+      now: { z: panel.code(), on: panel.on },
+    }))));
   }
 
-  // -- which latents have a slider
-
-  showRows() {
-    const everything = this.showsAll();
-    const wanted = everything ? Array.from({ length: this.J }, (_, j) => j) : this.listed;
-    this.rows.clear();
-    this.sliders.replaceChildren(...wanted.map((j) => this.buildRow(j)));
-    this.all.hidden = !everything && wanted.length === this.J;
-    wanted.forEach((j) => this.changedRow(j));
+  snapshot() {
+    return { image: this.image, panels: this.panels.map((panel) => panel.snapshot()) };
   }
 
-  showsAll() {
-    return this.all.getAttribute("aria-pressed") === "true";
+  restore({ image, panels }) {
+    this.motion = null;
+    if (image !== this.image) this.chooseImage(image);
+    this.panels.forEach((panel, place) => panel.restore(panels[place]));
   }
 
-  showAll(everything) {
-    this.all.setAttribute("aria-pressed", `${everything}`);
-    this.showRows();
+  back() {
+    this.stop();
+    if (!this.past.length) return;
+    this.restore(this.past.pop());
+    this.save();
   }
 
-  addLatent(j) {
-    if (!this.rows.has(j)) {
-      this.listed.push(j);
-      this.showRows();
+  reset() {
+    this.stop();
+    this.chooseImage(this.image);
+    this.settle();
+  }
+
+  sample() {
+    this.stop();
+    this.motion = null;
+    this.draws += 1;
+    this.panels.forEach((panel) => panel.sample(uniforms(this.draws)));
+    this.settle();
+  }
+
+  readAddress() {
+    const text = this.address?.read();
+    if (!text) return;
+    try {
+      const { image, moves } = readAddress(text, this.count, this.panels);
+      this.chooseImage(image);
+      moves.forEach((pairs, place) => {
+        const panel = this.panels[place];
+        const { z, on } = panel.codeOf(image);
+        for (const [j, value] of pairs) [z[j], on[j]] = value === null ? [z[j], 0] : [value, 1];
+        panel.list(pairs.map(([j]) => j));
+        panel.take({ z, on });
+      });
+    } catch (error) {
+      this.problem.textContent = `${error.message}. The image's own code is shown.`;
+      this.problem.hidden = false;
     }
-    const { slider, row } = this.rows.get(j);
-    slider.focus({ preventScroll: true });
-    row.scrollIntoView({ block: "nearest" });
   }
 
-  // -- what follows a move
+  // -- what moves by itself: one latent from end to end, or the code towards another image's
 
-  changed(j) {
-    this.changedRow(j);
-    this.bars.set(j, this.z(j), this.gated && this.on[j]);
-    this.pointAt(j);
-    this.redraw();
+  offerMotions() {
+    if (!this.motions) return;
+    const chosen = this.motions.value;
+    const several = this.panels.length > 1;
+    const walks = this.panels.flatMap((panel, place) => [...panel.rows.keys()].map((j) => element(
+      "option", { value: `walk:${place}:${j}` }, `latent ${j}${several ? ` of the ${panel.title}` : ""}`)));
+    const others = [...Array(this.count).keys()].filter((i) => i !== this.image);
+    const ways = others.map((i) => element("option", { value: `to:${i}` }, `to image ${i}`));
+    this.motions.replaceChildren(...walks, ...ways);
+    const kept = [...this.motions.options].find((option) => option.value === chosen);
+    this.motions.value = kept ? chosen : this.motions.options[0]?.value ?? "";
+    this.motion = null;
   }
 
-  changedAll() {
-    for (let j = 0; j < this.J; j++) this.bars.set(j, this.z(j), this.gated && this.on[j]);
-    this.rows.forEach((_, j) => this.changedRow(j));
-    this.announce();
-    this.redraw();
+  beginMotion() {
+    this.stop();
+    const [kind, first, latent] = this.motions.value.split(":");
+    if (kind === "walk") {
+      const [panel, j] = [this.panels[Number(first)], Number(latent)];
+      const start = (panel.z(j) / panel.limit + 1) / 2;
+      this.motion = { t: start, go: (t) => {
+        panel.slab[j] = walkValue(panel.limit, t);
+        panel.on[j] = 1;
+        panel.changed(j);
+      } };
+    } else if (kind === "to") {
+      const ways = this.panels.map((panel) => ({
+        panel, from: { z: panel.code(), on: panel.on.slice() }, to: panel.codeOf(Number(first)),
+      }));
+      this.motion = { t: 0, go: (t) => {
+        ways.forEach(({ panel, from, to }) => panel.take(between(from, to, t)));
+      } };
+    }
+    this.place.value = Math.round(100 * (this.motion?.t ?? 0));
   }
 
-  changedRow(j) {
-    const parts = this.rows.get(j);
-    if (!parts) return;
-    const share = (value) => `${50 + 50 * Math.max(-1, Math.min(1, value / this.limit))}%`;
-    parts.slider.value = this.slab[j];
-    parts.slider.style.setProperty("--from", share(Math.min(0, this.slab[j])));
-    parts.slider.style.setProperty("--to", share(Math.max(0, this.slab[j])));
-    const slab = this.format(this.slab[j]);
-    parts.slider.setAttribute("aria-valuetext", this.on[j] ? slab : `off, ${slab} when on`);
-    parts.value.textContent = this.format(this.z(j));
-    parts.row.classList.toggle("off", !this.on[j]);
-    if (parts.gate) parts.gate.checked = this.on[j] === 1;
+  goTo(t) {
+    if (!this.motion) {
+      this.beginMotion();
+      this.place.value = Math.round(100 * t);
+    }
+    if (!this.motion) return;
+    this.motion.t = t;
+    this.motion.go(t);
   }
+
+  playOrPause() {
+    if (this.playing !== null) {
+      this.stop();
+      return;
+    }
+    if (!this.motion) this.beginMotion();
+    if (!this.motion) return;
+    if (this.still) {
+      const t = this.motion.t >= 1 ? 0 : Math.min(1, this.motion.t + 1 / 8);
+      this.goTo(t);
+      this.place.value = Math.round(100 * t);
+      this.settle();
+      return;
+    }
+    const [start, begun] = [this.motion.t, performance.now()];
+    const step = (now) => {
+      this.playing = requestAnimationFrame(step);
+      const t = backAndForth(start, Math.max(0, now - begun) / 1000, PERIOD);
+      this.goTo(t);
+      this.place.value = Math.round(100 * t);
+    };
+    this.playing = requestAnimationFrame(step);
+    this.label();
+  }
+
+  // Ends what plays; by a hand on a latent the way ends, too, by one on its place it does not.
+  stop(forget = true) {
+    const played = this.playing !== null;
+    if (played) {
+      cancelAnimationFrame(this.playing);
+      this.playing = null;
+      this.label();
+      this.settle();
+    } else if (forget) this.motion = null;
+  }
+
+  // -- drawing
 
   redraw() {
     if (this.frame !== null) return; // several events between two frames are drawn once
     this.frame = requestAnimationFrame(() => {
       this.frame = null;
-      const mean = decode(this.decoder, this.code(), this.size);
-      paint(this.output, mean, this.shape);
-      this.quality.textContent = `${psnr(mean, this.imageAt(this.image)).toFixed(1)} dB PSNR`;
+      this.panels.forEach((panel) => panel.draw());
     });
-  }
-
-  pointAt(j) {
-    this.bars.point(j);
-    this.hint.textContent = j === null ? "" : `latent ${j}: ${this.format(this.z(j))}`;
-  }
-
-  announce() {
-    const on = this.on.reduce((sum, gate) => sum + gate, 0);
-    const text = this.gated ? `${on} of ${this.J} latents on` : `dense code of ${this.J} latents`;
-    this.summary.textContent = text;
-    this.bars.svg.setAttribute("aria-label", `Code: ${text}`);
   }
 }
 
-function psnr(mean, image) {
-  const error = mean.reduce((sum, value, p) => sum + (value - image[p]) ** 2, 0) / mean.length;
-  return 10 * Math.log10(1 / Math.max(error, 1e-10));
+function sameState(first, second) {
+  const same = (a, b) => a.every((value, at) => value === b[at]);
+  return first.image === second.image && first.panels.every((panel, place) => (
+    same(panel.slab, second.panels[place].slab) && same(panel.on, second.panels[place].on)));
 }
 
 // The decoder is a model of its own, which the widgets of a page share; a page that is written by
 // hand, as MyST's `anywidget` directive does, gives it in place.
-async function decoderOf(model) {
+async function decoderOf(model, manager) {
   const decoder = model.get("decoder");
   if (typeof decoder !== "string") return readDecoder(decoder.layers, halvesOf(decoder.weights));
-  const exported = await model.widget_manager.get_model(decoder.replace("IPY_MODEL_", ""));
+  const exported = await manager.get_model(decoder.replace("IPY_MODEL_", ""));
   const packed = exported.get("packed");
   const halves = packed ? packedHalves(packed) : halvesOf(exported.get("weights"));
   return readDecoder(exported.get("layers"), halves);
 }
 
-async function render({ model, el }) {
-  const view = new View(model, await decoderOf(model), el);
-  return () => view.remove();
+async function render({ model, el, address = null }) {
+  try {
+    const manager = model.widget_manager;
+    const beside = model.get("beside");
+    const parts = [model];
+    if (beside) parts.push(await manager.get_model(beside.replace("IPY_MODEL_", "")));
+    const panels = await Promise.all(parts.map(async (part) => ({
+      part,
+      decoder: await decoderOf(part, manager),
+      title: parts.length > 1 ? part.get("title") : "",
+    })));
+    const view = new View(model, panels, el, address);
+    return () => view.remove();
+  } catch (problem) {
+    el.replaceChildren(element("p", { class: "problem", role: "status" },
+      `The traversal cannot be drawn: ${problem.message.replace(/\.$/, "")}.`));
+    return () => {};
+  }
 }
