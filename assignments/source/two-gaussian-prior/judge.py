@@ -29,15 +29,19 @@ def joint_log(z, y, tau, alpha, m, sigma1, sigma2):
 def question_1(answer, mark):
     m, sigma1, sigma2, alpha = 3.0, 1.0, 0.5, 2 / 3
 
-    def odds(z):
-        return alpha * mpmath.npdf(z, m, sigma1) - (1 - alpha) * mpmath.npdf(z, 0, sigma2)
+    def wide(z):
+        return alpha * mpmath.npdf(z, m, sigma1)
+
+    def narrow(z):
+        return (1 - alpha) * mpmath.npdf(z, 0, sigma2)
+
+    def log_odds(z):
+        return mpmath.log(wide(z)) - mpmath.log(narrow(z))
 
     def density(z):
-        return mpmath.log(
-            alpha * mpmath.npdf(z, m, sigma1) + (1 - alpha) * mpmath.npdf(z, 0, sigma2)
-        )
+        return mpmath.log(wide(z) + narrow(z))
 
-    low, high = (float(mpmath.findroot(odds, start)) for start in ((-3.3, -2.8), (0.8, 1.2)))
+    low, high = (float(mpmath.findroot(log_odds, start)) for start in ((-3.3, -2.8), (0.8, 1.2)))
     truth = [low, high, *(float(mpmath.diff(density, z)) for z in (low, high))]
 
     def right(place):
@@ -284,7 +288,9 @@ def question_6(answer, mark):
     }
     # Where both components are as likely: on beyond it.
     border = mpmath.findroot(
-        lambda z: prior[0] * mpmath.npdf(z, 0, 1) - (1 - prior[0]) * mpmath.npdf(z, 0, 0.1),
+        lambda z: mpmath.log(
+            prior[0] * mpmath.npdf(z, 0, 1) / ((1 - prior[0]) * mpmath.npdf(z, 0, 0.1))
+        ),
         (0.2, 0.6),
     )
 
