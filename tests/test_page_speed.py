@@ -191,7 +191,7 @@ def test_a_page_draws_any_anywidget_and_says_what_a_bar_showed(browser, small_pa
             other = visit.page.locator('[data-model="other"] .vsclib-widget')
             assert other.inner_text() == "byte 2, 3 in all </p>"
             bar = visit.page.locator(".vsclib-progress")
-            assert bar.inner_text() == "100%<b>"
+            assert bar.inner_text().strip() == "100%<b>"
             assert bar.locator("progress").evaluate("bar => bar.value / bar.max") == 0.75
             assert visit.page.locator("img.still").is_hidden()
             assert visit.errors == [] and visit.foreign == [] and visit.missing == []
