@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import REPOSITORY
-from forked_grading import grade
+from forked_grading import forked, grade
 from grading.assignment import Assignment, names, read
 from grading.student import Graded
 from grading.submissions import Submission
@@ -68,6 +68,10 @@ def lost(assignment: Assignment, result: Graded) -> set[str]:
 
 def visible_failures(content: dict) -> list[str]:
     """Names of visible tests that fail when the notebook runs from top to bottom."""
+    return forked(lambda: _visible_failures(content))
+
+
+def _visible_failures(content: dict) -> list[str]:
     space: dict = {"__name__": "__main__"}
     failed = []
     for cell in content["cells"]:
