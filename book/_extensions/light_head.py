@@ -1,7 +1,7 @@
 """Keeps scripts and fonts from standing between a reader and the text of a page.
 
-The theme sends every icon of Font Awesome twice, as a script (543 kB, compressed) and as a font: the
-book takes the few that its pages draw out of the installed font and serves them inside one small
+The theme sends every icon of Font Awesome twice, as a script (543 kB, compressed) and as a font:
+the book takes the few that its pages draw out of the installed font and serves them inside one small
 style. The search index, which grows with the book, waits until a reader searches. All other scripts
 of the head are deferred, in their order, and mathematics is set as soon as its script is there.
 """
@@ -45,8 +45,8 @@ ICONS = (
     "xmark",
 )
 LICENCE = (
-    "/* Icons: Font Awesome Free 6 by @fontawesome, https://fontawesome.com/license/free, font under\n"
-    "   SIL OFL 1.1; licence in vendor/licences/fontawesome-free-LICENSE.txt. */\n"
+    "/* Icons: Font Awesome Free 6 by @fontawesome, https://fontawesome.com/license/free,\n"
+    "   font under SIL OFL 1.1; licence in vendor/licences/fontawesome-free-LICENSE.txt. */\n"
 )
 SCRIPT = re.compile(r"<script\b[^>]*></script>")
 # `DOCUMENTATION_OPTIONS` is asked for by a script inside the page, before anything deferred runs.
