@@ -1,9 +1,10 @@
 """Keeps scripts and fonts from standing between a reader and the text of a page.
 
 The theme sends every icon of Font Awesome twice, as a script (543 kB, compressed) and as a font:
-the book takes the few that its pages draw out of the installed font and serves them inside one small
-style. The search index, which grows with the book, waits until a reader searches. All other scripts
-of the head are deferred, in their order, and mathematics is set as soon as its script is there.
+the book takes the few that its pages draw out of the installed font and serves them inside one
+small style. The search index, which grows with the book, waits until a reader searches. All other
+scripts of the head are deferred, in their order, and mathematics is set as soon as its script is
+there.
 """
 
 import base64
