@@ -113,9 +113,14 @@ def light_head(head: Markup) -> Markup:
     return Markup(SCRIPT.sub(judged, str(head)))
 
 
+def without_icons(head: Markup) -> Markup:
+    """A part of the search page's head, whose own scripts ask at once for those before them."""
+    return Markup(SCRIPT.sub(lambda tag: "" if LATE[-1] in tag[0] else tag[0], str(head)))
+
+
 def give_filter(app: Sphinx, page: str, template: str, context: dict, tree: Any) -> None:
-    """Let the template call `light_head`; the search page keeps its index."""
-    context["light_head"] = light_head if page != "search" else lambda head: head
+    """Let the template call `light_head`."""
+    context["light_head"] = without_icons if page == "search" else light_head
 
 
 def write_icons(app: Sphinx) -> None:
