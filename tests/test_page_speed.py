@@ -1,5 +1,7 @@
 """How soon a reader with a slow line sees a page, and how much a page asks for."""
 
+# ruff: noqa: F811  (fixtures of another file have the names of their arguments)
+
 import functools
 import gzip
 import http.server
