@@ -27,6 +27,9 @@ MAINS: dict[str, Callable[[], None]] = {
 }
 
 
+DONE: dict[str, bytes] = {}
+
+
 def run_module(
     module: str,
     arguments: list[str],
@@ -35,7 +38,37 @@ def run_module(
     fenced: bool,
     read_only: list[Path],
 ) -> fence.Outcome:
-    """What :func:`grading.student.run_module` does, in a fork."""
+    """What :func:`grading.student.run_module` does, in a fork; the same work is done once.
+
+    A slip changes some answers; questions above it run the same cells as the solution's.
+    """
+    work = json.loads(stdin)
+    if module == "grading.scoring":
+        parts = {}
+        for question, plain in work.items():
+            one = json.dumps({question: plain}).encode()
+            key = f"{module} {arguments} {one!r}"
+            if key not in DONE:
+                outcome = _in_fork(module, arguments, one, limits)
+                if outcome.status or outcome.stopped:
+                    return outcome
+                DONE[key] = outcome.output
+            parts |= json.loads(DONE[key])
+        return fence.Outcome(json.dumps(parts).encode(), "", 0)
+    token = work.pop("token")
+    key = f"{module} {json.dumps(work, sort_keys=True)}"
+    if key not in DONE:
+        outcome = _in_fork(module, arguments, stdin, limits)
+        if outcome.status or outcome.stopped:
+            return outcome
+        DONE[key] = outcome.output.replace(token.encode(), b"TOKEN")
+    return fence.Outcome(DONE[key].replace(b"TOKEN", token.encode()), "", 0)
+
+
+def _in_fork(
+    module: str, arguments: list[str], stdin: bytes, limits: fence.Limits
+) -> fence.Outcome:
+    """A module's ``main`` with its input, in a fork that is killed when its time is over."""
     read_end, write_end = os.pipe()
     work_read, work_write = os.pipe()
     child = os.fork()
