@@ -41,6 +41,7 @@ PAGE_SETTINGS = (
     "html_context",
     "html_theme_options",
     "mathjax_path",
+    "mathjax3_config",
     "nb_ipywidgets_js",
 )
 

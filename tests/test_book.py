@@ -327,15 +327,47 @@ def public_modules() -> set[str]:
 
 
 def test_api_reference_covers_every_public_module(built_book: Path) -> None:
-    ids = {
+    pages = sorted((built_book / "api").glob("*.html"))
+    ids = [
         element["id"].removeprefix("module-")
-        for element in page(built_book / "api.html").select("[id^=module-]")
+        for path in pages
+        for element in page(path).select("[id^=module-]")
+    ]
+    assert public_modules() <= set(ids)
+    assert len(ids) == len(set(ids))
+    assert all(path.stat().st_size < 300_000 for path in pages)
+
+
+def test_a_signature_is_no_list_of_definitions_without_terms(built_book: Path) -> None:
+    for path in (built_book / "api").glob("*.html"):
+        halves = [part for part in page(path).select("dl") if not part.find("dt", recursive=False)]
+        assert not halves, (path.name, str(halves[0])[:200])
+
+
+def test_a_module_stands_on_the_page_that_names_it_most_closely(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(str(BOOK / "_extensions"))
+    api = importlib.import_module("api_reference")
+    modules = ["vsclib", "vsclib.a", "vsclib.a.b", "vsclib.a.c", "vsclib.ab", "vsclib.d"]
+    pages = {"one": ["d", "*"], "two": ["a"], "three": ["a.c"]}
+    assert api.shared_out(modules, pages) == {
+        "one": ["vsclib.d", "vsclib", "vsclib.ab"],
+        "two": ["vsclib.a", "vsclib.a.b"],
+        "three": ["vsclib.a.c"],
     }
-    assert public_modules() <= ids
+    with pytest.raises(api.ExtensionError, match=r"does not exist: vsclib\.z"):
+        api.shared_out(modules, {"one": ["z", "*"]})
+    with pytest.raises(api.ExtensionError, match="let one name"):
+        api.shared_out(modules, {"one": ["a"]})
 
 
 def test_api_reference_shows_docstrings_and_typeset_formulas(built_book: Path) -> None:
-    entry = page(built_book / "api.html").find(id="vsclib.spike_slab.divergence.gaussian_kl").parent
+    entry = (
+        page(built_book / "api" / "mathematics.html")
+        .find(id="vsclib.spike_slab.divergence.gaussian_kl")
+        .parent
+    )
     assert "Kullback-Leibler divergence between two Gaussians" in entry.text
     assert entry.select(".math") and "Source" in entry.text
 

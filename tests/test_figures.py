@@ -559,6 +559,15 @@ def test_dense_codes_have_neither_slab_nor_gate():
         figures.code_bars(made_code(), n=0)
 
 
+def test_a_legend_says_gamma_only_of_a_model_with_a_slab():
+    """The sparse generator has no gate: its gamma is the probability of the wide part."""
+    code = made_code()
+    without = figures.code_bars(Code(code.mu, code.active, gamma=code.gamma), n=2)
+    for picture, name in ((figures.code_bars(code, n=2), "gamma"), (without, "p(on | z)")):
+        names = [text.get_text() for text in picture.legends[0].get_texts()]
+        assert f"{name}, as a share of the bar" in names
+
+
 def test_activation_by_class_counts_and_orders():
     active = torch.tensor(
         [[1, 0, 1, 0], [1, 0, 0, 0], [1, 0, 1, 1], [0, 0, 1, 0]], dtype=torch.bool

@@ -19,7 +19,7 @@ MARKER = re.compile(r"^% execution-status:(?P<patterns>.*)$", re.MULTILINE)
 PROVENANCE = re.compile(
     r" on (?P<device>[^.;\n]+?) \(\d+ threads?\), PyTorch (?P<torch>\d+(\.\d+)*)"
 )
-HEADER = "| page | result | took | on (UTC) | with |\n|---|---|---:|---|---|\n"
+HEADER = "| page | result | execution took | on (UTC) | with |\n|---|---|---:|---|---|\n"
 
 
 class Execution(NamedTuple):

@@ -137,7 +137,9 @@ def _bar_legend(picture: Picture, code: Code) -> None:
     if code.gamma is not None:
         edge: Any = {"markeredgecolor": INK, "markeredgewidth": 0.3}
         marks.insert(0, Line2D([], [], marker="o", color=SPIKE, lw=0, **edge))
-        names.insert(0, "gamma, as a share of the bar")
+        # Without a slab the family draws no gate: gamma is then the chance of the wide part.
+        chance = "gamma" if code.mu is not None else "p(on | z)"
+        names.insert(0, f"{chance}, as a share of the bar")
     if code.mu is not None:
         marks.insert(0, Patch(color=SLAB))
         names.insert(0, "slab mean mu")

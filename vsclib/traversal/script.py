@@ -16,14 +16,23 @@ WIDGET = "vsclib.traversal.Traversal"
 """What the widget is called in a stored state."""
 
 MODULE = f"{SCRIPT}\nexport default {{ render }};\n"
-"""What a widget brings along where there is a kernel."""
+"""What a widget brings along where there is a kernel.
+
+:meta hide-value:
+"""
 SITE_SCRIPT = (
     f"(() => {{\n{SCRIPT}\n{_joined('page.js')}\nglobalThis.vsclibTraversal = {{ render }};\n"
     f"drawWidgets({{ {WIDGET!r}: {{ render }} }});\n}})();\n"
 )
-"""What a site serves once for all pages; no module, for those do not load from ``file://``."""
+"""What a site serves once for all pages; no module, for those do not load from ``file://``.
+
+:meta hide-value:
+"""
 SITE_STYLE = f"{STYLE}\n{_joined('page.css')}"
-"""The style that goes with it."""
+"""The style that goes with it.
+
+:meta hide-value:
+"""
 STUB = (
     "export default globalThis.vsclibTraversal ?? "
     '{ render({ el }) { el.textContent = "Run this cell to move the latents."; } };'
