@@ -129,7 +129,13 @@ def test_a_page_of_text_is_seen_soon(browser, compressing, path):
 @pytest.mark.slow
 def test_every_icon_of_the_book_comes_with_its_small_style(browser, built_book):
     """No page asks for the theme's fonts or its script of icons."""
-    paths = ["preface.html", "notebooks/03-vsc.html", "search.html", "genindex.html", "api/models.html"]
+    paths = [
+        "preface.html",
+        "notebooks/03-vsc.html",
+        "search.html",
+        "genindex.html",
+        "api/models.html",
+    ]
     with served(built_book) as address:
         for path in paths:
             with visited(browser, address, path) as visit:
