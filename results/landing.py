@@ -1,4 +1,4 @@
-"""The two small models of the book's first page: a VAE and a VSC, which a reader drags side by side.
+"""The two small models of the book's first page: a VAE and a VSC, to be dragged side by side.
 
     python results/landing.py        trains both and writes results/landing.json: a minute
 

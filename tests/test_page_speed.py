@@ -1,5 +1,7 @@
 """How soon a reader with a slow line sees a page, and how much a page asks for."""
 
+# ruff: noqa: F811  (fixtures of another file have the names of their arguments)
+
 import functools
 import gzip
 import http.server
@@ -127,7 +129,13 @@ def test_a_page_of_text_is_seen_soon(browser, compressing, path):
 @pytest.mark.slow
 def test_every_icon_of_the_book_comes_with_its_small_style(browser, built_book):
     """No page asks for the theme's fonts or its script of icons."""
-    paths = ["preface.html", "notebooks/03-vsc.html", "search.html", "genindex.html", "api/models.html"]
+    paths = [
+        "preface.html",
+        "notebooks/03-vsc.html",
+        "search.html",
+        "genindex.html",
+        "api/models.html",
+    ]
     with served(built_book) as address:
         for path in paths:
             with visited(browser, address, path) as visit:
@@ -191,7 +199,7 @@ def test_a_page_draws_any_anywidget_and_says_what_a_bar_showed(browser, small_pa
             other = visit.page.locator('[data-model="other"] .vsclib-widget')
             assert other.inner_text() == "byte 2, 3 in all </p>"
             bar = visit.page.locator(".vsclib-progress")
-            assert bar.inner_text() == "100%<b>"
+            assert bar.inner_text().strip() == "100%<b>"
             assert bar.locator("progress").evaluate("bar => bar.value / bar.max") == 0.75
             assert visit.page.locator("img.still").is_hidden()
             assert visit.errors == [] and visit.foreign == [] and visit.missing == []

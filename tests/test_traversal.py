@@ -350,3 +350,13 @@ def test_the_widgets_files_are_in_the_built_wheel(tmp_path):
     place, sizes = run.stdout.splitlines()
     assert Path(place).is_relative_to(tmp_path / "installed")
     assert all(int(size) > 5_000 for size in sizes.split())
+
+
+def test_more_latents_than_a_page_can_show_are_refused_in_one_line():
+    model = SparseModel([[0.0] * 6], [[True] * 6])
+    model.latents = 2049
+    with pytest.raises(
+        ConfigurationError, match="2049 latents and a page can show 2048"
+    ) as refusal:
+        Traversal(model, random_images(1, (1, 4, 4)))
+    assert "\n" not in str(refusal.value)

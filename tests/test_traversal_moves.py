@@ -1,5 +1,7 @@
 """What a reader's hand, the play button and the page's address do to a traversal."""
 
+# ruff: noqa: F811  (fixtures of another file have the names of their arguments)
+
 import contextlib
 import json
 import subprocess

@@ -152,3 +152,17 @@ def test_a_kernel_sends_the_script_and_one_decoder_for_two_widgets(tmp_path):
     assert [(state["_esm"], state["_css"]) for state in sent] == [(MODULE, STYLE)] * 2
     assert sent[0]["decoder"] == sent[1]["decoder"]
     assert decoder_of(notebook, sent[0])["weights"]
+
+
+def test_the_decoder_of_a_second_model_is_stored_once_and_found_again():
+    model, other, images = a_model(), a_model("vsc"), random_images()
+    widget = Traversal(model, images, beside=other)
+    notebook = notebook_of(widget, Traversal(other, images))
+    keep_data_only(notebook)
+    first, second = (models(notebook)[w.model_id]["state"] for w in (widget, widget.beside))
+    assert decoder_of(notebook, first)["weights"] == widget.decoder.weights
+    assert decoder_of(notebook, second)["weights"] == widget.beside.decoder.weights
+    assert json.dumps(notebook).count(widget.beside.decoder.weights) == 1
+    again = copy.deepcopy(notebook)
+    keep_data_only(again)
+    assert again == notebook

@@ -98,8 +98,11 @@ def _choose(
     shown = readable(student)
     real = [path for path in files if path.is_file() and not path.is_symlink()]
     if not real:
-        reason = "is a link: hand in the file itself" if files else f"hand in {assignment}.ipynb"
-        return Submission(shown, None, (f"no notebook: {files[0].name if files else ''} {reason}",))
+        name = readable(files[0].name) if files else ""
+        link = f"{name} is a link, hand in the file itself"
+        return Submission(
+            shown, None, (f"no notebook: {link if files else f'hand in {assignment}.ipynb'}",)
+        )
     newest = max(real, key=lambda path: (path.stat().st_mtime, path.name))
     remarks = []
     if len(real) > 1:

@@ -1,9 +1,10 @@
 """Keeps scripts and fonts from standing between a reader and the text of a page.
 
-The theme sends every icon of Font Awesome twice, as a script (543 kB, compressed) and as a font: the
-book takes the few that its pages draw out of the installed font and serves them inside one small
-style. The search index, which grows with the book, waits until a reader searches. All other scripts
-of the head are deferred, in their order, and mathematics is set as soon as its script is there.
+The theme sends every icon of Font Awesome twice, as a script (543 kB, compressed) and as a font:
+the book takes the few that its pages draw out of the installed font and serves them inside one
+small style. The search index, which grows with the book, waits until a reader searches. All other
+scripts of the head are deferred, in their order, and mathematics is set as soon as its script is
+there.
 """
 
 import base64
@@ -45,8 +46,8 @@ ICONS = (
     "xmark",
 )
 LICENCE = (
-    "/* Icons: Font Awesome Free 6 by @fontawesome, https://fontawesome.com/license/free, font under\n"
-    "   SIL OFL 1.1; licence in vendor/licences/fontawesome-free-LICENSE.txt. */\n"
+    "/* Icons: Font Awesome Free 6 by @fontawesome, https://fontawesome.com/license/free,\n"
+    "   font under SIL OFL 1.1; licence in vendor/licences/fontawesome-free-LICENSE.txt. */\n"
 )
 SCRIPT = re.compile(r"<script\b[^>]*></script>")
 # `DOCUMENTATION_OPTIONS` is asked for by a script inside the page, before anything deferred runs.
@@ -112,9 +113,14 @@ def light_head(head: Markup) -> Markup:
     return Markup(SCRIPT.sub(judged, str(head)))
 
 
+def without_icons(head: Markup) -> Markup:
+    """A part of the search page's head, whose own scripts ask at once for those before them."""
+    return Markup(SCRIPT.sub(lambda tag: "" if LATE[-1] in tag[0] else tag[0], str(head)))
+
+
 def give_filter(app: Sphinx, page: str, template: str, context: dict, tree: Any) -> None:
-    """Let the template call `light_head`; the search page keeps its index."""
-    context["light_head"] = light_head if page != "search" else lambda head: head
+    """Let the template call `light_head`."""
+    context["light_head"] = without_icons if page == "search" else light_head
 
 
 def write_icons(app: Sphinx) -> None:

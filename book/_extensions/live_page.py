@@ -77,8 +77,7 @@ def breakable(text: str, after: str = "") -> str:
 def table() -> str:
     """Where each model comes from, and what writing its weights down did to it."""
     lines = [
-        "| model | PSNR, as trained | as this page has it "
-        "| record in `results/`, SHA-256 of the file |",
+        "| model | as trained | in this page | record and SHA-256 of the trained file |",
         "|---|---|---|---|",
     ]
     for name, model in models().items():
@@ -92,7 +91,7 @@ def table() -> str:
 def insert_table(app: Sphinx, docname: str, source: list[str]) -> None:
     """Put the table where the page asks for it."""
     if docname == PAGE:
-        found = f":::{{div}} from-records\n\n{table()}\n\n:::\n"
+        found = f":::{{div}} live-models\n\n{table()}\n\n:::\n"
         source[0] = MARKER.sub(lambda match: found, source[0])
 
 

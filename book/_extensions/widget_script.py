@@ -157,7 +157,7 @@ class TraversalDirective(SphinxDirective):
         """A place that `put_widgets` fills."""
         if not (ROOT / self.arguments[0]).is_file():
             raise ExtensionError(
-                f"{self.env.docname}: there is no {self.arguments[0]}: name a file of the repository"
+                f"{self.env.docname}: no {self.arguments[0]} here: name a file of the repository"
             )
         self.env.note_dependency(str(ROOT / self.arguments[0]))
         place = f'<div class="vsclib-stored" data-file="{self.arguments[0]}"></div>'

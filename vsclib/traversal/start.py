@@ -90,8 +90,8 @@ def _require_model(model: Any) -> None:
         )
     if model.latents > MOST_LATENTS:
         raise ConfigurationError(
-            f"the code has {model.latents} latents and a page can show {MOST_LATENTS}: give a model "
-            "with fewer, or draw with vsclib.figures"
+            f"the code has {model.latents} latents and a page can show {MOST_LATENTS}: "
+            "give a model with fewer, or draw with vsclib.figures"
         )
     if getattr(model, "real_valued", False):
         raise ConfigurationError(

@@ -82,9 +82,10 @@ def question_2(answer, mark):
 
 
 def infinite(value):
-    if isinstance(value, float):
-        return value == math.inf
-    return value == sympy.oo
+    try:
+        return float(value) == math.inf
+    except TypeError:  # an expression in symbols is no infinity
+        return False
 
 
 def question_3(answer, mark):

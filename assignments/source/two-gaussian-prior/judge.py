@@ -29,15 +29,19 @@ def joint_log(z, y, tau, alpha, m, sigma1, sigma2):
 def question_1(answer, mark):
     m, sigma1, sigma2, alpha = 3.0, 1.0, 0.5, 2 / 3
 
-    def odds(z):
-        return alpha * mpmath.npdf(z, m, sigma1) - (1 - alpha) * mpmath.npdf(z, 0, sigma2)
+    def wide(z):
+        return alpha * mpmath.npdf(z, m, sigma1)
+
+    def narrow(z):
+        return (1 - alpha) * mpmath.npdf(z, 0, sigma2)
+
+    def log_odds(z):
+        return mpmath.log(wide(z)) - mpmath.log(narrow(z))
 
     def density(z):
-        return mpmath.log(
-            alpha * mpmath.npdf(z, m, sigma1) + (1 - alpha) * mpmath.npdf(z, 0, sigma2)
-        )
+        return mpmath.log(wide(z) + narrow(z))
 
-    low, high = (float(mpmath.findroot(odds, start)) for start in ((-3.3, -2.8), (0.8, 1.2)))
+    low, high = (float(mpmath.findroot(log_odds, start)) for start in ((-3.3, -2.8), (0.8, 1.2)))
     truth = [low, high, *(float(mpmath.diff(density, z)) for z in (low, high))]
 
     def right(place):
@@ -53,7 +57,9 @@ def least_place():
     """The smallest z at which the curvature, a parabola in the responsibility, has a root."""
     z, r = sympy.symbols("z r", positive=True)
     first, second = 1 / sigma_1**2, 1 / sigma_2**2
-    curvature = sympy.expand(-r * first - (1 - r) * second + r * (1 - r) * (second - first) ** 2 * z**2)
+    curvature = sympy.expand(
+        -r * first - (1 - r) * second + r * (1 - r) * (second - first) ** 2 * z**2
+    )
     a, b = sympy.Poly(curvature, r).all_coeffs()[:2]
     widths = {sigma_1: 1, sigma_2: sympy.Rational(1, 10)}
     places = sympy.solve(sympy.factor(sympy.discriminant(curvature, r)), z)
@@ -83,10 +89,14 @@ def turning_point():
 def _touches_zero(place, weight, wide, narrow):
     """Second and third derivative of log p vanish there, and the fourth is negative."""
     with mpmath.workdps(50):
-        place, weight, wide, narrow = (mpmath.mpf(str(sympy.N(x, 60))) for x in (place, weight, wide, narrow))
+        place, weight, wide, narrow = (
+            mpmath.mpf(str(sympy.N(x, 60))) for x in (place, weight, wide, narrow)
+        )
 
         def density(z):
-            return mpmath.log(weight * mpmath.npdf(z, 0, wide) + (1 - weight) * mpmath.npdf(z, 0, narrow))
+            return mpmath.log(
+                weight * mpmath.npdf(z, 0, wide) + (1 - weight) * mpmath.npdf(z, 0, narrow)
+            )
 
         second, third, fourth = (mpmath.diff(density, place, n) for n in (2, 3, 4))
         assert abs(second) < 1e-9 and abs(third) < 1e-9 and fourth < 0
@@ -96,7 +106,9 @@ def question_2(answer, mark):
     place, weight = turning_point()
     inside = (sigma_2 < sigma_1,)
     mark(1, "the smallest place of all", lambda: same(answer["z_least"], least_place(), *inside))
-    mark(1, "where the curvature first touches zero", lambda: same(answer["z_turn"], place, *inside))
+    mark(
+        1, "where the curvature first touches zero", lambda: same(answer["z_turn"], place, *inside)
+    )
     mark(2, "the weight of the wide component", lambda: same(answer["alpha_turn"], weight, *inside))
 
 
@@ -276,7 +288,9 @@ def question_6(answer, mark):
     }
     # Where both components are as likely: on beyond it.
     border = mpmath.findroot(
-        lambda z: prior[0] * mpmath.npdf(z, 0, 1) - (1 - prior[0]) * mpmath.npdf(z, 0, 0.1),
+        lambda z: mpmath.log(
+            prior[0] * mpmath.npdf(z, 0, 1) / ((1 - prior[0]) * mpmath.npdf(z, 0, 0.1))
+        ),
         (0.2, 0.6),
     )
 
