@@ -70,7 +70,7 @@ def html_table(header: Iterable[str], rows: Iterable[Iterable[str]], kind: str) 
     head = "".join(f'<th scope="col">{cell}</th>' for cell in header)
     body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
     return (
-        f'<div class="from-records" tabindex="0" role="region" aria-label="{kind}">'
+        f'<div class="from-records" tabindex="0" role="group" aria-label="{kind}">'
         f'<table class="{kind}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
     )
 
