@@ -12,10 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from conftest import REPOSITORY
-
-sys.path.insert(0, str(REPOSITORY / "assignments"))
-
 import IPython.core.interactiveshell  # noqa: F401 - imported once for all forks
 import sympy  # noqa: F401
 import torch  # noqa: F401

@@ -1,94 +1,19 @@
-"""Assignments: the solution gets all points, slips lose theirs and no others, unusual right answers
-lose nothing, and nothing leaks.
-"""
+"""Assignments: the solution gets all points, what is handed out none, and nothing leaks."""
 
-import copy
-import io
 import json
 import re
-import tomllib
 from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
 from functools import cache
 from pathlib import Path
 
 import pytest
 import yaml
 from conftest import REPOSITORY
-from forked_grading import forked, grade
-from grading.assignment import Assignment, names, read
-from grading.student import Graded
-from grading.submissions import Submission
+from grading.assignment import Assignment
+from handed_in import ASSIGNMENTS, changed, graded, notebook, variants_of, visible_failures
 from release import release
 
-ASSIGNMENTS = {name: read(name) for name in names()}
 SOLUTION = re.compile(r"^ *### BEGIN SOLUTION\n(.*?)^ *### END SOLUTION$", re.MULTILINE | re.DOTALL)
-
-
-def variants(kind: str) -> list:
-    """Every slip or unusual answer of every assignment, as parameters of a test."""
-    return [
-        pytest.param(name, variant, id=f"{name}-{variant['name']}")
-        for name, assignment in ASSIGNMENTS.items()
-        for variant in variants_of(assignment, kind)
-    ]
-
-
-def variants_of(assignment: Assignment, kind: str) -> list[dict]:
-    text = (assignment.folder / "slips.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text).get(kind, [])
-
-
-def notebook(path: Path) -> dict:
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def changed(assignment: Assignment, changes: list[list[str]]) -> dict:
-    """The solution's notebook with some answers changed."""
-    content = copy.deepcopy(notebook(assignment.notebook))
-    cells = {
-        cell["metadata"].get("nbgrader", {}).get("grade_id"): cell for cell in content["cells"]
-    }
-    for answer, old, new in changes:
-        text = "".join(cells[answer]["source"])
-        assert old in text, f"{assignment.name}: {answer} does not hold {old!r}"
-        cells[answer]["source"] = text.replace(old, new) if old else new
-    return content
-
-
-def graded(
-    assignment: Assignment, content: dict, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> Graded:
-    path = folder / "handed-in.ipynb"
-    path.write_text(json.dumps(content), encoding="utf-8")
-    return grade(assignment, Submission("ada", path, ()), monkeypatch)
-
-
-def lost(assignment: Assignment, result: Graded) -> set[str]:
-    return {q.name for q in assignment.questions if result.points(q.name) < q.points}
-
-
-def visible_failures(content: dict, first: bool = False) -> list[str]:
-    """Names of visible tests that fail from top to bottom; only the ``first``, where that is all."""
-    return forked(lambda: _visible_failures(content, first))
-
-
-def _visible_failures(content: dict, first: bool) -> list[str]:
-    space: dict = {"__name__": "__main__"}
-    failed = []
-    for cell in content["cells"]:
-        about = cell["metadata"].get("nbgrader", {})
-        if cell["cell_type"] != "code" or "shown" in cell["metadata"].get("tags", []):
-            continue
-        try:
-            with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-                exec(compile("".join(cell["source"]), about.get("grade_id", "own"), "exec"), space)
-        except Exception:
-            if about.get("grade"):
-                failed.append(about["grade_id"])
-        if first and failed:
-            break
-    return failed
 
 
 # ------------------------------------------------------------------------------------------- points
@@ -131,29 +56,6 @@ def test_what_is_handed_out_gets_nothing_and_says_so(
     result = graded(assignment, stub, tmp_path, monkeypatch)
     assert {result.points(question.name) for question in assignment.questions} == {0}
     assert result.reasons == {question.name: "unanswered" for question in assignment.questions}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name, slip", variants("slips"))
-def test_a_slip_costs_points_where_it_is_made_and_nowhere_else(
-    name: str, slip: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assignment = ASSIGNMENTS[name]
-    result = graded(assignment, changed(assignment, slip["changes"]), tmp_path, monkeypatch)
-    assert lost(assignment, result) == set(slip["lost"])
-    assert all(result.reasons[question] for question in slip["lost"])
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name, answer", variants("unusual"))
-def test_a_right_answer_written_unusually_gets_all_points(
-    name: str, answer: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assignment = ASSIGNMENTS[name]
-    content = changed(assignment, answer["changes"])
-    result = graded(assignment, content, tmp_path, monkeypatch)
-    assert result.reasons == {}
-    assert lost(assignment, result) == set()
 
 
 @pytest.mark.slow

@@ -5,10 +5,6 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY
-
-sys.path.insert(0, str(REPOSITORY / "assignments"))
-
 from grading import fence
 
 

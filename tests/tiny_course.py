@@ -2,14 +2,10 @@
 
 import copy
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 from conftest import REPOSITORY
-
-sys.path.insert(0, str(REPOSITORY / "assignments"))
-
 from grading.assignment import Assignment, read
 
 SOURCE = REPOSITORY / "tests" / "fixtures" / "course"
