@@ -12,10 +12,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import IPython.core.interactiveshell  # noqa: F401 - imported once for all forks
+# What answers and judges import is imported here, once for all forks.
+import grading.truth  # noqa: F401
+import IPython.core.interactiveshell  # noqa: F401
+import mpmath  # noqa: F401
+import scipy.stats  # noqa: F401
 import sympy  # noqa: F401
 import torch  # noqa: F401
 from grading import fence, inside, scoring, student
+
+import vsclib.checks
+import vsclib.data
+import vsclib.models  # noqa: F401
 
 MAINS: dict[str, Callable[[], None]] = {
     "grading.inside": inside.main,
