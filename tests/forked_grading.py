@@ -1,37 +1,52 @@
 """Grades without a fence and without starting Python anew: what tests need for trusted answers.
 
-Each question runs in a fork of the test's process, through the same code as in the fence.
+Each question runs in a fork of a process that has everything imported, through the same code as in
+the fence.
 """
 
+import atexit
+import base64
 import json
 import os
-import select
+import subprocess
 import sys
-import time
-from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-# What answers and judges import is imported here, once for all forks.
-import grading.truth  # noqa: F401
-import IPython.core.interactiveshell  # noqa: F401
-import mpmath  # noqa: F401
-import scipy.stats  # noqa: F401
-import sympy  # noqa: F401
-import torch  # noqa: F401
-from grading import fence, inside, scoring, student
+from conftest import REPOSITORY
+from grading import fence, student
 
-import vsclib.checks
-import vsclib.data
-import vsclib.models  # noqa: F401
-
-MAINS: dict[str, Callable[[], None]] = {
-    "grading.inside": inside.main,
-    "grading.scoring": scoring.main,
-}
-
-
+PLACES = (REPOSITORY / "assignments", REPOSITORY)
 DONE: dict[str, bytes] = {}
+
+
+@cache
+def server() -> subprocess.Popen:
+    """The process that forks, started when it is first asked."""
+    script = Path(__file__).with_name("fork_server.py")
+    process = subprocess.Popen(
+        [sys.executable, str(script)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, PLACES)), "OMP_NUM_THREADS": "1"},
+    )
+    atexit.register(process.kill)
+    return process
+
+
+def ask(module: str, arguments: list[str], stdin: bytes, seconds: float) -> fence.Outcome:
+    """What a module says to its input, in a fork."""
+    process = server()
+    assert process.stdin is not None and process.stdout is not None
+    text = base64.b64encode(stdin).decode()
+    job = {"module": module, "arguments": arguments, "stdin": text, "seconds": seconds}
+    process.stdin.write(json.dumps(job) + "\n")
+    process.stdin.flush()
+    said = json.loads(process.stdout.readline())
+    return fence.Outcome(base64.b64decode(said["output"]), said["stopped"], said["status"])
 
 
 def run_module(
@@ -53,7 +68,7 @@ def run_module(
             one = json.dumps({question: plain}).encode()
             key = f"{module} {arguments} {one!r}"
             if key not in DONE:
-                outcome = _in_fork(module, arguments, one, limits)
+                outcome = ask(module, arguments, one, limits.seconds)
                 if outcome.status or outcome.stopped:
                     return outcome
                 DONE[key] = outcome.output
@@ -62,83 +77,20 @@ def run_module(
     token = work.pop("token")
     key = f"{module} {json.dumps(work, sort_keys=True)}"
     if key not in DONE:
-        outcome = _in_fork(module, arguments, stdin, limits)
+        outcome = ask(module, arguments, stdin, limits.seconds)
         if outcome.status or outcome.stopped:
             return outcome
         DONE[key] = outcome.output.replace(token.encode(), b"TOKEN")
     return fence.Outcome(DONE[key].replace(b"TOKEN", token.encode()), "", 0)
 
 
-def _in_fork(
-    module: str, arguments: list[str], stdin: bytes, limits: fence.Limits
-) -> fence.Outcome:
-    """A module's ``main`` with its input, in a fork that is killed when its time is over."""
-    read_end, write_end = os.pipe()
-    work_read, work_write = os.pipe()
-    child = os.fork()
-    if child == 0:
-        _child(module, arguments, work_read, work_write, read_end, write_end)
-    os.close(write_end)
-    os.close(work_read)
-    with os.fdopen(work_write, "wb") as file:
-        file.write(stdin)
-    output, end = bytearray(), time.monotonic() + limits.seconds
-    while time.monotonic() < end:
-        ready, _, _ = select.select([read_end], [], [], 0.5)
-        if ready:
-            piece = os.read(read_end, 65536)
-            if not piece:
-                break
-            output += piece
-    stopped = "" if time.monotonic() < end else f"took more than {limits.seconds:.0f} seconds"
-    if stopped:
-        os.kill(child, 9)
-    os.close(read_end)
-    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    return fence.Outcome(bytes(output), stopped, status)
-
-
-def _child(module: str, arguments: list[str], *ends: int) -> None:
-    """The fork: does its work and never comes back."""
-    work_read, work_write, read_end, write_end = ends
-    try:
-        os.close(work_write)
-        os.close(read_end)
-        os.dup2(work_read, 0)
-        os.dup2(write_end, 1)
-        os.close(write_end)
-        sys.stdin, sys.stdout = os.fdopen(0, "r"), os.fdopen(1, "w")
-        sys.argv = [module, *arguments]
-        MAINS[module]()
-        sys.stdout.flush()
-    except BaseException:  # as a process of its own would end
-        os._exit(1)
-    os._exit(0)
-
-
-def forked(function: Callable[[], Any]) -> Any:
-    """What a function returns (JSON's kind), computed in a fork.
-
-    A process that has computed gradients cannot be forked for more of them, so the tests' own does
-    none.
-    """
-    read_end, write_end = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            os.close(read_end)
-            with os.fdopen(write_end, "w") as file:
-                json.dump(function(), file)
-        finally:
-            os._exit(0)
-    os.close(write_end)
-    with os.fdopen(read_end) as file:
-        said = file.read()
-    os.waitpid(child, 0)
-    return json.loads(said)
-
-
 def grade(assignment: Any, submission: Any, monkeypatch: Any) -> student.Graded:
     """One submission's result, by forks."""
     monkeypatch.setattr(student, "run_module", run_module)
     return student.grade(assignment, submission, fenced=True)
+
+
+def visible_failures(content: dict, first: bool = False) -> list[str]:
+    """Names of visible tests that fail from top to bottom; only the ``first``, where that is all."""
+    work = json.dumps({"content": content, "first": first}).encode()
+    return json.loads(ask("visible", [], work, 600.0).output)

@@ -1,14 +1,12 @@
 """Notebooks as students hand them in: the solution with some answers changed, and its grade."""
 
 import copy
-import io
 import json
 import tomllib
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
-from forked_grading import forked, grade
+from forked_grading import grade
 from grading.assignment import Assignment, names, read
 from grading.student import Graded
 from grading.submissions import Submission
@@ -57,26 +55,3 @@ def graded(
 
 def lost(assignment: Assignment, result: Graded) -> set[str]:
     return {q.name for q in assignment.questions if result.points(q.name) < q.points}
-
-
-def visible_failures(content: dict, first: bool = False) -> list[str]:
-    """Names of visible tests that fail from top to bottom; only the ``first``, where that is all."""
-    return forked(lambda: _visible_failures(content, first))
-
-
-def _visible_failures(content: dict, first: bool) -> list[str]:
-    space: dict = {"__name__": "__main__"}
-    failed = []
-    for cell in content["cells"]:
-        about = cell["metadata"].get("nbgrader", {})
-        if cell["cell_type"] != "code" or "shown" in cell["metadata"].get("tags", []):
-            continue
-        try:
-            with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-                exec(compile("".join(cell["source"]), about.get("grade_id", "own"), "exec"), space)
-        except Exception:
-            if about.get("grade"):
-                failed.append(about["grade_id"])
-        if first and failed:
-            break
-    return failed

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import REPOSITORY
+from forked_grading import visible_failures
 from grading.assignment import Assignment
-from handed_in import ASSIGNMENTS, changed, graded, notebook, variants_of, visible_failures
+from handed_in import ASSIGNMENTS, changed, graded, notebook, variants_of
 from release import release
 
 SOLUTION = re.compile(r"^ *### BEGIN SOLUTION\n(.*?)^ *### END SOLUTION$", re.MULTILINE | re.DOTALL)
