@@ -44,6 +44,8 @@ PAGE_SETTINGS = (
     "mathjax3_config",
     "nb_ipywidgets_js",
 )
+# What the templates of every page ask for.
+PAGE_EXTENSIONS = ("light_head", "own_server")
 
 
 class Visit(NamedTuple):
@@ -152,7 +154,7 @@ def build_small_book(
     folder: Path,
     pages: list[str],
     settings: Path = REPOSITORY / "_config.yml",
-    extensions: tuple[str, ...] = ("light_head", "own_server", "widget_script"),
+    extensions: tuple[str, ...] = ("widget_script",),
 ) -> Path:
     """Builds a book of the given pages with the scripts, settings and some extensions of the real.
 
@@ -170,7 +172,8 @@ def build_small_book(
         "sphinx": {
             "recursive_update": True,
             "local_extensions": {
-                name: str(REPOSITORY / "book" / "_extensions") for name in extensions
+                name: str(REPOSITORY / "book" / "_extensions")
+                for name in {*PAGE_EXTENSIONS, *extensions}
             },
             "config": {name: real[name] for name in PAGE_SETTINGS},
         },
