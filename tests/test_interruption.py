@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -148,6 +149,14 @@ def child(path, started) -> None:
 
 @pytest.mark.slow
 def test_twenty_kills_and_ten_interrupts_lead_to_the_same_bits(tmp_path):
+    """In a process of its own: where gradients ran in threads before, no fork computes any."""
+    call = "import pathlib, sys, test_interruption as t; t.interrupted(pathlib.Path(sys.argv[1]))"
+    places = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    line = [sys.executable, "-c", call, str(tmp_path)]
+    subprocess.run(line, check=True, env={**os.environ, "PYTHONPATH": places})
+
+
+def interrupted(tmp_path: Path) -> None:
     """Each at a random moment, in the middle of a write too; nothing is left lying about."""
     path, draws = tmp_path / "c.safetensors", random.Random(4)
     context = multiprocessing.get_context("fork")
