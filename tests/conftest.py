@@ -5,8 +5,10 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import hypothesis
 import pytest
@@ -57,6 +59,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return 2 if marks[item.path] & {"slow", "book"} else 3
 
     items.sort(key=place)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A headless Chromium, a new one for each file of tests."""
+    from playwright.sync_api import sync_playwright
+    from published_page import launch
+
+    with sync_playwright() as playwright:
+        chromium = launch(playwright)
+        require(
+            chromium is not None,
+            "there is no Chromium: install one, or run `playwright install chromium`",
+        )
+        yield chromium
+        chromium.close()
 
 
 def load_script(place: str) -> ModuleType:

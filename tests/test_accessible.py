@@ -6,13 +6,11 @@ A sample holds every kind of page; `VSCLIB_EVERY_PAGE=1` asks for all of them. a
 
 import hashlib
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import require
-from playwright.sync_api import Browser, Page, sync_playwright
-from published_page import launch, served, visited
+from playwright.sync_api import Page
+from published_page import served, visited
 
 AXE = Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js"
 SHA256 = "880970c081707360e64f34cea25ff91892f5bc95675b0776925b9709dd8a68bb"
@@ -30,15 +28,6 @@ RUN = """async () => {
   const { violations } = await axe.run(document, { runOnly: { type: "tag", values }, resultTypes: ["violations"] });
   return violations.map(({ id, nodes }) => `${id}, ${nodes.length} times: ${nodes[0].html.slice(0, 150)}`);
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        require(browser is not None, "no Chromium: install one, or set VSCLIB_CHROMIUM")
-        yield browser
-        browser.close()
 
 
 def violations(page: Page) -> list[str]:

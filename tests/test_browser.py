@@ -2,20 +2,16 @@ import contextlib
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from conftest import require
-from playwright.sync_api import Browser, sync_playwright
 from published_page import (
     REPOSITORY,
     build,
     build_small_book,
     executed_notebook,
-    launch,
     served,
     visited,
 )
@@ -54,18 +50,6 @@ WORKBENCH = """<!DOCTYPE html><meta charset="utf-8"><link rel="icon" href="data:
   window.listening = () => Object.values(listeners).flat().length;
   window.leave = await widget.render({ model: window.model, el: document.getElementById("one"), address });
 </script>"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = launch(playwright)
-        require(
-            chromium is not None,
-            "there is no Chromium: install one, or run `playwright install chromium`",
-        )
-        yield chromium
-        chromium.close()
 
 
 def workbench(folder: Path, widget: Traversal) -> Path:

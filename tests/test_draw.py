@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import REPOSITORY, load_script, require
-from playwright.sync_api import Browser, Page, sync_playwright
-from published_page import launch, served, visited
+from conftest import REPOSITORY, load_script
+from playwright.sync_api import Page
+from published_page import served, visited
 
 from vsclib import data, inference, metrics, spike_slab
 from vsclib.models.generator import TwoGaussians
@@ -22,18 +22,6 @@ WORKBENCH = """<!DOCTYPE html><html lang="en" data-theme="light"><meta charset="
 <meta name="viewport" content="width=device-width">
 <div id="live-digit" class="live-digit"></div><script defer src="draw.js"></script></html>"""
 EMPTY = "<!DOCTYPE html><meta charset='utf-8'><link rel='icon' href='data:,'>"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = launch(playwright)
-        require(
-            chromium is not None,
-            "there is no Chromium: install one, or run `playwright install chromium`",
-        )
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")

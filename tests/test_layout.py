@@ -1,13 +1,10 @@
 """What is wider than a page scrolls in its own place, shows it, and is reached by the Tab key."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import require
-from playwright.sync_api import Browser, sync_playwright
-from published_page import build_small_book, launch, served, visited
+from published_page import build_small_book, served, visited
 
 CELLS = "| " + " | ".join(f"a long heading {column}" for column in range(12)) + " |"
 PAGE = f"""# Wide parts
@@ -32,15 +29,6 @@ CUT = """() => [...document.querySelectorAll(".bd-article *")].filter((part) =>
     part.scrollWidth > part.clientWidth + 1 && /auto|scroll/.test(getComputedStyle(part).overflowX))
     .map((part) => [part.tagName.toLowerCase(), part.tabIndex, part.matches(".cut-right, .cut-right *"),
                     part.getAttribute("aria-label")])"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        require(browser is not None, "no Chromium: install one, or set VSCLIB_CHROMIUM")
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

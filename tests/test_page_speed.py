@@ -1,7 +1,5 @@
 """How soon a reader with a slow line sees a page, and how much a page asks for."""
 
-# ruff: noqa: F811  (fixtures of another file have the names of their arguments)
-
 import functools
 import gzip
 import http.server
@@ -14,7 +12,6 @@ from typing import NamedTuple
 import pytest
 from playwright.sync_api import Browser
 from published_page import build_small_book, served, visited
-from test_browser import browser  # noqa: F401
 from test_traversal import random_images, sparse_widget
 from test_traversal_stored import notebook_of
 from traversal_page import stored_traversals

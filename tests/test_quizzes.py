@@ -1,14 +1,13 @@
 """The quizzes: fair files, one line for a bad one, and a page that works by keyboard or unscripted."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
 import pytest
 import yaml
-from conftest import load_script, require
-from playwright.sync_api import Browser, Page, sync_playwright
-from published_page import REPOSITORY, build_small_book, launch, served, visited
+from conftest import load_script
+from playwright.sync_api import Browser, Page
+from published_page import REPOSITORY, build_small_book, served, visited
 from test_book import chapter_files
 
 FOLDER = REPOSITORY / "book" / "quizzes"
@@ -168,18 +167,6 @@ def test_what_is_no_yaml_is_said_in_one_line(tmp_path: Path) -> None:
 
 
 # ------------------------------------------------------------------------------------- on the page
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = launch(playwright)
-        require(
-            chromium is not None,
-            "there is no Chromium: install one, or run `playwright install chromium`",
-        )
-        yield chromium
-        chromium.close()
 
 
 def small_sources(folder: Path) -> Path:

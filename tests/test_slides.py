@@ -1,14 +1,13 @@
 """The slides: an idea a screen, figures that chapters store, keys that move, a page for each on paper."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
-from conftest import load_script, require
-from playwright.sync_api import Browser, Page, sync_playwright
-from published_page import REPOSITORY, build_small_book, launch, served, visited
+from conftest import load_script
+from playwright.sync_api import Browser, Page
+from published_page import REPOSITORY, build_small_book, served, visited
 from test_book import documents
 
 FOLDER = REPOSITORY / "book" / "slides"
@@ -61,18 +60,6 @@ def test_the_last_screen_names_what_to_read() -> None:
 
 
 # ------------------------------------------------------------------------------------- on the page
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        found = launch(playwright)
-        require(
-            found is not None,
-            "there is no Chromium: install one, or run `playwright install chromium`",
-        )
-        yield found
-        found.close()
 
 
 SMALL = """# Week 1: small

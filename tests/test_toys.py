@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
-from conftest import require
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
-from published_page import REPOSITORY, Visit, build_small_book, launch, served, visited
+from playwright.sync_api import Browser, Locator, Page
+from published_page import REPOSITORY, Visit, build_small_book, served, visited
 from toy_page import Modules, built_toys, bundle, placed
 
 from vsclib.errors import ConfigurationError
@@ -77,18 +76,6 @@ def test_files_are_short() -> None:
 
 
 # -------------------------------------------------------------------------------------- the pages
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = launch(playwright)
-        require(
-            chromium is not None,
-            "there is no Chromium: install one, or run `playwright install chromium`",
-        )
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")

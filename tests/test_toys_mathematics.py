@@ -1,14 +1,11 @@
 """The mathematics of the toys, run in a browser, against the library, PyTorch and NumPy."""
 
 import math
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
 import torch
-from conftest import require
-from playwright.sync_api import Browser, sync_playwright
-from published_page import launch
+from playwright.sync_api import Browser
 from toy_page import Modules
 
 from vsclib import inference, spike_slab
@@ -20,18 +17,6 @@ GATES = "mathematics/gates.js"
 MIXTURE = "mathematics/two_gaussians.js"
 CHOICE = "mathematics/choice.js"
 LINEAR = "mathematics/linear_vae.js"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = launch(playwright)
-        require(
-            chromium is not None,
-            "there is no Chromium: install one, or run `playwright install chromium`",
-        )
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")

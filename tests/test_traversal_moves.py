@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page
 from published_page import served, visited
-from test_browser import bench, browser, workbench  # noqa: F401
+from test_browser import bench, workbench  # noqa: F401
 from test_traversal import SparseModel, a_model, random_images, sparse_widget
 from traversal_page import canvas_pixels, next_frame
 
