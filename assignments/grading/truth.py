@@ -72,3 +72,13 @@ def same(expression: Any, truth: sympy.Expr, *assumptions: Any) -> bool:
     except (checks.CheckFailed, checks.CheckRefused):
         return False
     return True
+
+
+def honest(estimates: Any) -> bool:
+    """Whether standard errors are the spread of their means, within a quarter.
+
+    Args:
+        estimates: a pair (mean, standard error) for each of many repetitions.
+    """
+    means, errors = torch.tensor(estimates, dtype=torch.float64).T
+    return bool(means.std() > 0 and 0.8 < (means.std() / errors.mean()).item() < 1.25)

@@ -8,7 +8,7 @@ import math
 import probes
 import sympy
 import torch
-from grading.truth import close, same
+from grading.truth import close, honest, same
 from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
 x, m = sympy.symbols("x m", real=True)
@@ -156,10 +156,8 @@ def question_5(answer, mark):
         error = answer["gradients 1"][1][1]
         return abs(error * math.sqrt(probes.DRAWS) / spread - 1) < 0.05
 
-    def honest(which):
-        pairs = [estimates[which] for estimates in answer["repeats"]]
-        means, errors = torch.tensor(pairs, dtype=torch.float64).T
-        return means.std() > 0 and 0.8 < (means.std() / errors.mean()).item() < 1.25
+    def honest_errors(which):
+        return honest([estimates[which] for estimates in answer["repeats"]])
 
     def seeded():
         one, other = answer["again"]
@@ -172,7 +170,7 @@ def question_5(answer, mark):
     mark(
         1,
         "both standard errors; the same seed gives the same answer, and another seed another",
-        lambda: honest(0) and honest(1) and seeded(),
+        lambda: honest_errors(0) and honest_errors(1) and seeded(),
     )
 
 

@@ -10,7 +10,7 @@ import probes
 import sympy
 import torch
 from grading.scoring import LostError
-from grading.truth import close, same
+from grading.truth import close, honest, same
 
 mu = sympy.Symbol("mu", real=True)
 sigma, b, alpha, c = sympy.symbols("sigma b alpha c", positive=True)
@@ -184,10 +184,8 @@ def question_5(answer, mark):
         error = answer[f"estimates {number}"][1][1]
         return abs(error * math.sqrt(probes.DRAWS) / spread - 1) < 0.05
 
-    def honest(which):
-        pairs = [estimates[which] for estimates in answer["repeats"]]
-        means, errors = torch.tensor(pairs, dtype=torch.float64).T
-        return means.std() > 0 and 0.8 < (means.std() / errors.mean()).item() < 1.25
+    def honest_errors(which):
+        return honest([estimates[which] for estimates in answer["repeats"]])
 
     def seeded():
         one, other = answer["again"]
@@ -200,7 +198,7 @@ def question_5(answer, mark):
     mark(
         1,
         "both standard errors; that of the second knows no coin",
-        lambda: honest(0) and honest(1) and all(map(quiet, every)),
+        lambda: honest_errors(0) and honest_errors(1) and all(map(quiet, every)),
     )
     mark(1, "the same seed gives the same answer, and another seed another", seeded)
 
